@@ -1,0 +1,173 @@
+//! The steps of repackaging: download, inspect, fetch wheels, pack. Everything behind these ports treats its
+//! input as hostile; everything that comes out of them is checked and plain.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use domain::values::{Digest, Floor, PluginIdentity, Target};
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use crate::failure::Failure;
+
+/// Called with bytes done so far and, where it is known, the bytes to come in all. Cheap; may be called often.
+pub type OnBytes<'a> = &'a (dyn Fn(u64, Option<u64>) + Send + Sync);
+
+/// Gets a package from a URL that a caller gave: guarded, capped, verified to be a package by its first bytes.
+#[async_trait]
+pub trait Downloads: Send + Sync {
+    /// Judges the URL as it is typed, without any network: scheme, port, user info, literal address, and the
+    /// allow-list of hosts. A refusal has reason `UrlForbidden`.
+    fn check(&self, url: &str) -> Result<(), Failure>;
+
+    /// Streams the body into the new file `into`, at most `limit` bytes.
+    async fn download(
+        &self,
+        url: &str,
+        into: &Path,
+        limit: u64,
+        on_bytes: OnBytes<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<Received, Failure>;
+}
+
+/// A file that arrived whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Received {
+    pub sha256: Digest,
+    pub size: u64,
+}
+
+/// Reads a package: the archive checks, the manifest, the lock, and the wheel selection for each target.
+#[async_trait]
+pub trait Inspector: Send + Sync {
+    /// A failure means the package as a whole is refused; a target that cannot be served fails alone, inside
+    /// [`Inspection::selections`], which is in the order of `targets`.
+    async fn inspect(
+        &self,
+        package: &Path,
+        targets: &[Target],
+        cancel: &CancellationToken,
+    ) -> Result<Inspection, Failure>;
+}
+
+/// What a package says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inspection {
+    pub sha256: Digest,
+    pub size: u64,
+    pub identity: PluginIdentity,
+    /// `author/name:version@checksum`, as the installing daemon computes it for the input.
+    pub identifier: String,
+    /// The manifest's English label, or the name where it has none.
+    pub label: String,
+    /// `tool`, `model`, `datasource`, `agent-strategy`, `trigger` or `extension`.
+    pub category: String,
+    pub notes: Vec<Note>,
+    pub selections: Vec<Result<Selection, Failure>>,
+}
+
+/// One thing the user should know, with the exact lines to set where there are any.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// A stable word: `size`, `unsigned`, `floor`, `stale_lock` ...
+    pub kind: String,
+    pub text: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<String>,
+}
+
+/// The wheels of one target: exactly one per package of the closure, sorted by normalised name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selection {
+    pub source: DependencySource,
+    pub wheels: Vec<Wheel>,
+    /// The highest floor over all wheels: the oldest glibc or macOS the result really runs on.
+    pub needs: Option<Floor>,
+    pub notes: Vec<Note>,
+}
+
+/// Where the pins came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DependencySource {
+    #[serde(rename = "uv.lock")]
+    UvLock,
+    /// The package declares no dependency at all.
+    #[serde(rename = "none")]
+    Nothing,
+}
+
+/// A file to fetch and how to know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wheel {
+    /// Normalised (PEP 503).
+    pub name: String,
+    pub version: String,
+    pub file_name: String,
+    /// Where to try, in this order.
+    pub urls: Vec<String>,
+    pub sha256: Digest,
+    pub size: Option<u64>,
+    /// The compatibility tag of the file name that decided (PEP 425).
+    pub tag: String,
+    pub floor: Option<Floor>,
+}
+
+/// The shared wheel cache and the way into it.
+#[async_trait]
+pub trait Wheels: Send + Sync {
+    /// Brings every wheel into the directory `into` under its file name, verified. A wheel in the cache is not
+    /// fetched again; equal wheels wanted at the same time are fetched once.
+    async fn fetch(
+        &self,
+        wheels: &[Wheel],
+        into: &Path,
+        on_bytes: OnBytes<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<WheelFacts, Failure>;
+}
+
+/// What fetching cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WheelFacts {
+    pub bytes: u64,
+    pub downloaded_bytes: u64,
+    pub cache_hits: u64,
+}
+
+/// Writes the offline package: the input without what would send the installing daemon online, plus the wheels.
+#[async_trait]
+pub trait Packer: Send + Sync {
+    /// Writes the new file `output`, synced; equal jobs give equal bytes. On failure no file is left.
+    async fn pack(
+        &self,
+        job: PackJob<'_>,
+        on_bytes: OnBytes<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<Packed, Failure>;
+
+    /// Part of every result key: raised whenever the same inputs would give other bytes.
+    fn version(&self) -> &'static str;
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct PackJob<'a> {
+    pub package: &'a Path,
+    pub inspection: &'a Inspection,
+    pub selection: &'a Selection,
+    pub target: &'a Target,
+    /// Holds each wheel of the selection under its file name.
+    pub wheels: &'a Path,
+    pub output: &'a Path,
+}
+
+/// The finished package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packed {
+    pub sha256: Digest,
+    pub size: u64,
+    pub uncompressed_bytes: u64,
+    /// `author/name:version@checksum` of the output.
+    pub identifier: String,
+    pub notes: Vec<Note>,
+}

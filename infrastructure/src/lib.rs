@@ -1,0 +1,1 @@
+//! Adapters: the event log, package fetching and packing, blobs, PostgreSQL. Knows no dialect.
