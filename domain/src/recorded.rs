@@ -1,1 +1,147 @@
+//! The log as readers see it: every event the product knows, with its place in the feed.
 
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    task::TaskEvent,
+    values::{Metadata, TaskId},
+};
+
+/// All events the log may hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    Task(TaskId, TaskEvent),
+}
+
+/// A stored event cannot be read by this build.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// Written by a newer build, or not by this product.
+    #[error("event type {0} is unknown to this build")]
+    UnknownType(String),
+    #[error("event of type {0} does not have the shape of its type: {1}")]
+    Malformed(String, String),
+}
+
+impl Event {
+    /// Every event type the product knows.
+    pub fn known_types() -> impl Iterator<Item = &'static str> {
+        TaskEvent::TYPES.into_iter()
+    }
+
+    /// Reads a payload that the upcasters have brought to its newest version.
+    pub fn read(stream: &Stream, event_type: &str, payload: Value) -> Result<Self, Unreadable> {
+        if stream.aggregate_type != "task" || !TaskEvent::TYPES.contains(&event_type) {
+            return Err(Unreadable::UnknownType(event_type.to_owned()));
+        }
+        let malformed = |why: String| Unreadable::Malformed(event_type.to_owned(), why);
+        let id = stream.aggregate_id.parse().map_err(|error| malformed(format!("{error}")))?;
+        let event: TaskEvent =
+            serde_json::from_value(payload).map_err(|error| malformed(error.to_string()))?;
+        if event.name() != event_type {
+            return Err(malformed(format!("the payload is a {}", event.name())));
+        }
+        Ok(Self::Task(id, event))
+    }
+}
+
+/// The events of one aggregate.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Stream {
+    pub aggregate_type: String,
+    pub aggregate_id: String,
+}
+
+/// An event with everything the log knows of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    pub cursor: Cursor,
+    pub event_id: Uuid,
+    pub stream: Stream,
+    pub sequence: i64,
+    pub event: Event,
+    pub metadata: Metadata,
+    pub recorded_at: DateTime<Utc>,
+}
+
+/// A place in the feed; opaque outside the log. Ordered as the feed is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cursor {
+    pub epoch: i32,
+    pub transaction: u64,
+    pub position: i64,
+}
+
+/// The text is no cursor this service has given out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("malformed cursor")]
+pub struct InvalidCursor;
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.epoch, self.transaction, self.position)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.split('-');
+        let mut next = || parts.next().filter(|part| part.bytes().all(|b| b.is_ascii_digit()));
+        let (epoch, transaction, position) = (next(), next(), next());
+        let read = || {
+            Some(Self {
+                epoch: epoch?.parse().ok()?,
+                transaction: transaction?.parse().ok()?,
+                position: position?.parse().ok()?,
+            })
+        };
+        read().filter(|_| parts.next().is_none()).ok_or(InvalidCursor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_cursor_survives_its_text(epoch in 0..i32::MAX, transaction in any::<u64>(), position in 0..i64::MAX) {
+            let cursor = Cursor { epoch, transaction, position };
+            prop_assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        }
+
+        #[test]
+        fn no_text_makes_the_cursor_panic(text in ".{0,40}") {
+            let _ = text.parse::<Cursor>();
+        }
+
+        #[test]
+        fn epoch_then_transaction_then_position_order_the_feed(a in any::<(u8, u8, u8)>(), b in any::<(u8, u8, u8)>()) {
+            let cursor = |(e, t, p): (u8, u8, u8)| {
+                Cursor { epoch: e.into(), transaction: t.into(), position: p.into() }
+            };
+            prop_assert_eq!(cursor(a).cmp(&cursor(b)), a.cmp(&b));
+        }
+    }
+
+    #[test]
+    fn an_unknown_type_is_told_from_a_malformed_event() {
+        let stream = Stream {
+            aggregate_type: "task".to_owned(),
+            aggregate_id: "123e4567-e89b-42d3-a456-426614174000".to_owned(),
+        };
+        let unknown = Event::read(&stream, "TaskTeleported", Value::Null);
+        assert_eq!(unknown, Err(Unreadable::UnknownType("TaskTeleported".to_owned())));
+        let malformed = Event::read(&stream, "TaskStarted", serde_json::json!({"type": "TaskStarted"}));
+        assert!(matches!(malformed, Err(Unreadable::Malformed(..))), "{malformed:?}");
+        let other = serde_json::json!({"type": "TaskCancelled", "by": "x"});
+        assert!(matches!(Event::read(&stream, "TaskStarted", other), Err(Unreadable::Malformed(..))));
+    }
+}

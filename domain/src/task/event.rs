@@ -1,0 +1,176 @@
+//! What happened to a task. Variants and fields are only ever added.
+
+use chrono::{DateTime, Utc};
+use cqrs_es::DomainEvent;
+use serde::{Deserialize, Serialize};
+
+use super::report::Report;
+use crate::values::{Dialect, Digest, Platform, PluginIdentity, Suffix, Target, TargetOptions, TaskId};
+
+/// Stored as one flat object with the member `type`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum TaskEvent {
+    TaskRequested(TaskRequested),
+    TaskStarted {
+        attempt: u32,
+        worker: String,
+    },
+    TaskProgressed(TaskProgressed),
+    TaskAttemptLost {
+        attempt: u32,
+        reason: Loss,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_at: Option<DateTime<Utc>>,
+    },
+    TaskCompleted(Box<TaskCompleted>),
+    TaskFailed {
+        code: String,
+        message: String,
+    },
+    TaskCancelled {
+        by: String,
+    },
+    ArtifactExpired {
+        sha256: Digest,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRequested {
+    pub task_uid: TaskId,
+    pub kind: TaskKind,
+    /// One line for a list: what the task is about.
+    pub label: String,
+    pub subject: Source,
+    /// The name the input had: last part of the URL, or the upload's name. Data, never a path.
+    pub original_filename: String,
+    pub options: RepackageOptions,
+    pub dialect: Dialect,
+    pub tenant: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    Repackage,
+}
+
+/// Where the input package comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    Url(String),
+    UploadSha256(Digest),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepackageOptions {
+    pub platform: Platform,
+    /// The platform as it was read on the day of the request.
+    pub target: Target,
+    #[serde(flatten)]
+    pub asked: TargetOptions,
+    pub suffix: Suffix,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskProgressed {
+    pub attempt: u32,
+    pub phase: Phase,
+    /// 0 to 99.
+    pub percent: u8,
+    pub message: String,
+    /// Once the package has been read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<PluginIdentity>,
+}
+
+/// The phases of a repackaging, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    Downloading,
+    Reading,
+    Selecting,
+    Wheels,
+    Packing,
+    Storing,
+}
+
+/// Why an attempt ended without an outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// The worker was not heard of in time.
+    Lease,
+    /// A fault of the moment.
+    Error,
+    /// The worker gave the task back, on shutdown.
+    Released,
+}
+
+impl Loss {
+    /// Whether this loss counts against the limit of failures.
+    pub fn counts(self) -> bool {
+        match self {
+            Self::Lease | Self::Error => true,
+            Self::Released => false,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskCompleted {
+    pub attempt: u32,
+    pub artifact: Artifact,
+    pub plugin: PluginIdentity,
+    pub report: Report,
+}
+
+/// The result: bytes named by their sha256, under the name a download gives them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    pub sha256: Digest,
+    pub filename: String,
+    pub size: u64,
+}
+
+impl TaskEvent {
+    /// Every type of this stream that the product knows.
+    pub const TYPES: [&'static str; 8] = [
+        "TaskRequested",
+        "TaskStarted",
+        "TaskProgressed",
+        "TaskAttemptLost",
+        "TaskCompleted",
+        "TaskFailed",
+        "TaskCancelled",
+        "ArtifactExpired",
+    ];
+
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::TaskRequested(_) => "TaskRequested",
+            Self::TaskStarted { .. } => "TaskStarted",
+            Self::TaskProgressed(_) => "TaskProgressed",
+            Self::TaskAttemptLost { .. } => "TaskAttemptLost",
+            Self::TaskCompleted(_) => "TaskCompleted",
+            Self::TaskFailed { .. } => "TaskFailed",
+            Self::TaskCancelled { .. } => "TaskCancelled",
+            Self::ArtifactExpired { .. } => "ArtifactExpired",
+        }
+    }
+}
+
+impl DomainEvent for TaskEvent {
+    fn event_type(&self) -> String {
+        self.name().to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        "1".to_owned()
+    }
+}

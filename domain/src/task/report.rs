@@ -1,0 +1,55 @@
+//! What a finished repackaging has to say beside the file itself.
+
+use serde::{Deserialize, Serialize};
+
+use crate::values::{Floor, Target};
+
+/// Integers only, so that the canonical bytes of the event survive the database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    pub target: Target,
+    pub strict: bool,
+    /// Where the pins came from: `uv.lock`, or `none` for a package without dependencies.
+    pub source: String,
+    /// What chose the versions; null where the lock had chosen them.
+    pub resolver: Option<String>,
+    /// How many wheels the package holds.
+    pub wheels: u64,
+    pub wheel_bytes: u64,
+    pub downloaded_bytes: u64,
+    pub cache_hits: u64,
+    pub output_bytes: u64,
+    pub uncompressed_bytes: u64,
+    pub sha256: String,
+    pub identifier_in: String,
+    pub identifier_out: String,
+    pub needs_glibc: Option<Floor>,
+    pub needs_macos: Option<Floor>,
+    /// Dependencies that had to be built here.
+    pub built: Vec<String>,
+    pub signed: bool,
+    /// Null: not tried.
+    pub verified_install: Option<bool>,
+    pub notes: Vec<Note>,
+    pub timings: Timings,
+}
+
+/// One thing the user should know, with the exact lines to set where there are any.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// A stable word: `size`, `unsigned`, `floor`, `stale_lock` ...
+    pub kind: String,
+    pub text: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<String>,
+}
+
+/// Milliseconds per phase.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timings {
+    pub download_ms: u64,
+    pub read_ms: u64,
+    pub wheels_ms: u64,
+    pub pack_ms: u64,
+    pub store_ms: u64,
+}
