@@ -1,3 +1,7 @@
 //! What the services need from the outside, as traits: the seams where adapters plug in.
 
+pub mod blobs;
+pub mod freshness;
+pub mod jobs;
 pub mod packaging;
+pub mod system;

@@ -1,0 +1,61 @@
+//! The only way to change anything.
+
+use async_trait::async_trait;
+use cqrs_es::Aggregate;
+use domain::{recorded::Cursor, values::Metadata};
+use serde_json::Value;
+
+/// Loads, decides and appends; retries a lost version race in here, so that nobody else has to.
+#[async_trait]
+pub trait Commands<A: Aggregate>: Send + Sync {
+    /// Durable when it returns. `None`: the command decided no events.
+    async fn execute(
+        &self,
+        id: &str,
+        command: A::Command,
+        by: Metadata,
+    ) -> Result<Option<Cursor>, CommandError<A::Error>>;
+
+    /// The same, remembered under an idempotency key in the same statement.
+    async fn execute_once(
+        &self,
+        id: &str,
+        command: A::Command,
+        by: Metadata,
+        once: Once,
+    ) -> Result<Outcome, CommandError<A::Error>>;
+}
+
+/// A caller's idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// Principal and operation: two callers may use the same key.
+    pub scope: String,
+    pub key: String,
+    /// Of method, path and canonical body.
+    pub request_hash: [u8; 32],
+    /// What a repeat is answered with.
+    pub response: Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Written(Option<Cursor>),
+    /// The key was used before for the same request: the answer of then.
+    Repeated(Value),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError<E: std::error::Error> {
+    #[error(transparent)]
+    Refused(E),
+    /// Others kept changing the same stream.
+    #[error("the version race was lost too often")]
+    Contended,
+    /// The idempotency key was used for another request.
+    #[error("this Idempotency-Key was used for another request")]
+    KeyReused,
+    /// The log is not reachable, or holds an event this build cannot read; nothing or everything was stored.
+    #[error("the event log is not available")]
+    Unavailable,
+}

@@ -1,0 +1,10 @@
+//! Reading one's own writes.
+
+use async_trait::async_trait;
+use domain::recorded::Cursor;
+
+#[async_trait]
+pub trait Freshness: Send + Sync {
+    /// Waits, two seconds at most, until the read model has passed the cursor; false if it gave up.
+    async fn reached(&self, read_model: &str, cursor: Cursor) -> bool;
+}

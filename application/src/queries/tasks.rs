@@ -1,0 +1,96 @@
+//! The read model of tasks.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::{
+    task::{Artifact, Phase, Report},
+    values::{Digest, Platform, PluginIdentity, Suffix, TaskId},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// Everything a client may see of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskView {
+    pub id: TaskId,
+    pub status: TaskStatus,
+    pub phase: Option<Phase>,
+    /// 0 to 100; never falls.
+    pub percent: u8,
+    pub message: String,
+    pub error: Option<TaskFault>,
+    /// Counted failures + 1.
+    pub attempt: u32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    /// When it ended, whichever way.
+    pub ended_at: Option<DateTime<Utc>>,
+    pub original_filename: String,
+    pub platform: Platform,
+    pub suffix: Suffix,
+    pub plugin: Option<PluginIdentity>,
+    pub artifact: Option<Artifact>,
+    pub report: Option<Report>,
+    /// Of the last event; grows with every change that the log keeps.
+    pub sequence: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskStatus {
+    Queued,
+    Running,
+    Completed,
+    Failed,
+    Cancelled,
+    /// Completed, and the retention time is over: record and file are gone together.
+    Expired,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskFault {
+    pub code: String,
+    pub message: String,
+}
+
+impl TaskStatus {
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Queued | Self::Running => false,
+            Self::Completed | Self::Failed | Self::Cancelled | Self::Expired => true,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+#[async_trait]
+pub trait TaskQueries: Send + Sync {
+    /// With the live progress of a running attempt merged in.
+    async fn get(&self, id: TaskId) -> Result<Option<TaskView>, Error>;
+
+    /// The same for many, in no order; unknown ids are left out.
+    async fn get_many(&self, ids: &[TaskId]) -> Result<Vec<TaskView>, Error>;
+
+    /// Newest first.
+    async fn recent(&self, limit: u32) -> Result<Vec<TaskView>, Error>;
+
+    /// Completed and not expired, newest first, and how many there are in all.
+    async fn completed(&self, limit: u32) -> Result<(Vec<TaskView>, u64), Error>;
+
+    /// Completed before the time and not yet expired, oldest first.
+    async fn due_to_expire(&self, before: DateTime<Utc>, limit: u32) -> Result<Vec<TaskView>, Error>;
+
+    /// Whether a task that is not expired still offers these bytes, or an unfinished one needs them.
+    async fn needs_blob(&self, digest: &Digest) -> Result<bool, Error>;
+}

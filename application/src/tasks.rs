@@ -1,0 +1,211 @@
+//! Asking for work and taking it back. The work itself is done by [`crate::processes::run_tasks`].
+
+use std::{path::Path, sync::Arc};
+
+use domain::{
+    task::{RepackageOptions, Source, Task, TaskCommand, TaskError, TaskKind, TaskRequested},
+    values::{Dialect, Digest, FloorPolicy, Metadata, Platform, Suffix, Target, TargetOptions, TaskId},
+};
+use serde_json::json;
+
+use crate::{
+    commands::{CommandError, Commands, Once, Outcome},
+    error::{Error, Kind},
+    ports::{
+        blobs::Blobs,
+        freshness::Freshness,
+        packaging::{Downloads, Inspector},
+        system::Ids,
+    },
+};
+
+/// The read model that shows tasks.
+pub const READ_MODEL: &str = "tasks";
+/// A name longer than this is cut; it is data for a header and a list, never a path.
+const LONGEST_NAME: usize = 200;
+
+#[derive(Clone)]
+pub struct Tasks {
+    pub commands: Arc<dyn Commands<Task>>,
+    pub downloads: Arc<dyn Downloads>,
+    pub inspector: Arc<dyn Inspector>,
+    pub blobs: Arc<dyn Blobs>,
+    pub freshness: Arc<dyn Freshness>,
+    pub ids: Arc<dyn Ids>,
+    pub policy: FloorPolicy,
+}
+
+/// What a repackaging should be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    pub platform: Platform,
+    pub options: TargetOptions,
+    pub suffix: Suffix,
+}
+
+/// Who asks, and under which idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub dialect: Dialect,
+    pub metadata: Metadata,
+    /// The caller's key and the hash of its request.
+    pub once: Option<(String, [u8; 32])>,
+}
+
+impl Tasks {
+    /// Repackages what stands behind a URL. A URL that names a forbidden place is refused before any task exists;
+    /// one that cannot be fetched becomes a failed task.
+    pub async fn repackage_url(&self, url: &str, wish: Wish, caller: Caller) -> Result<TaskId, Error> {
+        self.downloads.check(url)?;
+        let name = name_from_url(url);
+        self.request(Source::Url(url.to_owned()), name, wish, caller).await
+    }
+
+    /// Repackages a file that has arrived whole; it is checked before the task exists.
+    pub async fn repackage_upload(
+        &self,
+        file: &Path,
+        sha256: &Digest,
+        name: &str,
+        wish: Wish,
+        caller: Caller,
+    ) -> Result<TaskId, Error> {
+        self.inspector.inspect(file, &[], &tokio_util::sync::CancellationToken::new()).await?;
+        self.blobs.put(file, sha256).await?;
+        self.request(Source::UploadSha256(sha256.clone()), plain_name(name), wish, caller).await
+    }
+
+    /// Ends an unfinished task at once, running or not.
+    pub async fn cancel(&self, id: TaskId, caller: Caller) -> Result<(), Error> {
+        let by = caller.metadata.actor_principal.clone();
+        let written =
+            self.commands.execute(&id.to_string(), TaskCommand::Cancel { by }, caller.metadata).await?;
+        if let Some(cursor) = written {
+            self.freshness.reached(READ_MODEL, cursor).await;
+        }
+        Ok(())
+    }
+
+    async fn request(
+        &self,
+        subject: Source,
+        name: String,
+        wish: Wish,
+        caller: Caller,
+    ) -> Result<TaskId, Error> {
+        let id = TaskId(self.ids.secret());
+        let command = TaskCommand::Request(TaskRequested {
+            task_uid: id,
+            kind: TaskKind::Repackage,
+            label: name.clone(),
+            subject,
+            original_filename: name,
+            options: RepackageOptions {
+                target: Target::resolve(&wish.platform, wish.options, self.policy),
+                platform: wish.platform,
+                asked: wish.options,
+                suffix: wish.suffix,
+            },
+            dialect: caller.dialect,
+            tenant: caller.metadata.tenant.clone(),
+        });
+        let stream = id.to_string();
+        let Some((key, request_hash)) = caller.once else {
+            let written = self.commands.execute(&stream, command, caller.metadata).await?;
+            self.shown(written).await;
+            return Ok(id);
+        };
+        let scope = format!("{}:repackage", caller.metadata.actor_principal);
+        let once = Once { scope, key, request_hash, response: json!({"task_id": id}) };
+        match self.commands.execute_once(&stream, command, caller.metadata, once).await? {
+            Outcome::Written(written) => {
+                self.shown(written).await;
+                Ok(id)
+            }
+            Outcome::Repeated(answer) => {
+                serde_json::from_value(answer["task_id"].clone()).map_err(|_shape| Error::unavailable())
+            }
+        }
+    }
+
+    async fn shown(&self, written: Option<domain::recorded::Cursor>) {
+        if let Some(cursor) = written {
+            self.freshness.reached(READ_MODEL, cursor).await;
+        }
+    }
+}
+
+impl From<CommandError<TaskError>> for Error {
+    fn from(error: CommandError<TaskError>) -> Self {
+        match error {
+            CommandError::Refused(TaskError::Unknown) => Self::not_found(TaskError::Unknown.to_string()),
+            CommandError::Refused(refusal) => Self::new(Kind::Conflict, refusal.to_string()),
+            CommandError::Contended => Self::new(Kind::Conflict, "Others kept changing this task; try again"),
+            CommandError::KeyReused => {
+                Self::new(Kind::Invalid, CommandError::<TaskError>::KeyReused.to_string())
+            }
+            CommandError::Unavailable => Self::unavailable(),
+        }
+    }
+}
+
+/// The last part of the path, percent-decoded.
+pub fn name_from_url(url: &str) -> String {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let last = path.rsplit('/').next().unwrap_or(path);
+    plain_name(&percent_decoded(last))
+}
+
+/// What a name may hold wherever it is shown: no directory, no control character, not too long, an extension.
+fn plain_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let clean: String = last.chars().filter(|c| !c.is_control()).collect();
+    let stem = clean.strip_suffix(".difypkg").unwrap_or(&clean).trim_start_matches('.');
+    let stem: String = stem.chars().take(LONGEST_NAME).collect();
+    if stem.is_empty() { "plugin.difypkg".to_owned() } else { format!("{stem}.difypkg") }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let decoded = match tail {
+            [high, low, ..] if *first == b'%' => hex(*high).zip(hex(*low)).map(|(high, low)| high * 16 + low),
+            _ => None,
+        };
+        bytes.push(decoded.unwrap_or(*first));
+        rest = if decoded.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_the_last_part_of_the_path() {
+        let cases = [
+            ("https://example.com/a/agent.difypkg", "agent.difypkg"),
+            ("https://example.com/agent%20one.difypkg?x=/y.difypkg#z", "agent one.difypkg"),
+            ("https://example.com/%2e%2e%2f%2e%2e%2fetc%2fpasswd.difypkg", "passwd.difypkg"),
+            ("https://example.com/.difypkg", "plugin.difypkg"),
+            ("https://example.com/a%zz%4.difypkg", "a%zz%4.difypkg"),
+        ];
+        for (url, name) in cases {
+            assert_eq!(name_from_url(url), name, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_data_never_a_path() {
+        assert_eq!(plain_name("../../evil.difypkg"), "evil.difypkg");
+        assert_eq!(plain_name("C:\\x\\evil.difypkg"), "evil.difypkg");
+        assert_eq!(plain_name("a\r\nSet-Cookie: x.difypkg"), "aSet-Cookie: x.difypkg");
+        assert_eq!(plain_name(&"x".repeat(999)).chars().count(), LONGEST_NAME + ".difypkg".len());
+    }
+}
