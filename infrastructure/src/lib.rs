@@ -1,1 +1,11 @@
 //! Adapters: the event log, package fetching and packing, blobs, PostgreSQL. Knows no dialect.
+
+pub mod blobs;
+pub mod embedded_postgres;
+pub mod event_log;
+pub mod housekeeping;
+pub mod jobs;
+pub mod postgres;
+pub mod subscription;
+pub mod system;
+pub mod upcasters;

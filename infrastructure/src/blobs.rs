@@ -1,0 +1,236 @@
+//! Bytes named by their sha256 in an object store: a directory, or S3 and the like by URL.
+
+use std::{ops::Range, path::Path, sync::Arc, time::Duration};
+
+use application::{
+    failure::{Failure, Reason},
+    ports::blobs::{Blobs, Body, Results, StoredResult},
+};
+use async_trait::async_trait;
+use domain::values::Digest;
+use futures::{StreamExt, TryStreamExt};
+use object_store::{
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload, buffered::BufWriter, path::Path as Key,
+};
+use tokio::io::AsyncWriteExt;
+
+/// Blobs under `blobs/<2 hex>/<sha256>`, records of results under `results/`.
+#[derive(Debug, Clone)]
+pub struct ObjectBlobs {
+    store: Arc<dyn ObjectStore>,
+    /// In a local directory nothing is visible before it is whole and on disk.
+    local: Option<std::path::PathBuf>,
+}
+
+impl ObjectBlobs {
+    /// A directory, made if it is missing.
+    pub fn in_directory(path: &Path) -> Result<Self, object_store::Error> {
+        std::fs::create_dir_all(path).map_err(|error| object_store::Error::Generic {
+            store: "local directory",
+            source: Box::new(error),
+        })?;
+        let store = object_store::local::LocalFileSystem::new_with_prefix(path)?;
+        Ok(Self { store: Arc::new(store), local: Some(path.to_owned()) })
+    }
+
+    /// Any URL that `object_store` knows (`s3://bucket/prefix`, `file:///..`), with the options of its own
+    /// ecosystem (`AWS_ACCESS_KEY_ID` ...), given as pairs.
+    pub fn at(url: &url::Url, options: Vec<(String, String)>) -> Result<Self, object_store::Error> {
+        let (store, prefix) = object_store::parse_url_opts(url, options)?;
+        let store = object_store::prefix::PrefixStore::new(store, prefix);
+        Ok(Self { store: Arc::new(store), local: None })
+    }
+
+    async fn upload(&self, file: &Path, key: Key) -> Result<(), Failure> {
+        let mut from = tokio::fs::File::open(file).await.map_err(|error| disk(&error))?;
+        let mut to = BufWriter::with_capacity(self.store.clone(), key, 8 * 1024 * 1024);
+        let copied = tokio::io::copy(&mut from, &mut to).await;
+        if let Err(error) = copied {
+            let _ = to.abort().await;
+            return Err(disk(&error));
+        }
+        to.shutdown().await.map_err(|error| disk(&error))
+    }
+
+    /// Same disk: a hard link needs no second copy of the bytes; they are synced before they are named.
+    async fn link(&self, root: &Path, file: &Path, digest: &Digest) -> Result<bool, Failure> {
+        let place = root.join(blob_key(digest).to_string());
+        let file = file.to_owned();
+        let linked = tokio::task::spawn_blocking(move || -> std::io::Result<bool> {
+            if let Some(parent) = place.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            std::fs::File::open(&file)?.sync_all()?;
+            match std::fs::hard_link(&file, &place) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(_) => return Ok(false),
+            }
+            if let Some(parent) = place.parent() {
+                std::fs::File::open(parent)?.sync_all()?;
+            }
+            Ok(true)
+        });
+        linked.await.map_err(|_stopped| Failure::internal())?.map_err(|error| disk(&error))
+    }
+
+    async fn exists(&self, key: &Key) -> Result<bool, Failure> {
+        match self.store.head(key).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(fault(&error)),
+        }
+    }
+}
+
+#[async_trait]
+impl Blobs for ObjectBlobs {
+    async fn put(&self, file: &Path, digest: &Digest) -> Result<(), Failure> {
+        let key = blob_key(digest);
+        if self.exists(&key).await? {
+            return Ok(());
+        }
+        if let Some(root) = &self.local
+            && self.link(root, file, digest).await?
+        {
+            return Ok(());
+        }
+        self.upload(file, key).await
+    }
+
+    async fn open(&self, digest: &Digest, range: Option<Range<u64>>) -> Result<Option<Body>, Failure> {
+        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
+        match self.store.get_opts(&blob_key(digest), options).await {
+            Ok(found) => Ok(Some(found.into_stream().map_err(|error| fault(&error)).boxed())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(fault(&error)),
+        }
+    }
+
+    async fn copy(&self, digest: &Digest, into: &Path) -> Result<bool, Failure> {
+        let Some(mut body) = self.open(digest, None).await? else { return Ok(false) };
+        let mut file = tokio::fs::File::create_new(into).await.map_err(|error| disk(&error))?;
+        while let Some(bytes) = body.try_next().await? {
+            file.write_all(&bytes).await.map_err(|error| disk(&error))?;
+        }
+        file.flush().await.map_err(|error| disk(&error))?;
+        Ok(true)
+    }
+
+    async fn delete(&self, digest: &Digest) -> Result<(), Failure> {
+        match self.store.delete(&blob_key(digest)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(fault(&error)),
+        }
+    }
+
+    async fn older_than(&self, age: Duration) -> Result<Vec<Digest>, Failure> {
+        use application::ports::system::Clock;
+        let age = chrono::Duration::from_std(age).unwrap_or(chrono::Duration::MAX);
+        let before = crate::system::System.now().checked_sub_signed(age).unwrap_or_default();
+        let mut listed = self.store.list(Some(&Key::from("blobs")));
+        let mut old = Vec::new();
+        while let Some(meta) = listed.try_next().await.map_err(|error| fault(&error))? {
+            if meta.last_modified < before
+                && let Some(digest) = meta.location.filename().and_then(|name| name.parse().ok())
+            {
+                old.push(digest);
+            }
+        }
+        Ok(old)
+    }
+}
+
+#[async_trait]
+impl Results for ObjectBlobs {
+    async fn get(&self, key: &Digest) -> Result<Option<StoredResult>, Failure> {
+        let bytes = match self.store.get(&result_key(key)).await {
+            Ok(found) => found.bytes().await.map_err(|error| fault(&error))?,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(fault(&error)),
+        };
+        // A record of another build is no record.
+        let Ok(stored) = serde_json::from_slice::<StoredResult>(&bytes) else { return Ok(None) };
+        Ok(self.exists(&blob_key(&stored.artifact)).await?.then_some(stored))
+    }
+
+    async fn put(&self, key: &Digest, result: &StoredResult) -> Result<(), Failure> {
+        let bytes = serde_json::to_vec(result).map_err(|_shape| Failure::internal())?;
+        self.store
+            .put(&result_key(key), PutPayload::from(bytes))
+            .await
+            .map(drop)
+            .map_err(|error| fault(&error))
+    }
+}
+
+fn blob_key(digest: &Digest) -> Key {
+    Key::from(format!("blobs/{}/{digest}", &digest.as_str()[..2]))
+}
+
+fn result_key(key: &Digest) -> Key {
+    Key::from(format!("results/{}/{key}.json", &key.as_str()[..2]))
+}
+
+fn fault(error: &object_store::Error) -> Failure {
+    tracing::warn!(%error, "the blob store did not do as asked");
+    Failure::internal()
+}
+
+fn disk(error: &std::io::Error) -> Failure {
+    tracing::warn!(%error, "a file could not be read or written");
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        return Failure::transient(Reason::DiskFull, "Not enough disk space");
+    }
+    Failure::internal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some_file(dir: &Path, bytes: &[u8]) -> (std::path::PathBuf, Digest) {
+        use sha2::{Digest as _, Sha256};
+        let path = dir.join("file");
+        std::fs::write(&path, bytes).unwrap();
+        (path, Digest::of_bytes(Sha256::digest(bytes).into()))
+    }
+
+    async fn read(body: Option<Body>) -> Vec<u8> {
+        body.unwrap()
+            .try_fold(Vec::new(), |mut all, part| async move {
+                all.extend_from_slice(&part);
+                Ok(all)
+            })
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_was_put_can_be_read_whole_in_part_and_no_longer_after_its_deletion() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, digest) = some_file(dir.path(), b"0123456789");
+        let blobs = ObjectBlobs::in_directory(&dir.path().join("store")).unwrap();
+        Blobs::put(&blobs, &file, &digest).await.unwrap();
+        Blobs::put(&blobs, &file, &digest).await.unwrap();
+        assert_eq!(read(blobs.open(&digest, None).await.unwrap()).await, b"0123456789");
+        assert_eq!(read(blobs.open(&digest, Some(2..5)).await.unwrap()).await, b"234");
+        assert_eq!(blobs.older_than(Duration::ZERO).await.unwrap(), [digest.clone()]);
+        blobs.delete(&digest).await.unwrap();
+        blobs.delete(&digest).await.unwrap();
+        assert!(blobs.open(&digest, None).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_url_gives_the_same_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, digest) = some_file(dir.path(), b"bytes");
+        let url = url::Url::from_directory_path(dir.path()).unwrap();
+        let blobs = ObjectBlobs::at(&url, Vec::new()).unwrap();
+        Blobs::put(&blobs, &file, &digest).await.unwrap();
+        let copy = dir.path().join("copy");
+        assert!(blobs.copy(&digest, &copy).await.unwrap());
+        assert_eq!(std::fs::read(copy).unwrap(), b"bytes");
+        assert!(!blobs.copy(&Digest::of_bytes([0; 32]), &dir.path().join("none")).await.unwrap());
+    }
+}

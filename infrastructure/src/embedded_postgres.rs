@@ -1,0 +1,129 @@
+//! A private PostgreSQL cluster inside the data directory, for whoever has set no `DATABASE_URL`.
+//!
+//! One process owns the cluster, by a file lock that dies with it: it starts the server, or takes over one that a
+//! killed owner left running, and stops it at the end. Everybody else on the same data directory just connects.
+//! Reachable through a Unix socket in a directory of mode 0700 only. PostgreSQL refuses to run as root, so as root
+//! the server runs as an unprivileged user.
+
+mod binaries;
+mod server;
+mod user;
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use sqlx::{ConnectOptions, Connection, postgres::PgConnectOptions};
+use tokio::time::Instant;
+
+use binaries::Binaries;
+use server::Server;
+use user::User;
+
+/// How long a server that another process is starting may take.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// A running cluster; [`EmbeddedPostgres::stop`] ends it if this process owns it.
+#[derive(Debug)]
+pub struct EmbeddedPostgres {
+    options: PgConnectOptions,
+    owned: Option<(Server, File)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(
+        "PostgreSQL is not installed: install it (Debian: apt-get install postgresql, macOS: brew install \
+         postgresql) or set DATABASE_URL"
+    )]
+    NotInstalled,
+    #[error("the cluster in {0} was made by PostgreSQL {1}, which is not installed any more")]
+    OtherVersion(PathBuf, String),
+    #[error("{0} cannot be used for PostgreSQL: {1}")]
+    Directory(PathBuf, #[source] io::Error),
+    #[error(
+        "the user {user}, as whom PostgreSQL must run here, cannot reach {path}: choose another data directory"
+    )]
+    Unreachable { user: String, path: PathBuf },
+    #[error(
+        "running as root needs an unprivileged user (postgres or nobody) for PostgreSQL, and there is none"
+    )]
+    NoUser,
+    #[error("PostgreSQL did not start: {0}")]
+    NotStarted(String),
+}
+
+impl EmbeddedPostgres {
+    /// Finds, initialises and starts the cluster as needed; returns when it answers.
+    pub async fn start(data_dir: &Path) -> Result<Self, Error> {
+        let home = data_dir.join("postgres");
+        std::fs::create_dir_all(&home).map_err(|error| Error::Directory(home.clone(), error))?;
+        let home = home.canonicalize().map_err(|error| Error::Directory(home, error))?;
+        let sockets = socket_directory(&home);
+        let options = PgConnectOptions::new_without_pgpass()
+            .host(&sockets.to_string_lossy())
+            .port(server::PORT)
+            .username("plugyard")
+            .database("plugyard");
+        let Some(lock) = try_lock(&home)? else {
+            answers(&options).await?;
+            return Ok(Self { options, owned: None });
+        };
+        let binaries = Binaries::find(&home.join("data"))?;
+        let user = User::for_server()?;
+        let server = Server::start(&binaries, user.as_ref(), &home, &sockets).await?;
+        server.create_database(&options).await?;
+        Ok(Self { options, owned: Some((server, lock)) })
+    }
+
+    pub fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    /// Stops an owned server and waits for it; the lock goes last.
+    pub async fn stop(self) {
+        if let Some((server, lock)) = self.owned {
+            server.stop().await;
+            drop(lock);
+        }
+    }
+}
+
+/// The socket's path must fit into 107 bytes on every system.
+fn socket_directory(home: &Path) -> PathBuf {
+    use sha2::{Digest, Sha256};
+    let inside = home.join("run");
+    if inside.as_os_str().len() <= 80 {
+        return inside;
+    }
+    let name = hex::encode(&Sha256::digest(home.as_os_str().as_encoded_bytes())[..8]);
+    std::env::temp_dir().join(format!("plugyard-{name}"))
+}
+
+fn try_lock(home: &Path) -> Result<Option<File>, Error> {
+    let path = home.join("owner.lock");
+    let file = File::create(&path).map_err(|error| Error::Directory(path.clone(), error))?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(Error::Directory(path, error.into())),
+    }
+}
+
+/// The owner may still be starting it.
+async fn answers(options: &PgConnectOptions) -> Result<(), Error> {
+    let began = Instant::now();
+    loop {
+        match options.connect().await {
+            Ok(connection) => {
+                let _ = connection.close().await;
+                return Ok(());
+            }
+            Err(error) if began.elapsed() > START_LIMIT => return Err(Error::NotStarted(error.to_string())),
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! One writer per node appends for everybody.
+//!
+//! Commands that arrive while a statement is in flight wait in a queue, and the next statement carries them all:
+//! one commit, one flush, for many commands. Two commands of one stream never travel at the same time. A command's
+//! events go in together or not at all, and one guilty command fails alone.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use application::{commands::Once, signal::Signal};
+use cqrs_es::{Aggregate, DomainEvent};
+use domain::{
+    recorded::{Cursor, Stream},
+    values::Metadata,
+};
+use serde_json::Value;
+use sqlx::PgPool;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+    time::Instant,
+};
+use uuid::Uuid;
+
+use super::{
+    cache::Folded,
+    chain::{self, Link},
+    statement::{self, Fault, Outcome},
+};
+use crate::{postgres::Pools, system};
+
+/// Statements in flight at the same time.
+const IN_FLIGHT: usize = 3;
+/// Events one statement carries at most, unless a single command brings more.
+const EVENTS_A_STATEMENT: usize = 300;
+/// Commands that may wait; beyond it callers wait to get in.
+const QUEUE: usize = 4096;
+/// How long a command whose outcome is unknown is offered again.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The events of one command, ready to be stored.
+#[derive(Debug, Clone)]
+pub(super) struct Append {
+    pub(super) stream: Stream,
+    /// The version the command was decided on.
+    pub(super) expected: i64,
+    pub(super) events: Vec<NewEvent>,
+    pub(super) metadata: Value,
+    pub(super) once: Option<Once>,
+    /// Of the last event.
+    chain: [u8; 32],
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct NewEvent {
+    pub(super) id: Uuid,
+    pub(super) event_type: String,
+    pub(super) event_version: String,
+    pub(super) payload: Value,
+    pub(super) chain: [u8; 32],
+}
+
+/// Where the last event of the command stands; none if it had no events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    pub cursor: Option<Cursor>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The stream has moved on: load and decide again.
+    #[error("the stream has moved on")]
+    Conflict,
+    #[error("the idempotency key was used before")]
+    KeyUsed,
+    /// The outcome is unknown; the same command with the same key is safe to repeat.
+    #[error("the log is not reachable")]
+    Unavailable,
+}
+
+impl Append {
+    /// `None` if the events cannot be serialised.
+    pub(super) fn new<A: Aggregate>(
+        id: &str,
+        folded: &Folded<A>,
+        events: &[A::Event],
+        by: &Metadata,
+        once: Option<Once>,
+    ) -> Option<Self> {
+        let metadata = serde_json::to_value(by).ok()?;
+        let stream = Stream { aggregate_type: A::TYPE.to_owned(), aggregate_id: id.to_owned() };
+        let mut chain = folded.chain;
+        let mut sequence = folded.version;
+        let mut prepared = Vec::with_capacity(events.len());
+        for event in events {
+            let payload = serde_json::to_value(event).ok()?;
+            let (event_type, event_version) = (event.event_type(), event.event_version());
+            let event_id = system::event_id();
+            sequence += 1;
+            chain = chain::next(
+                &chain,
+                &Link {
+                    event_id,
+                    aggregate_type: A::TYPE,
+                    aggregate_id: id,
+                    sequence,
+                    event_type: &event_type,
+                    event_version: &event_version,
+                    payload: &payload,
+                    metadata: &metadata,
+                },
+            );
+            prepared.push(NewEvent { id: event_id, event_type, event_version, payload, chain });
+        }
+        Some(Self { stream, expected: folded.version, events: prepared, metadata, once, chain })
+    }
+
+    /// Version and chain of the stream once this is stored.
+    pub(super) fn outcome(&self) -> (i64, [u8; 32]) {
+        (self.expected + i64::try_from(self.events.len()).unwrap_or(i64::MAX), self.chain)
+    }
+}
+
+type Reply = oneshot::Sender<Result<Appended, AppendError>>;
+type Waiting = (Append, Reply);
+
+/// A handle to the node's writer; the writer ends when the last handle is gone.
+#[derive(Debug, Clone)]
+pub struct LogWriter {
+    queue: mpsc::Sender<Waiting>,
+    facts: Arc<WriterFacts>,
+}
+
+/// What the writer has done so far.
+#[derive(Debug, Default)]
+pub struct WriterFacts {
+    pub statements: AtomicU64,
+    pub commands: AtomicU64,
+    pub events: AtomicU64,
+    pub conflicts: AtomicU64,
+}
+
+impl LogWriter {
+    /// The handle and the loop that must be run for it. `appended` is raised after every commit.
+    pub fn new(pools: &Pools, appended: Signal) -> (Self, impl Future<Output = ()> + Send + use<>) {
+        let (queue, commands) = mpsc::channel(QUEUE);
+        let facts = Arc::new(WriterFacts::default());
+        let writer = Writer { pool: pools.appends.clone(), appended, facts: facts.clone() };
+        (Self { queue, facts }, writer.run(commands))
+    }
+
+    pub fn facts(&self) -> &WriterFacts {
+        &self.facts
+    }
+
+    /// Once it is queued it is carried through, even if the caller goes away.
+    pub(super) async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.send((append, reply)).await.map_err(|_closed| AppendError::Unavailable)?;
+        answer.await.unwrap_or(Err(AppendError::Unavailable))
+    }
+}
+
+#[derive(Clone)]
+struct Writer {
+    pool: PgPool,
+    appended: Signal,
+    facts: Arc<WriterFacts>,
+}
+
+impl Writer {
+    async fn run(self, mut commands: mpsc::Receiver<Waiting>) {
+        let mut queue: Vec<Waiting> = Vec::new();
+        let mut busy: HashSet<Stream> = HashSet::new();
+        let mut in_flight: JoinSet<Vec<Stream>> = JoinSet::new();
+        let mut open = true;
+        while open || !queue.is_empty() || !in_flight.is_empty() {
+            while in_flight.len() < IN_FLIGHT {
+                let batch = next_batch(&mut queue, &mut busy);
+                if batch.is_empty() {
+                    break;
+                }
+                in_flight.spawn(self.clone().write(batch));
+            }
+            tokio::select! {
+                received = commands.recv_many(&mut queue, QUEUE), if open && queue.len() < QUEUE => {
+                    open = received > 0;
+                }
+                Some(done) = in_flight.join_next() => {
+                    for stream in done.unwrap_or_default() {
+                        busy.remove(&stream);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Answers every command of the batch and returns their streams.
+    async fn write(self, batch: Vec<Waiting>) -> Vec<Stream> {
+        let streams = batch.iter().map(|(append, _)| append.stream.clone()).collect();
+        let (appends, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        match self.store(&appends).await {
+            Ok(outcomes) => {
+                self.appended.raise();
+                for (outcome, reply) in outcomes.into_iter().zip(replies) {
+                    let _ = reply.send(self.answer(outcome));
+                }
+            }
+            // The whole statement is undone, or nobody knows: each command alone, and only the guilty one fails.
+            Err(_) => {
+                let deadline = Instant::now() + PATIENCE;
+                for (append, reply) in appends.into_iter().zip(replies) {
+                    let answer = self.alone(&append, deadline).await;
+                    self.appended.raise();
+                    let _ = reply.send(answer);
+                }
+            }
+        }
+        streams
+    }
+
+    async fn alone(&self, append: &Append, deadline: Instant) -> Result<Appended, AppendError> {
+        loop {
+            match self.store(std::slice::from_ref(append)).await {
+                Ok(outcomes) => {
+                    let outcome = outcomes.into_iter().next().unwrap_or(Outcome::Raced);
+                    // The first try may have been stored although its answer was lost.
+                    if outcome == Outcome::Raced
+                        && let Ok(Some(cursor)) = statement::already_stored(&self.pool, append).await
+                    {
+                        return Ok(Appended { cursor: Some(cursor) });
+                    }
+                    return self.answer(outcome);
+                }
+                Err(Fault::Key) => return Err(AppendError::KeyUsed),
+                Err(Fault::Stream) => {
+                    let stored = statement::already_stored(&self.pool, append).await;
+                    return match stored {
+                        Ok(Some(cursor)) => Ok(Appended { cursor: Some(cursor) }),
+                        Ok(None) => self.answer(Outcome::Raced),
+                        Err(_) => Err(AppendError::Unavailable),
+                    };
+                }
+                Err(Fault::Other(error)) if Instant::now() > deadline => {
+                    tracing::error!(%error, "the log cannot be appended to");
+                    return Err(AppendError::Unavailable);
+                }
+                Err(Fault::Other(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    async fn store(&self, appends: &[Append]) -> Result<Vec<Outcome>, Fault> {
+        let outcomes = statement::store(&self.pool, appends).await?;
+        let events: usize = appends.iter().map(|append| append.events.len()).sum();
+        self.facts.statements.fetch_add(1, Ordering::Relaxed);
+        self.facts.commands.fetch_add(appends.len() as u64, Ordering::Relaxed);
+        self.facts.events.fetch_add(events as u64, Ordering::Relaxed);
+        Ok(outcomes)
+    }
+
+    fn answer(&self, outcome: Outcome) -> Result<Appended, AppendError> {
+        match outcome {
+            Outcome::Stored(cursor) => Ok(Appended { cursor }),
+            Outcome::Raced => {
+                self.facts.conflicts.fetch_add(1, Ordering::Relaxed);
+                Err(AppendError::Conflict)
+            }
+        }
+    }
+}
+
+/// Takes the oldest commands whose streams are free, and marks these streams busy.
+fn next_batch(queue: &mut Vec<Waiting>, busy: &mut HashSet<Stream>) -> Vec<Waiting> {
+    let mut events = 0;
+    let mut batch: Vec<Waiting> = Vec::new();
+    let mut passed: HashSet<Stream> = HashSet::new();
+    for (append, reply) in std::mem::take(queue) {
+        let full = !batch.is_empty() && events + append.events.len() > EVENTS_A_STATEMENT;
+        // Commands of one stream keep their order, also when the first of them has to wait.
+        if full || busy.contains(&append.stream) || passed.contains(&append.stream) {
+            passed.insert(append.stream.clone());
+            queue.push((append, reply));
+            continue;
+        }
+        events += append.events.len();
+        busy.insert(append.stream.clone());
+        batch.push((append, reply));
+    }
+    batch
+}

@@ -1,0 +1,162 @@
+//! The feed: all events in log order, up to the horizon.
+//!
+//! The cursor is the pair (transaction, position) behind the horizon, preceded by the epoch. A position alone
+//! would lose events, because positions are drawn before the commit.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    recorded::{Cursor, Event, Recorded, Stream, Unreadable},
+    values::Metadata,
+};
+use serde_json::Value;
+use sqlx::{PgExecutor, Row, postgres::PgRow};
+use uuid::Uuid;
+
+use crate::upcasters::{self, Stored};
+
+const COLUMNS: &str = "e.epoch, e.transaction_id::text as xid, e.global_position, e.event_id, e.aggregate_type, \
+                       e.aggregate_id, e.sequence, e.event_type, e.event_version, e.payload, e.metadata, e.recorded_at";
+
+/// An event of an older epoch is complete by definition; of this one, everything before the oldest transaction
+/// that may still write.
+const BEHIND_THE_HORIZON: &str = "(e.epoch < (select epoch from es.log_epoch) \
+                                   or e.transaction_id < pg_snapshot_xmin(pg_current_snapshot()))";
+
+/// Reads pages of the feed.
+#[derive(Debug, Clone, Copy)]
+pub struct Feed;
+
+/// A stored event as it is, before upcasters and parsing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raw {
+    pub cursor: Cursor,
+    pub event_id: Uuid,
+    pub stream: Stream,
+    pub sequence: i64,
+    pub event_type: String,
+    pub event_version: String,
+    pub payload: Value,
+    pub metadata: Value,
+    pub recorded_at: DateTime<Utc>,
+}
+
+impl Feed {
+    /// At most `limit` events after the cursor and, if given, up to and including another one.
+    pub async fn page(
+        executor: impl PgExecutor<'_>,
+        after: Cursor,
+        up_to: Option<Cursor>,
+        limit: i64,
+    ) -> Result<Vec<Raw>, sqlx::Error> {
+        let up_to = up_to.unwrap_or(Cursor { epoch: i32::MAX, transaction: 0, position: 0 });
+        let query = format!(
+            "select {COLUMNS} from es.events e
+              where (e.epoch, e.transaction_id, e.global_position) > ($1, $2::text::xid8, $3)
+                and (e.epoch, e.transaction_id, e.global_position) <= ($4, $5::text::xid8, $6)
+                and {BEHIND_THE_HORIZON}
+              order by e.epoch, e.transaction_id, e.global_position limit $7"
+        );
+        let rows = sqlx::query(&query)
+            .bind(after.epoch)
+            .bind(after.transaction.to_string())
+            .bind(after.position)
+            .bind(up_to.epoch)
+            .bind(up_to.transaction.to_string())
+            .bind(up_to.position)
+            .bind(limit)
+            .fetch_all(executor)
+            .await?;
+        rows.iter().map(Raw::from_row).collect()
+    }
+
+    /// The events of one stream, in order, horizon or not: what was acknowledged is there.
+    pub async fn stream(executor: impl PgExecutor<'_>, stream: &Stream) -> Result<Vec<Raw>, sqlx::Error> {
+        let query = format!(
+            "select {COLUMNS} from es.events e where e.aggregate_type = $1 and e.aggregate_id = $2 order by e.sequence"
+        );
+        let rows = sqlx::query(&query)
+            .bind(&stream.aggregate_type)
+            .bind(&stream.aggregate_id)
+            .fetch_all(executor)
+            .await?;
+        rows.iter().map(Raw::from_row).collect()
+    }
+
+    pub async fn event(executor: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Raw>, sqlx::Error> {
+        let query = format!("select {COLUMNS} from es.events e where e.event_id = $1");
+        let row = sqlx::query(&query).bind(id).fetch_optional(executor).await?;
+        row.as_ref().map(Raw::from_row).transpose()
+    }
+
+    /// Whether anything at all lies after the cursor, behind the horizon or beyond it.
+    pub async fn anything_after(executor: impl PgExecutor<'_>, after: Cursor) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar(
+            "select exists (select 1 from es.events e
+              where (e.epoch, e.transaction_id, e.global_position) > ($1, $2::text::xid8, $3))",
+        )
+        .bind(after.epoch)
+        .bind(after.transaction.to_string())
+        .bind(after.position)
+        .fetch_one(executor)
+        .await
+    }
+
+    /// The last readable event's place.
+    pub async fn head(executor: impl PgExecutor<'_>) -> Result<Cursor, sqlx::Error> {
+        let query = format!(
+            "select e.epoch, e.transaction_id::text as xid, e.global_position from es.events e
+              where {BEHIND_THE_HORIZON}
+              order by e.epoch desc, e.transaction_id desc, e.global_position desc limit 1"
+        );
+        let row = sqlx::query(&query).fetch_optional(executor).await?;
+        row.as_ref().map_or(Ok(Cursor::default()), cursor)
+    }
+}
+
+fn cursor(row: &PgRow) -> Result<Cursor, sqlx::Error> {
+    let xid: String = row.try_get("xid")?;
+    let transaction = xid.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    Ok(Cursor { epoch: row.try_get("epoch")?, transaction, position: row.try_get("global_position")? })
+}
+
+impl Raw {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            cursor: cursor(row)?,
+            event_id: row.try_get("event_id")?,
+            stream: Stream {
+                aggregate_type: row.try_get("aggregate_type")?,
+                aggregate_id: row.try_get("aggregate_id")?,
+            },
+            sequence: row.try_get("sequence")?,
+            event_type: row.try_get("event_type")?,
+            event_version: row.try_get("event_version")?,
+            payload: row.try_get("payload")?,
+            metadata: row.try_get("metadata")?,
+            recorded_at: row.try_get("recorded_at")?,
+        })
+    }
+
+    /// The event in its newest shape; several if an upcaster splits it, none if one drops it.
+    pub fn read(&self) -> Result<Vec<Recorded>, Unreadable> {
+        let stored = Stored {
+            event_type: self.event_type.clone(),
+            event_version: self.event_version.clone(),
+            payload: self.payload.clone(),
+        };
+        let metadata: Metadata = serde_json::from_value(self.metadata.clone())
+            .map_err(|error| Unreadable::Malformed(self.event_type.clone(), error.to_string()))?;
+        let read = |current: Stored| {
+            Ok(Recorded {
+                cursor: self.cursor,
+                event_id: self.event_id,
+                stream: self.stream.clone(),
+                sequence: self.sequence,
+                event: Event::read(&self.stream, &current.event_type, current.payload)?,
+                metadata: metadata.clone(),
+                recorded_at: self.recorded_at,
+            })
+        };
+        upcasters::upcast(stored).into_iter().map(read).collect()
+    }
+}

@@ -1,0 +1,26 @@
+//! Removes what only operations needed: answered idempotency keys and finished job rows. Never an event.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+const EVERY: Duration = Duration::from_secs(3600);
+const STATEMENTS: [&str; 2] = [
+    "delete from es.commands where created_at < clock_timestamp() - interval '7 days'",
+    "delete from es.jobs where finished_at < clock_timestamp() - interval '14 days'",
+];
+
+pub async fn keep_house(pool: PgPool, stop: CancellationToken) {
+    loop {
+        for statement in STATEMENTS {
+            if let Err(error) = sqlx::query(statement).execute(&pool).await {
+                tracing::warn!(%error, "old rows were not removed");
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}

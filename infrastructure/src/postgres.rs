@@ -1,0 +1,102 @@
+//! Connections to the one PostgreSQL: migrations as its owner, everything else as the role `plugyard_app`, which
+//! cannot change what is stored in the log.
+
+use std::time::Duration;
+
+use sqlx::{
+    Executor, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+/// What a node does with its connections.
+#[derive(Debug, Clone)]
+pub struct Pools {
+    /// Reads: limited in time, so that one slow query holds nobody up.
+    pub reads: PgPool,
+    /// Short write transactions: checkpoints, job rows. Never limited in time: a commit that waits must not be
+    /// cancelled.
+    pub writes: PgPool,
+    /// The append statement alone.
+    pub appends: PgPool,
+    options: PgConnectOptions,
+}
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    #[error("PostgreSQL cannot be reached: {0}")]
+    Unreachable(#[source] sqlx::Error),
+    #[error("the schema could not be brought up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// Acknowledged must mean stored.
+    #[error("PostgreSQL runs with {0} = off: an acknowledged command could be lost; set it to on")]
+    Unsafe(String),
+    #[error("PostgreSQL refused a statement: {0}")]
+    Statement(#[from] sqlx::Error),
+}
+
+impl Pools {
+    /// Opens no connection yet.
+    pub fn new(options: &PgConnectOptions) -> Self {
+        let named = |name: &str| options.clone().application_name(name);
+        let base = || {
+            PgPoolOptions::new()
+                .acquire_timeout(Duration::from_secs(2))
+                .idle_timeout(Duration::from_secs(60))
+                .max_lifetime(Duration::from_secs(3600))
+        };
+        let reads = base().max_connections(8).after_connect(|connection, _| {
+            Box::pin(async move {
+                connection
+                    .execute("set role plugyard_app; set statement_timeout = '5s'; set lock_timeout = '2s'")
+                    .await
+                    .map(drop)
+            })
+        });
+        let write_setup = "set role plugyard_app; set lock_timeout = '5s'; \
+                           set idle_in_transaction_session_timeout = '30s'";
+        let writes = base().max_connections(8).after_connect(move |connection, _| {
+            Box::pin(async move { connection.execute(write_setup).await.map(drop) })
+        });
+        let appends =
+            base().max_connections(4).test_before_acquire(false).after_connect(move |connection, _| {
+                Box::pin(async move { connection.execute(write_setup).await.map(drop) })
+            });
+        Self {
+            reads: reads.connect_lazy_with(named("plugyard-reads")),
+            writes: writes.connect_lazy_with(named("plugyard-writes")),
+            appends: appends.connect_lazy_with(named("plugyard-appends")),
+            options: options.clone(),
+        }
+    }
+
+    /// A connection of its own, with the rights of the configured role: for `LISTEN` and for schema changes.
+    pub async fn own_connection(&self) -> Result<sqlx::PgConnection, sqlx::Error> {
+        use sqlx::ConnectOptions;
+        self.options.clone().application_name("plugyard").connect().await
+    }
+
+    pub async fn close(&self) {
+        tokio::join!(self.reads.close(), self.writes.close(), self.appends.close());
+    }
+}
+
+/// Brings the schema up to date, as the configured role. Safe to run on several nodes at once.
+pub async fn migrate(options: &PgConnectOptions) -> Result<(), Unusable> {
+    use sqlx::ConnectOptions;
+    let mut connection = options.clone().connect().await.map_err(Unusable::Unreachable)?;
+    refuse_unsafe(&mut connection).await?;
+    sqlx::migrate!("../migrations").run(&mut connection).await?;
+    Ok(())
+}
+
+async fn refuse_unsafe(connection: &mut sqlx::PgConnection) -> Result<(), Unusable> {
+    for name in ["fsync", "full_page_writes", "synchronous_commit"] {
+        let value: String =
+            sqlx::query_scalar("select current_setting($1)").bind(name).fetch_one(&mut *connection).await?;
+        if value == "off" {
+            return Err(Unusable::Unsafe(name.to_owned()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! Named readers of the feed, each with one checkpoint.
+//!
+//! A subscription reads pages behind the horizon and applies them: the rows it writes and its checkpoint move in
+//! ONE transaction, so every event has its effect exactly once, whatever is killed when. The lock on the checkpoint
+//! row makes one node the active consumer; the others stay idle and take over when the lock is free. The page is
+//! read before that transaction begins, because a writing transaction holds the horizon of every reader.
+//!
+//! An event that cannot be read or applied is a poison event: the page is replayed one event at a time to find it,
+//! it is tried five times, and then parked with the later events of its stream, or the subscription halts, by
+//! policy. Faults of the database are never poison: they are retried for ever. Woken by a signal after every
+//! append; polling is the guarantee.
+
+mod checkpoint;
+mod parked;
+mod rebuild;
+mod runner;
+mod status;
+
+use application::signal::Signal;
+use async_trait::async_trait;
+use domain::recorded::Recorded;
+use sqlx::PgConnection;
+
+pub use rebuild::{RebuildError, Rebuilt, first_generation, rebuild};
+pub use runner::Runner;
+pub use status::{Freshly, SubscriptionStatus, statuses};
+
+/// A reader's rows, and how events change them.
+#[async_trait]
+pub trait Projection: Send + Sync + 'static {
+    fn name(&self) -> &'static str;
+
+    /// The event types it takes. Others that the product knows are passed over; a type the product does not know
+    /// is a poison event.
+    fn takes(&self) -> &'static [&'static str];
+
+    fn policy(&self) -> Policy {
+        Policy::Park
+    }
+
+    /// Makes the tables of a generation, as the owner. Does nothing if they are there.
+    async fn create(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error>;
+
+    /// Makes this generation the one that readers see, as the owner; `None`-like for what is never rebuilt.
+    async fn show(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error>;
+
+    /// Removes the tables of a generation that nobody sees any more.
+    async fn remove(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error>;
+
+    /// False for what has effects beyond its own tables: it is never replayed.
+    fn can_be_rebuilt(&self) -> bool {
+        true
+    }
+
+    /// A text that is equal exactly when the rows are.
+    async fn fingerprint(
+        &self,
+        connection: &mut PgConnection,
+        generation: i32,
+    ) -> Result<String, sqlx::Error>;
+
+    /// Applies events in their order. No effect outside the transaction it is given.
+    async fn apply(
+        &self,
+        transaction: &mut PgConnection,
+        generation: i32,
+        events: &[Recorded],
+    ) -> Result<(), ApplyError>;
+}
+
+/// What happens to an event that cannot be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Park it and every later event of its stream; go on with all others. For rows that belong to one stream.
+    Park,
+    /// Stop, and skip nothing. For rows that fold across streams.
+    Halt,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// A fault of the moment: tried again for ever.
+    #[error("the database did not answer: {0}")]
+    Database(#[source] sqlx::Error),
+    /// This event will not fit.
+    #[error("{0}")]
+    Poison(String),
+}
+
+impl From<sqlx::Error> for ApplyError {
+    fn from(error: sqlx::Error) -> Self {
+        let class = error.as_database_error().and_then(|error| error.code()).map(|code| code[..2].to_owned());
+        match class.as_deref() {
+            // Data exceptions, violated constraints, wrong statements: no later try changes them.
+            Some("22" | "23" | "42" | "P0") => Self::Poison(error.to_string()),
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// The signals a subscription hears and gives.
+#[derive(Debug, Clone, Default)]
+pub struct Signals {
+    /// Raised after an append, here or on another node.
+    pub appended: Signal,
+    /// Raised after a checkpoint has moved on this node.
+    pub projected: Signal,
+}

@@ -1,0 +1,101 @@
+//! How far the readers are: for people, for `/readyz`, and for whoever waits for a write to show.
+
+use std::{collections::HashMap, time::Duration};
+
+use application::ports::freshness::Freshness;
+use async_trait::async_trait;
+use domain::recorded::Cursor;
+use sqlx::{PgPool, Row};
+use tokio::{sync::watch, time::Instant};
+use uuid::Uuid;
+
+use super::{Runner, checkpoint};
+
+/// Counting stops here: a reader this far behind is simply far behind.
+const MOST_LAG: i64 = 100_000;
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionStatus {
+    pub subscription: String,
+    pub generation: i32,
+    /// `building`, `live`, `halted` or `retired`.
+    pub status: String,
+    pub position: i64,
+    /// Events not yet applied, parked ones included.
+    pub lag: i64,
+    pub parked: Vec<Uuid>,
+    pub error: Option<String>,
+}
+
+/// Every generation but the retired ones.
+pub async fn statuses(pool: &PgPool) -> Result<Vec<SubscriptionStatus>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select c.subscription, c.generation, c.status, c.global_position as position,
+                coalesce(c.error, (select p.error from es.parked_events p
+                                    where p.subscription = c.subscription and p.generation = c.generation
+                                    order by p.tries desc, p.parked_at limit 1)) as error,
+                array(select p.event_id from es.parked_events p
+                       where p.subscription = c.subscription and p.generation = c.generation
+                       order by p.parked_at, p.sequence) as parked,
+                (select count(*) from (select 1 from es.events e
+                   where (e.epoch, e.transaction_id, e.global_position)
+                         > (c.epoch, c.transaction_id, c.global_position) limit $1) l) as lag
+           from es.checkpoints c where c.status <> 'retired' order by c.subscription, c.generation",
+    )
+    .bind(MOST_LAG)
+    .fetch_all(pool)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let parked: Vec<Uuid> = row.try_get("parked")?;
+            let behind: i64 = row.try_get("lag")?;
+            Ok(SubscriptionStatus {
+                subscription: row.try_get("subscription")?,
+                generation: row.try_get("generation")?,
+                status: row.try_get("status")?,
+                position: row.try_get("position")?,
+                lag: behind + i64::try_from(parked.len()).unwrap_or(i64::MAX),
+                error: row.try_get("error")?,
+                parked,
+            })
+        })
+        .collect()
+}
+
+/// Waits for read models: on this node's runner, or on the checkpoint row when another node does the work.
+pub struct Freshly {
+    reached: HashMap<&'static str, watch::Receiver<Cursor>>,
+    pool: PgPool,
+}
+
+impl Freshly {
+    pub fn new(runners: &[std::sync::Arc<Runner>], pool: PgPool) -> Self {
+        Self { reached: runners.iter().map(|runner| (runner.name(), runner.reached())).collect(), pool }
+    }
+}
+
+#[async_trait]
+impl Freshness for Freshly {
+    async fn reached(&self, read_model: &str, cursor: Cursor) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        let mut own = self.reached.get(read_model).cloned();
+        while Instant::now() < deadline {
+            let soon = (Instant::now() + Duration::from_millis(50)).min(deadline);
+            let here = async {
+                match &mut own {
+                    Some(own) => own.wait_for(|reached| *reached >= cursor).await.is_ok(),
+                    None => std::future::pending().await,
+                }
+            };
+            if let Ok(true) = tokio::time::timeout_at(soon, here).await {
+                return true;
+            }
+            match checkpoint::live(&self.pool, read_model).await {
+                Ok(Some(live)) if live.cursor >= cursor => return true,
+                Ok(_) | Err(_) => {}
+            }
+        }
+        false
+    }
+}

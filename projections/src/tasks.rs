@@ -1,0 +1,190 @@
+//! The read model `tasks`: one row a task. Its view as a document, and beside it what lists are sorted and
+//! searched by.
+
+mod fold;
+mod reader;
+
+use std::collections::BTreeMap;
+
+use application::queries::tasks::TaskView;
+use async_trait::async_trait;
+use domain::{
+    recorded::{Event, Recorded},
+    task::{Source, TaskEvent},
+    values::TaskId,
+};
+use infrastructure::subscription::{ApplyError, Projection};
+use sqlx::{PgConnection, Row, types::Json};
+use uuid::Uuid;
+
+pub use reader::PgTasks;
+
+pub(crate) struct Tasks;
+
+#[async_trait]
+impl Projection for Tasks {
+    fn name(&self) -> &'static str {
+        application::tasks::READ_MODEL
+    }
+
+    fn takes(&self) -> &'static [&'static str] {
+        &TaskEvent::TYPES
+    }
+
+    async fn create(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error> {
+        let table = table(generation);
+        let statements = [
+            format!(
+                "create table if not exists {table} (
+                   task_id uuid primary key,
+                   status text not null
+                     check (status in ('queued', 'running', 'completed', 'failed', 'cancelled', 'expired')),
+                   created_at timestamptz not null,
+                   ended_at timestamptz,
+                   artifact text check (artifact ~ '^[0-9a-f]{{64}}$'),
+                   input text check (input ~ '^[0-9a-f]{{64}}$'),
+                   view jsonb not null
+                 )"
+            ),
+            format!("create index on {table} (created_at desc, task_id)"),
+            format!("create index on {table} (ended_at desc, task_id) where status = 'completed'"),
+            format!("create index on {table} (artifact) where status = 'completed'"),
+            format!("create index on {table} (input) where status in ('queued', 'running')"),
+            format!(
+                "comment on table {table} is 'Written by the projection tasks, read by the Dify task API'"
+            ),
+            format!("grant select, insert, update, delete on {table} to plugyard_app"),
+        ];
+        for statement in statements {
+            sqlx::query(&statement).execute(&mut *owner).await?;
+        }
+        Ok(())
+    }
+
+    async fn show(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error> {
+        let table = table(generation);
+        for statement in [
+            "drop view if exists read.tasks".to_owned(),
+            format!("create view read.tasks as select * from {table}"),
+            "grant select on read.tasks to plugyard_app".to_owned(),
+        ] {
+            sqlx::query(&statement).execute(&mut *owner).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error> {
+        sqlx::query(&format!("drop table if exists {}", table(generation))).execute(owner).await.map(drop)
+    }
+
+    async fn fingerprint(
+        &self,
+        connection: &mut PgConnection,
+        generation: i32,
+    ) -> Result<String, sqlx::Error> {
+        sqlx::query_scalar(&format!(
+            "select count(*) || ' ' || coalesce(md5(string_agg(md5(t::text), '' order by task_id)), '')
+               from {} t",
+            table(generation)
+        ))
+        .fetch_one(connection)
+        .await
+    }
+
+    /// Loads the rows of the page once, folds in memory, writes them once.
+    async fn apply(
+        &self,
+        transaction: &mut PgConnection,
+        generation: i32,
+        events: &[Recorded],
+    ) -> Result<(), ApplyError> {
+        let table = table(generation);
+        let ids: Vec<Uuid> = events.iter().map(|recorded| task_of(recorded).0).collect();
+        let mut rows = load(transaction, &table, &ids).await?;
+        for recorded in events {
+            let id = task_of(recorded);
+            let row = fold::fold(rows.remove(&id), recorded)
+                .ok_or_else(|| ApplyError::Poison(format!("task {id} was never requested")))?;
+            rows.insert(id, row);
+        }
+        store(transaction, &table, rows.into_values()).await?;
+        Ok(())
+    }
+}
+
+/// One row: what the view does not show is the input that an unfinished task still needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct TaskRow {
+    view: TaskView,
+    input: Option<String>,
+}
+
+impl TaskRow {
+    fn input_of(subject: &Source) -> Option<String> {
+        match subject {
+            Source::Url(_) => None,
+            Source::UploadSha256(digest) => Some(digest.to_string()),
+        }
+    }
+}
+
+fn table(generation: i32) -> String {
+    format!("read.tasks_v{generation}")
+}
+
+fn task_of(recorded: &Recorded) -> TaskId {
+    let Event::Task(id, _) = &recorded.event;
+    *id
+}
+
+async fn load(
+    transaction: &mut PgConnection,
+    table: &str,
+    ids: &[Uuid],
+) -> Result<BTreeMap<TaskId, TaskRow>, sqlx::Error> {
+    let query = format!("select view, input from {table} where task_id = any($1)");
+    let rows = sqlx::query(&query).bind(ids).fetch_all(transaction).await?;
+    rows.iter()
+        .map(|row| {
+            let view: Json<TaskView> = row.try_get("view")?;
+            Ok((view.0.id, TaskRow { view: view.0, input: row.try_get("input")? }))
+        })
+        .collect()
+}
+
+async fn store(
+    transaction: &mut PgConnection,
+    table: &str,
+    rows: impl Iterator<Item = TaskRow>,
+) -> Result<(), sqlx::Error> {
+    let (mut ids, mut statuses, mut created, mut ended) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut artifacts, mut inputs, mut views) = (Vec::new(), Vec::new(), Vec::new());
+    for row in rows {
+        ids.push(row.view.id.0);
+        statuses.push(row.view.status.as_str());
+        created.push(row.view.created_at);
+        ended.push(row.view.ended_at);
+        artifacts.push(row.view.artifact.as_ref().map(|artifact| artifact.sha256.to_string()));
+        inputs.push(row.input);
+        views.push(Json(row.view));
+    }
+    let query = format!(
+        "insert into {table} (task_id, status, created_at, ended_at, artifact, input, view)
+         select * from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[],
+                              $7::jsonb[])
+         on conflict (task_id) do update
+           set status = excluded.status, ended_at = excluded.ended_at, artifact = excluded.artifact,
+               view = excluded.view"
+    );
+    sqlx::query(&query)
+        .bind(ids)
+        .bind(statuses)
+        .bind(created)
+        .bind(ended)
+        .bind(artifacts)
+        .bind(inputs)
+        .bind(views)
+        .execute(transaction)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,123 @@
+//! Reading tasks: the row, with the live progress of a running attempt merged in.
+
+use application::{
+    error::Error,
+    queries::tasks::{TaskQueries, TaskStatus, TaskView},
+};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::{
+    recorded::Stream,
+    values::{Digest, TaskId},
+};
+use infrastructure::event_log::Feed;
+use sqlx::{PgPool, Row, postgres::PgRow, types::Json};
+use uuid::Uuid;
+
+use super::fold::fold;
+
+const COLUMNS: &str = "t.view, r.progress, r.message as doing";
+const FROM: &str = "from read.tasks t
+    left join es.jobs j on j.aggregate_type = 'task' and j.aggregate_id = t.task_id::text and j.step = ''
+                       and t.status = 'running'
+    left join es.job_runtime r on r.job_id = j.id and r.attempt = j.attempt";
+
+#[derive(Debug, Clone)]
+pub struct PgTasks {
+    pool: PgPool,
+}
+
+impl PgTasks {
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// The projection may lag behind an acknowledged request: then the one stream is folded instead.
+    async fn from_stream(&self, id: TaskId) -> Result<Option<TaskView>, sqlx::Error> {
+        let stream = Stream { aggregate_type: "task".to_owned(), aggregate_id: id.to_string() };
+        let mut row = None;
+        for raw in Feed::stream(&self.pool, &stream).await? {
+            // What this build cannot read, the projection parks: the view stays as it was before.
+            let Ok(events) = raw.read() else { break };
+            for recorded in events {
+                row = fold(row, &recorded);
+            }
+        }
+        Ok(row.map(|row| row.view))
+    }
+
+    async fn views(&self, rest: &str, ids: &[Uuid], limit: u32) -> Result<Vec<TaskView>, Error> {
+        let query = format!("select {COLUMNS} {FROM} {rest}");
+        let rows = sqlx::query(&query).bind(ids).bind(i64::from(limit)).fetch_all(&self.pool).await;
+        rows.and_then(|rows| rows.iter().map(view).collect()).map_err(unavailable)
+    }
+}
+
+fn view(row: &PgRow) -> Result<TaskView, sqlx::Error> {
+    let mut view = row.try_get::<Json<TaskView>, _>("view")?.0;
+    let (progress, doing): (Option<i16>, Option<String>) = (row.try_get("progress")?, row.try_get("doing")?);
+    if let (TaskStatus::Running, Some(progress), Some(doing)) = (view.status, progress, doing) {
+        view.percent = view.percent.max(u8::try_from(progress).unwrap_or(0));
+        view.message = doing;
+    }
+    Ok(view)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature that map_err takes")]
+fn unavailable(error: sqlx::Error) -> Error {
+    tracing::debug!(%error, "tasks cannot be read");
+    Error::unavailable()
+}
+
+#[async_trait]
+impl TaskQueries for PgTasks {
+    async fn get(&self, id: TaskId) -> Result<Option<TaskView>, Error> {
+        match self.get_many(&[id]).await?.pop() {
+            Some(view) => Ok(Some(view)),
+            None => self.from_stream(id).await.map_err(unavailable),
+        }
+    }
+
+    async fn get_many(&self, ids: &[TaskId]) -> Result<Vec<TaskView>, Error> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        self.views("where t.task_id = any($1) limit $2", &ids, u32::MAX).await
+    }
+
+    async fn recent(&self, limit: u32) -> Result<Vec<TaskView>, Error> {
+        self.views("where $1::uuid[] is not null order by t.created_at desc, t.task_id limit $2", &[], limit)
+            .await
+    }
+
+    async fn completed(&self, limit: u32) -> Result<(Vec<TaskView>, u64), Error> {
+        let total: i64 = sqlx::query_scalar("select count(*) from read.tasks where status = 'completed'")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(unavailable)?;
+        let newest = "where $1::uuid[] is not null and t.status = 'completed'
+                      order by t.ended_at desc, t.task_id limit $2";
+        Ok((self.views(newest, &[], limit).await?, u64::try_from(total).unwrap_or(0)))
+    }
+
+    async fn due_to_expire(&self, before: DateTime<Utc>, limit: u32) -> Result<Vec<TaskView>, Error> {
+        let rows = sqlx::query(
+            "select view, null::smallint as progress, null::text as doing from read.tasks
+              where status = 'completed' and ended_at < $1 order by ended_at limit $2",
+        )
+        .bind(before)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await;
+        rows.and_then(|rows| rows.iter().map(view).collect()).map_err(unavailable)
+    }
+
+    async fn needs_blob(&self, digest: &Digest) -> Result<bool, Error> {
+        sqlx::query_scalar(
+            "select exists (select 1 from read.tasks where artifact = $1 and status = 'completed')
+                 or exists (select 1 from read.tasks where input = $1 and status in ('queued', 'running'))",
+        )
+        .bind(digest.as_str())
+        .fetch_one(&self.pool)
+        .await
+        .map_err(unavailable)
+    }
+}
