@@ -75,7 +75,7 @@ impl Repackaging {
         let read_ms = millis(began) - download_ms;
         let selection = inspection.selections.pop().ok_or_else(Failure::internal)??;
         let strict = options.asked.strict;
-        let key = result_key::of(&inspection.sha256, &options.target, strict, self.packer.version());
+        let key = result_key::of(&inspection.sha256, options.target, strict, self.packer.version());
         let _only_one = tokio::select! {
             guard = self.shared.only(&key) => guard,
             () = cancel.cancelled() => return Err(Failure::cancelled()),

@@ -135,7 +135,7 @@ impl Task {
     }
 
     /// A repeated outcome of the same attempt is the same outcome, not a second one.
-    fn complete(&self, completed: TaskCompleted) -> Result<Vec<TaskEvent>, TaskError> {
+    fn complete(&self, completed: Box<TaskCompleted>) -> Result<Vec<TaskEvent>, TaskError> {
         let repeated = self.stage == Stage::Completed
             && completed.attempt == self.last_attempt
             && self.artifact.as_ref() == Some(&completed.artifact);
@@ -143,7 +143,7 @@ impl Task {
             return Ok(Vec::new());
         }
         self.must_be_open(completed.attempt)?;
-        Ok(vec![TaskEvent::TaskCompleted(Box::new(completed))])
+        Ok(vec![TaskEvent::TaskCompleted(completed)])
     }
 
     fn fail(&self, attempt: u32, code: String, message: String) -> Result<Vec<TaskEvent>, TaskError> {

@@ -215,7 +215,7 @@ mod tests {
         Blobs::put(&blobs, &file, &digest).await.unwrap();
         assert_eq!(read(blobs.open(&digest, None).await.unwrap()).await, b"0123456789");
         assert_eq!(read(blobs.open(&digest, Some(2..5)).await.unwrap()).await, b"234");
-        assert_eq!(blobs.older_than(Duration::ZERO).await.unwrap(), [digest.clone()]);
+        assert_eq!(blobs.older_than(Duration::ZERO).await.unwrap(), std::slice::from_ref(&digest));
         blobs.delete(&digest).await.unwrap();
         blobs.delete(&digest).await.unwrap();
         assert!(blobs.open(&digest, None).await.unwrap().is_none());

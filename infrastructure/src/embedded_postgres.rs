@@ -74,7 +74,7 @@ impl EmbeddedPostgres {
         };
         let binaries = Binaries::find(&home.join("data"))?;
         let user = User::for_server()?;
-        let server = Server::start(&binaries, user.as_ref(), &home, &sockets).await?;
+        let server = Server::start(&binaries, user.as_ref(), &home, &sockets)?;
         server.create_database(&options).await?;
         Ok(Self { options, owned: Some((server, lock)) })
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-const EVERY: Duration = Duration::from_secs(3600);
+const EVERY: Duration = Duration::from_hours(1);
 const STATEMENTS: [&str; 2] = [
     "delete from es.commands where created_at < clock_timestamp() - interval '7 days'",
     "delete from es.jobs where finished_at < clock_timestamp() - interval '14 days'",

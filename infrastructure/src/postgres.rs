@@ -42,8 +42,8 @@ impl Pools {
         let base = || {
             PgPoolOptions::new()
                 .acquire_timeout(Duration::from_secs(2))
-                .idle_timeout(Duration::from_secs(60))
-                .max_lifetime(Duration::from_secs(3600))
+                .idle_timeout(Duration::from_mins(1))
+                .max_lifetime(Duration::from_hours(1))
         };
         let reads = base().max_connections(8).after_connect(|connection, _| {
             Box::pin(async move {

@@ -89,7 +89,10 @@ pub enum ApplyError {
 
 impl From<sqlx::Error> for ApplyError {
     fn from(error: sqlx::Error) -> Self {
-        let class = error.as_database_error().and_then(|error| error.code()).map(|code| code[..2].to_owned());
+        let class = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .map(|code| code[..2].to_owned());
         match class.as_deref() {
             // Data exceptions, violated constraints, wrong statements: no later try changes them.
             Some("22" | "23" | "42" | "P0") => Self::Poison(error.to_string()),

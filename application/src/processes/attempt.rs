@@ -23,7 +23,7 @@ const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// A worker that could not renew for this long stops by itself: its lease may have gone to another.
 const SELF_STOP: Duration = Duration::from_secs(20);
 /// How long the outcome of finished work is offered to a log that does not answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl RunTasks {
     pub(super) async fn attempt(self: &Arc<Self>, claim: Claim, stop: CancellationToken) {
@@ -96,7 +96,7 @@ impl RunTasks {
     async fn conclude(&self, claim: &Claim, outcome: Option<Result<StoredResult, Failure>>) {
         let attempt = claim.attempt;
         let command = match outcome {
-            Some(Ok(stored)) => TaskCommand::Complete(completed(claim, stored)),
+            Some(Ok(stored)) => TaskCommand::Complete(Box::new(completed(claim, stored))),
             Some(Err(failure)) if failure.transient => {
                 let delay = backoff(claim.failures, self.ids.secret().as_u128());
                 TaskCommand::LoseAttempt {
@@ -123,12 +123,13 @@ impl RunTasks {
         let mut wait = Duration::from_millis(100);
         loop {
             match self.commands.execute(&claim.task.to_string(), command.clone(), by(claim)).await {
-                Ok(_) => return,
                 Err(CommandError::Unavailable | CommandError::Contended) if began.elapsed() < PATIENCE => {
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(Duration::from_secs(2));
                 }
-                Err(CommandError::Refused(TaskError::Finished | TaskError::StaleAttempt { .. })) => return,
+                Ok(_) | Err(CommandError::Refused(TaskError::Finished | TaskError::StaleAttempt { .. })) => {
+                    return;
+                }
                 Err(error) => {
                     warn!(task = %claim.task, attempt = claim.attempt, %error, "the outcome could not be stored");
                     return;

@@ -17,11 +17,11 @@ use crate::{
     tasks::READ_MODEL,
 };
 
-const EVERY: Duration = Duration::from_secs(60);
+const EVERY: Duration = Duration::from_mins(1);
 /// Sweeps between two looks for orphaned bytes.
 const ORPHANS_EVERY: u32 = 60;
 /// Bytes younger than this may belong to a result whose event is about to be stored.
-const YOUNG: Duration = Duration::from_secs(3600);
+const YOUNG: Duration = Duration::from_hours(1);
 const AT_A_TIME: u32 = 100;
 
 pub struct ExpireArtifacts {

@@ -20,7 +20,7 @@ pub enum TaskCommand {
         message: Option<String>,
         retry_at: Option<DateTime<Utc>>,
     },
-    Complete(TaskCompleted),
+    Complete(Box<TaskCompleted>),
     Fail {
         attempt: u32,
         code: String,

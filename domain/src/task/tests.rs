@@ -89,8 +89,12 @@ fn completed(attempt: u32) -> TaskCompleted {
     }
 }
 
+fn boxed(attempt: u32) -> Box<TaskCompleted> {
+    Box::new(completed(attempt))
+}
+
 fn done(attempt: u32) -> TaskEvent {
-    TaskEvent::TaskCompleted(Box::new(completed(attempt)))
+    TaskEvent::TaskCompleted(boxed(attempt))
 }
 
 fn digest() -> Digest {
@@ -120,8 +124,8 @@ fn nothing_can_be_done_to_a_task_nobody_asked_for() {
 fn only_the_open_attempt_may_finish() {
     let past = vec![asked(), started(1), lost(1, Loss::Lease), started(3)];
     let stale = TaskError::StaleAttempt { given: 1, last: 3 };
-    task().given(past.clone()).when(TaskCommand::Complete(completed(1))).then_expect_error(stale);
-    task().given(past).when(TaskCommand::Complete(completed(3))).then_expect_events(vec![done(3)]);
+    task().given(past.clone()).when(TaskCommand::Complete(boxed(1))).then_expect_error(stale);
+    task().given(past).when(TaskCommand::Complete(boxed(3))).then_expect_events(vec![done(3)]);
 }
 
 #[test]
@@ -189,7 +193,7 @@ fn a_finished_task_stays_as_it_is() {
 fn the_same_outcome_reported_again_is_no_second_outcome() {
     task()
         .given(vec![asked(), started(1), done(1)])
-        .when(TaskCommand::Complete(completed(1)))
+        .when(TaskCommand::Complete(boxed(1)))
         .then_expect_events(vec![]);
 }
 
@@ -274,7 +278,7 @@ fn any_command() -> impl Strategy<Value = TaskCommand> {
         ))),
         attempt.clone().prop_map(|a| lose(a, Loss::Lease)),
         attempt.clone().prop_map(|a| lose(a, Loss::Released)),
-        attempt.clone().prop_map(|a| TaskCommand::Complete(completed(a))),
+        attempt.clone().prop_map(|a| TaskCommand::Complete(boxed(a))),
         attempt.prop_map(|attempt| TaskCommand::Fail {
             attempt,
             code: "X".to_owned(),

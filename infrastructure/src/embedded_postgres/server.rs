@@ -42,7 +42,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) async fn start(
+    pub(super) fn start(
         binaries: &Binaries,
         user: Option<&User>,
         home: &Path,
@@ -100,19 +100,35 @@ impl Server {
 
     /// Fast shutdown: open transactions are rolled back, everything acknowledged is on disk.
     pub(super) async fn stop(mut self) {
-        let _ = rustix::process::kill_process(self.pid, rustix::process::Signal::INT);
+        self.ask_to_stop();
         let began = Instant::now();
         while began.elapsed() < STOP_LIMIT {
-            let ended = match &mut self.child {
-                Some(child) => !matches!(child.try_wait(), Ok(None)),
-                None => !is_alive(self.pid),
-            };
-            if ended {
+            if self.has_ended() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         tracing::warn!("PostgreSQL is still stopping");
+    }
+
+    fn ask_to_stop(&self) {
+        let _ = rustix::process::kill_process(self.pid, rustix::process::Signal::INT);
+    }
+
+    fn has_ended(&mut self) -> bool {
+        match &mut self.child {
+            Some(child) => !matches!(child.try_wait(), Ok(None)),
+            None => !is_alive(self.pid),
+        }
+    }
+}
+
+/// An owner that goes without stopping its server, as a panicking one does, still takes it along.
+impl Drop for Server {
+    fn drop(&mut self) {
+        if !self.has_ended() {
+            self.ask_to_stop();
+        }
     }
 }
 
@@ -176,5 +192,5 @@ fn is_alive(pid: rustix::process::Pid) -> bool {
 }
 
 fn is_missing_database(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "3D000")
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "3D000")
 }

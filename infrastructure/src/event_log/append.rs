@@ -96,13 +96,11 @@ impl Append {
         let metadata = serde_json::to_value(by).ok()?;
         let stream = Stream { aggregate_type: A::TYPE.to_owned(), aggregate_id: id.to_owned() };
         let mut chain = folded.chain;
-        let mut sequence = folded.version;
         let mut prepared = Vec::with_capacity(events.len());
-        for event in events {
+        for (sequence, event) in (folded.version + 1..).zip(events) {
             let payload = serde_json::to_value(event).ok()?;
             let (event_type, event_version) = (event.event_type(), event.event_version());
             let event_id = system::event_id();
-            sequence += 1;
             chain = chain::next(
                 &chain,
                 &Link {
@@ -205,22 +203,19 @@ impl Writer {
     async fn write(self, batch: Vec<Waiting>) -> Vec<Stream> {
         let streams = batch.iter().map(|(append, _)| append.stream.clone()).collect();
         let (appends, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        match self.store(&appends).await {
-            Ok(outcomes) => {
-                self.appended.raise();
-                for (outcome, reply) in outcomes.into_iter().zip(replies) {
-                    let _ = reply.send(self.answer(outcome));
-                }
+        if let Ok(outcomes) = self.store(&appends).await {
+            self.appended.raise();
+            for (outcome, reply) in outcomes.into_iter().zip(replies) {
+                let _ = reply.send(self.answer(outcome));
             }
-            // The whole statement is undone, or nobody knows: each command alone, and only the guilty one fails.
-            Err(_) => {
-                let deadline = Instant::now() + PATIENCE;
-                for (append, reply) in appends.into_iter().zip(replies) {
-                    let answer = self.alone(&append, deadline).await;
-                    self.appended.raise();
-                    let _ = reply.send(answer);
-                }
-            }
+            return streams;
+        }
+        // The whole statement is undone, or nobody knows: each command alone, and only the guilty one fails.
+        let deadline = Instant::now() + PATIENCE;
+        for (append, reply) in appends.into_iter().zip(replies) {
+            let answer = self.alone(&append, deadline).await;
+            self.appended.raise();
+            let _ = reply.send(answer);
         }
         streams
     }

@@ -17,8 +17,9 @@ fn rename(mut old: Stored) -> Vec<Stored> {
 }
 
 fn split(old: Stored) -> Vec<Stored> {
-    let part = |n: u8| stored("Part", "1", json!({"n": n, "of": old.payload}));
-    vec![part(1), part(2)]
+    let second = old.payload.clone();
+    let part = |n: u8, of: Value| stored("Part", "1", json!({"n": n, "of": of}));
+    vec![part(1, old.payload), part(2, second)]
 }
 
 fn drop_it(_old: Stored) -> Vec<Stored> {

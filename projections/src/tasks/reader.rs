@@ -33,7 +33,7 @@ impl PgTasks {
     }
 
     /// The projection may lag behind an acknowledged request: then the one stream is folded instead.
-    async fn from_stream(&self, id: TaskId) -> Result<Option<TaskView>, sqlx::Error> {
+    async fn folded(&self, id: TaskId) -> Result<Option<TaskView>, sqlx::Error> {
         let stream = Stream { aggregate_type: "task".to_owned(), aggregate_id: id.to_string() };
         let mut row = None;
         for raw in Feed::stream(&self.pool, &stream).await? {
@@ -46,11 +46,14 @@ impl PgTasks {
         Ok(row.map(|row| row.view))
     }
 
-    async fn views(&self, rest: &str, ids: &[Uuid], limit: u32) -> Result<Vec<TaskView>, Error> {
-        let query = format!("select {COLUMNS} {FROM} {rest}");
-        let rows = sqlx::query(&query).bind(ids).bind(i64::from(limit)).fetch_all(&self.pool).await;
-        rows.and_then(|rows| rows.iter().map(view).collect()).map_err(unavailable)
+    async fn newest(&self, which: &str, limit: u32) -> Result<Vec<TaskView>, Error> {
+        let query = format!("select {COLUMNS} {FROM} {which} limit $1");
+        views(sqlx::query(&query).bind(i64::from(limit)).fetch_all(&self.pool).await)
     }
+}
+
+fn views(rows: Result<Vec<PgRow>, sqlx::Error>) -> Result<Vec<TaskView>, Error> {
+    rows.and_then(|rows| rows.iter().map(view).collect()).map_err(unavailable)
 }
 
 fn view(row: &PgRow) -> Result<TaskView, sqlx::Error> {
@@ -74,18 +77,18 @@ impl TaskQueries for PgTasks {
     async fn get(&self, id: TaskId) -> Result<Option<TaskView>, Error> {
         match self.get_many(&[id]).await?.pop() {
             Some(view) => Ok(Some(view)),
-            None => self.from_stream(id).await.map_err(unavailable),
+            None => self.folded(id).await.map_err(unavailable),
         }
     }
 
     async fn get_many(&self, ids: &[TaskId]) -> Result<Vec<TaskView>, Error> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-        self.views("where t.task_id = any($1) limit $2", &ids, u32::MAX).await
+        let query = format!("select {COLUMNS} {FROM} where t.task_id = any($1)");
+        views(sqlx::query(&query).bind(ids).fetch_all(&self.pool).await)
     }
 
     async fn recent(&self, limit: u32) -> Result<Vec<TaskView>, Error> {
-        self.views("where $1::uuid[] is not null order by t.created_at desc, t.task_id limit $2", &[], limit)
-            .await
+        self.newest("order by t.created_at desc, t.task_id", limit).await
     }
 
     async fn completed(&self, limit: u32) -> Result<(Vec<TaskView>, u64), Error> {
@@ -93,9 +96,9 @@ impl TaskQueries for PgTasks {
             .fetch_one(&self.pool)
             .await
             .map_err(unavailable)?;
-        let newest = "where $1::uuid[] is not null and t.status = 'completed'
-                      order by t.ended_at desc, t.task_id limit $2";
-        Ok((self.views(newest, &[], limit).await?, u64::try_from(total).unwrap_or(0)))
+        let completed =
+            self.newest("where t.status = 'completed' order by t.ended_at desc, t.task_id", limit).await?;
+        Ok((completed, u64::try_from(total).unwrap_or(0)))
     }
 
     async fn due_to_expire(&self, before: DateTime<Utc>, limit: u32) -> Result<Vec<TaskView>, Error> {
@@ -107,7 +110,7 @@ impl TaskQueries for PgTasks {
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await;
-        rows.and_then(|rows| rows.iter().map(view).collect()).map_err(unavailable)
+        views(rows)
     }
 
     async fn needs_blob(&self, digest: &Digest) -> Result<bool, Error> {

@@ -1,0 +1,257 @@
+//! One cluster for the tests that run at the same time, a database for each of them, and a small projection.
+
+use std::{
+    os::unix::fs::PermissionsExt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use domain::{
+    recorded::{Cursor, Recorded},
+    task::{Loss, RepackageOptions, Source, Task, TaskCommand, TaskEvent, TaskKind, TaskRequested},
+    values::{Dialect, Metadata, Platform, Suffix, TargetOptions, TaskId},
+};
+use infrastructure::{
+    embedded_postgres::EmbeddedPostgres,
+    event_log::{LogCommands, LogWriter},
+    postgres::{Pools, migrate},
+    subscription::{ApplyError, Policy, Projection, Runner, Signals, first_generation},
+};
+use sqlx::{ConnectOptions, Executor, PgConnection, postgres::PgConnectOptions};
+use tokio::sync::Mutex;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+struct Cluster {
+    postgres: Option<EmbeddedPostgres>,
+    directory: Option<tempfile::TempDir>,
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let (postgres, directory) = (self.postgres.take(), self.directory.take());
+        // The runtime of the last test is still there, but may not be blocked: a thread with its own waits.
+        let stopping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(postgres.unwrap().stop());
+            drop(directory);
+        });
+        stopping.join().unwrap();
+    }
+}
+
+static CLUSTER: Mutex<Weak<Cluster>> = Mutex::const_new(Weak::new());
+
+async fn cluster() -> Arc<Cluster> {
+    let mut shared = CLUSTER.lock().await;
+    if let Some(running) = shared.upgrade() {
+        return running;
+    }
+    let mode = std::fs::Permissions::from_mode(0o755);
+    let directory = tempfile::Builder::new().permissions(mode).tempdir().unwrap();
+    let postgres = EmbeddedPostgres::start(&directory.path().join("yard")).await.unwrap();
+    let cluster = Arc::new(Cluster { postgres: Some(postgres), directory: Some(directory) });
+    *shared = Arc::downgrade(&cluster);
+    cluster
+}
+
+/// A fresh database with the schema, and a node's worth of machinery on it.
+pub(crate) struct Log {
+    pub(crate) options: PgConnectOptions,
+    pub(crate) pools: Pools,
+    pub(crate) signals: Signals,
+    pub(crate) writer: LogWriter,
+    pub(crate) tasks: Arc<LogCommands<Task>>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) running: TaskTracker,
+    _cluster: Arc<Cluster>,
+}
+
+impl Log {
+    pub(crate) async fn fresh() -> Self {
+        let cluster = cluster().await;
+        let postgres = cluster.postgres.as_ref().unwrap();
+        let name = format!("log_{}", Uuid::new_v4().simple());
+        let mut maintenance = postgres.options().connect().await.unwrap();
+        maintenance.execute(format!("create database {name}").as_str()).await.unwrap();
+        let options = postgres.options().clone().database(&name);
+        migrate(&options).await.unwrap();
+        Self::on(options, cluster)
+    }
+
+    /// Another node on the same database.
+    pub(crate) fn second_node(&self) -> Self {
+        Self::on(self.options.clone(), self._cluster.clone())
+    }
+
+    fn on(options: PgConnectOptions, cluster: Arc<Cluster>) -> Self {
+        let (pools, signals, running) = (Pools::new(&options), Signals::default(), TaskTracker::new());
+        let (writer, run) = LogWriter::new(&pools, signals.appended.clone());
+        running.spawn(run);
+        let tasks = Arc::new(LogCommands::new(&pools, writer.clone()));
+        let stop = CancellationToken::new();
+        Self { options, pools, signals, writer, tasks, stop, running, _cluster: cluster }
+    }
+
+    /// With the rights of the owner.
+    pub(crate) async fn owner(&self) -> PgConnection {
+        self.options.connect().await.unwrap()
+    }
+
+    /// Follows the feed with a projection until the test ends.
+    pub(crate) async fn follow(&self, projection: impl Projection) -> Arc<Runner> {
+        let projection = Arc::new(projection);
+        first_generation(&mut self.owner().await, projection.as_ref()).await.unwrap();
+        let runner = Arc::new(Runner::new(projection, self.pools.writes.clone(), self.signals.clone()));
+        let (running, stop) = (runner.clone(), self.stop.clone());
+        self.running.spawn(async move { running.run(stop).await });
+        runner
+    }
+
+    pub(crate) async fn scalar<T>(&self, query: &str) -> T
+    where
+        T: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+    {
+        sqlx::query_scalar(query).fetch_one(&mut self.owner().await).await.unwrap()
+    }
+
+    /// Waits for a condition that a query states.
+    pub(crate) async fn until(&self, condition: &str) {
+        let query = format!("select {condition}");
+        for _ in 0..3000 {
+            if self.scalar::<bool>(&query).await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("never became true: {condition}");
+    }
+
+    pub(crate) async fn run_task(&self, id: TaskId, command: TaskCommand) -> Option<Cursor> {
+        use application::commands::Commands;
+        self.tasks.execute(&id.to_string(), command, by()).await.unwrap()
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+pub(crate) fn by() -> Metadata {
+    Metadata::of_process("test", "story".to_owned(), "test".to_owned())
+}
+
+pub(crate) fn new_task() -> TaskId {
+    TaskId(Uuid::new_v4())
+}
+
+pub(crate) fn request(id: TaskId) -> TaskCommand {
+    let target = serde_json::json!({"os": "linux", "arch": "x86_64", "floor": "2.39", "python": "3.12.3"});
+    TaskCommand::Request(TaskRequested {
+        task_uid: id,
+        kind: TaskKind::Repackage,
+        label: "x".to_owned(),
+        subject: Source::Url("https://example.com/x.difypkg".to_owned()),
+        original_filename: "x.difypkg".to_owned(),
+        options: RepackageOptions {
+            platform: Platform::host(),
+            target: serde_json::from_value(target).unwrap(),
+            asked: TargetOptions::default(),
+            suffix: Suffix::default(),
+        },
+        dialect: Dialect::Dify,
+        tenant: "default".to_owned(),
+    })
+}
+
+pub(crate) fn start(attempt: u32) -> TaskCommand {
+    TaskCommand::Start { attempt, worker: "w".to_owned() }
+}
+
+pub(crate) fn released(attempt: u32) -> TaskCommand {
+    TaskCommand::LoseAttempt { attempt, reason: Loss::Released, message: None, retry_at: None }
+}
+
+async fn run_all(owner: &mut PgConnection, statements: &str) -> Result<(), sqlx::Error> {
+    for statement in statements.split(';') {
+        sqlx::query(statement).execute(&mut *owner).await?;
+    }
+    Ok(())
+}
+
+/// Keeps what it saw, in the order in which it saw it; refuses events by a worker named `poison`.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) policy: Policy,
+}
+
+#[async_trait]
+impl Projection for Seen {
+    fn name(&self) -> &'static str {
+        "seen"
+    }
+
+    fn takes(&self) -> &'static [&'static str] {
+        &TaskEvent::TYPES
+    }
+
+    fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    async fn create(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error> {
+        let table = format!("read.seen_v{generation}");
+        let make = format!(
+            "create table {table} (n bigint generated always as identity, event_id uuid primary key,
+             aggregate_id text, sequence bigint); grant all on {table} to plugyard_app"
+        );
+        run_all(owner, &make).await
+    }
+
+    async fn show(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error> {
+        let make = format!("create or replace view read.seen as select * from read.seen_v{generation}");
+        run_all(owner, &make).await
+    }
+
+    async fn remove(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error> {
+        run_all(owner, &format!("drop table read.seen_v{generation}")).await
+    }
+
+    async fn fingerprint(
+        &self,
+        connection: &mut PgConnection,
+        generation: i32,
+    ) -> Result<String, sqlx::Error> {
+        let query = format!(
+            "select coalesce(md5(string_agg(event_id::text, ',' order by n)), '') from read.seen_v{generation}"
+        );
+        sqlx::query_scalar(&query).fetch_one(connection).await
+    }
+
+    async fn apply(
+        &self,
+        transaction: &mut PgConnection,
+        generation: i32,
+        events: &[Recorded],
+    ) -> Result<(), ApplyError> {
+        for recorded in events {
+            let domain::recorded::Event::Task(id, event) = &recorded.event;
+            if matches!(event, TaskEvent::TaskStarted { worker, .. } if worker == "poison") {
+                return Err(ApplyError::Poison("told to refuse it".to_owned()));
+            }
+            let query = format!(
+                "insert into read.seen_v{generation} (event_id, aggregate_id, sequence) values ($1, $2, $3)"
+            );
+            sqlx::query(&query)
+                .bind(recorded.event_id)
+                .bind(id.to_string())
+                .bind(recorded.sequence)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        Ok(())
+    }
+}
