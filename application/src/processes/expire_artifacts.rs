@@ -48,7 +48,7 @@ impl ExpireArtifacts {
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(EVERY.min(self.retention)) => {}
             }
         }
     }

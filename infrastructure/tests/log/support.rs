@@ -65,7 +65,7 @@ pub(crate) struct Log {
     pub(crate) tasks: Arc<LogCommands<Task>>,
     pub(crate) stop: CancellationToken,
     pub(crate) running: TaskTracker,
-    _cluster: Arc<Cluster>,
+    cluster: Arc<Cluster>,
 }
 
 impl Log {
@@ -82,7 +82,7 @@ impl Log {
 
     /// Another node on the same database.
     pub(crate) fn second_node(&self) -> Self {
-        Self::on(self.options.clone(), self._cluster.clone())
+        Self::on(self.options.clone(), self.cluster.clone())
     }
 
     fn on(options: PgConnectOptions, cluster: Arc<Cluster>) -> Self {
@@ -91,7 +91,7 @@ impl Log {
         running.spawn(run);
         let tasks = Arc::new(LogCommands::new(&pools, writer.clone()));
         let stop = CancellationToken::new();
-        Self { options, pools, signals, writer, tasks, stop, running, _cluster: cluster }
+        Self { options, pools, signals, writer, tasks, stop, running, cluster }
     }
 
     /// With the rights of the owner.
