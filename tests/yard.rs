@@ -3,9 +3,20 @@
 #![cfg(test)]
 
 mod cli;
+mod crash;
 mod determinism;
 mod dify;
 mod downloads;
+mod embedded;
+mod faults;
+mod fetching;
+mod ground;
 mod headers;
+mod hostile;
+mod hostile_locks;
+mod http_files;
+mod log;
+mod nodes;
+mod offline;
 mod repackaging;
 mod websocket;

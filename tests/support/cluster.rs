@@ -88,6 +88,10 @@ impl Cluster {
         self.wait_until_ready();
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     pub fn url(&self, database: &str) -> String {
         format!("postgres://plugyard@127.0.0.1:{}/{database}", self.port)
     }

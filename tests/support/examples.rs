@@ -1,5 +1,6 @@
 //! Executable examples: `.http` files with `###` between requests, `{{name}}` for values, `# @name n` to refer
-//! to an answer later as `{{n.response.body.member}}`, `< file` for a file's bytes, `# expect 200` for the status.
+//! to an answer later as `{{n.response.body.member}}`, `# after n` to wait until that task has ended, `< file` for a
+//! file's bytes, `# expect 200` for the status.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,8 @@ use serde_json::Value;
 pub struct Example {
     pub title: String,
     pub name: Option<String>,
+    /// The answer whose task must have ended before.
+    pub after: Option<String>,
     pub expect: u16,
     pub method: Method,
     pub target: String,
@@ -25,11 +28,12 @@ pub fn parse(text: &str) -> Vec<Example> {
 fn one(block: &str) -> Example {
     let mut lines = block.lines();
     let title = lines.next().unwrap_or_default().trim().to_owned();
-    let (mut name, mut expect, mut request) = (None, None, None);
+    let (mut name, mut after, mut expect, mut request) = (None, None, None, None);
     for line in lines.by_ref() {
         if let Some(comment) = line.strip_prefix('#') {
             let comment = comment.trim();
             name = comment.strip_prefix("@name ").map(str::to_owned).or(name);
+            after = comment.strip_prefix("after ").map(str::to_owned).or(after);
             expect = comment.strip_prefix("expect ").map(str::to_owned).or(expect);
         } else if !line.trim().is_empty() {
             request = line.split_once(' ');
@@ -50,6 +54,7 @@ fn one(block: &str) -> Example {
         target: target.trim().to_owned(),
         title,
         name,
+        after,
         headers,
         body,
     }
@@ -71,6 +76,10 @@ impl Values {
 
     pub fn remember(&mut self, name: &str, answer: Value) {
         self.answers.insert(name.into(), answer);
+    }
+
+    pub fn answer(&self, name: &str) -> &Value {
+        self.answers.get(name).unwrap_or_else(|| panic!("no answer is named {name}"))
     }
 
     /// The text with every `{{..}}` replaced; panics at an unknown one.

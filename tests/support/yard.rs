@@ -292,6 +292,14 @@ impl Yard {
         self.server = Some(Server::start(self.ground.path(), &self.settings).await);
     }
 
+    /// The same data directory with another database.
+    pub async fn moved_to(mut self, database: &Database) -> Self {
+        self.settings.insert("DATABASE_URL".into(), database.url.clone());
+        self.database = Some(database.clone());
+        self.restart().await;
+        self
+    }
+
     /// Another node on the same database, with a directory of its own.
     pub async fn neighbour(&self, role: &str) -> Self {
         let mut plan = Plan { database: self.database.clone(), ..Plan::default() };
