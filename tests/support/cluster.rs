@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::Write,
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     os::unix::{fs::chown, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -80,7 +80,8 @@ impl Cluster {
     /// Ends every server process at once, as a crash would.
     pub fn stop(&mut self) {
         self.tell("stop");
-        until_blocking("PostgreSQL is gone", seconds(20), || (!self.answers()).then_some(()));
+        let closed = || TcpStream::connect(("127.0.0.1", self.port)).is_err();
+        until_blocking("PostgreSQL is gone", seconds(20), || closed().then_some(()));
     }
 
     pub fn start_again(&mut self) {
