@@ -2,12 +2,7 @@
 
 use std::time::Instant;
 
-use plugyard_tests::{
-    Plan, Plugin, X86_64,
-    process::{Identified, descendants},
-    tree, until,
-    waiting::seconds,
-};
+use plugyard_tests::{Plan, Plugin, X86_64, Yard, process::Identified, tree, until, waiting::seconds};
 
 #[tokio::test]
 async fn the_server_brings_its_own_database_and_finds_it_again() {
@@ -19,9 +14,9 @@ async fn the_server_brings_its_own_database_and_finds_it_again() {
     assert!(yard.task(&task).await["status"] == "completed", "and leaves it running");
     yard.settle().await;
     yard.cli().args(["events", "verify"]).run().await.expect(0);
-    let family = descendants(yard.server().process_id());
+    let postmaster = postmaster(&yard);
     assert_eq!(yard.terminate().0, Some(0));
-    gone(&family).await;
+    gone(&yard, &postmaster).await;
     let begun = Instant::now();
     yard.restart().await;
     assert!(begun.elapsed() < seconds(5), "a second start took {:?}", begun.elapsed());
@@ -41,9 +36,9 @@ async fn the_cluster_of_a_killed_owner_is_taken_over() {
     let again = yard.upload(&Plugin::new("afterwards"), X86_64).await;
     yard.completed(&again).await;
     yard.settle().await;
+    let postmaster = postmaster(&yard);
     assert_eq!(yard.terminate().0, Some(0));
-    let left = tree::named(&yard.data_dir(), "postmaster.pid");
-    assert!(left.is_empty(), "the new owner has stopped it: {left:?}");
+    gone(&yard, &postmaster).await;
 }
 
 #[tokio::test]
@@ -57,10 +52,17 @@ async fn commands_work_on_the_data_of_a_server_that_is_not_running() {
     assert!(left.is_empty(), "a command stops the cluster that it started: {left:?}");
 }
 
-async fn gone(processes: &[Identified]) {
-    assert!(!processes.is_empty(), "an embedded cluster is a child of the server");
+/// The process that the cluster's own lock file names.
+fn postmaster(yard: &Yard) -> Identified {
+    let lock = tree::named(&yard.data_dir(), "postmaster.pid");
+    let text = std::fs::read_to_string(lock.first().expect("a cluster runs in the data directory")).unwrap();
+    let id = text.lines().next().and_then(|line| line.trim().parse().ok());
+    Identified::of(id.expect("a process id")).expect("the postmaster lives")
+}
+
+async fn gone(yard: &Yard, postmaster: &Identified) {
     until("the cluster ends with its server", seconds(10), async || {
-        (!processes.iter().any(Identified::is_alive)).then_some(())
+        (!postmaster.is_alive() && tree::named(&yard.data_dir(), "postmaster.pid").is_empty()).then_some(())
     })
     .await;
 }

@@ -144,7 +144,7 @@ async fn a_lock_made_by_uv_is_repackaged_from_the_real_index() {
     std::fs::write(project.join("pyproject.toml"), &text).unwrap();
     let mut lock = std::process::Command::new(uv());
     lock.current_dir(&project).arg("lock").arg("--python").arg(directory().join("python3"));
-    succeeds(lock.env("UV_CACHE_DIR", ground.path().join("tmp/uv")).env("UV_NATIVE_TLS", "true"));
+    succeeds(lock.env("UV_CACHE_DIR", ground.path().join("tmp/uv")).env("UV_SYSTEM_CERTS", "true"));
     let plugin = Plugin::new("real")
         .file("pyproject.toml", text)
         .file("uv.lock", std::fs::read(project.join("uv.lock")).unwrap());

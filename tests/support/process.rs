@@ -89,6 +89,10 @@ pub struct Identified {
 }
 
 impl Identified {
+    pub fn of(id: u32) -> Option<Self> {
+        stat(id).map(|(_, started, _)| Self { id, started })
+    }
+
     pub fn is_alive(&self) -> bool {
         stat(self.id).is_some_and(|(_, started, state)| started == self.started && state != "Z")
     }
