@@ -1,0 +1,81 @@
+//! Several nodes on one database.
+
+use plugyard_tests::{Act, Plan, Plugin, Sample, Upload, X86_64, until, waiting::seconds, yard::task_id};
+
+/// A place for results that both nodes reach.
+fn shared_bytes() -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", directory.path().display());
+    (directory, url)
+}
+
+#[tokio::test]
+async fn two_nodes_share_the_work_and_each_task_is_done_once() {
+    let (_bytes, url) = shared_bytes();
+    let first = Plan::default().set("PLUGYARD_BLOBS", &url).start().await;
+    let second = first.neighbour("all").await;
+    let sample = Sample::sized("split", 50_000);
+    let path = Sample::wheel_path(&sample.gamma[0]);
+    sample.files.always(&path, Act::Stall(10_000));
+    let mut tasks = Vec::new();
+    for n in 0..10 {
+        let plugin = sample.plugin.clone().file("number.txt", n.to_string());
+        let yard = if n % 2 == 0 { &first } else { &second };
+        let upload = Upload::of(&plugin).field("platform", X86_64);
+        tasks.push(task_id(&yard.try_upload(upload).await.expect(200).json()));
+    }
+    let database = first.database();
+    until("both nodes work", seconds(20), async || {
+        let workers = "select count(distinct worker) from es.jobs where state = 'running'";
+        (database.number(workers).await == 2).then_some(())
+    })
+    .await;
+    sample.files.release();
+    for task in &tasks {
+        first.completed(task).await;
+        second.completed(task).await;
+        assert_eq!(database.events_of(task, &["TaskStarted"]).await, 1, "{task}");
+        assert_eq!(
+            database.events_of(task, &["TaskCompleted", "TaskFailed", "TaskCancelled"]).await,
+            1,
+            "{task}"
+        );
+        assert_eq!(first.download(task).await, second.download(task).await);
+    }
+    first.settle().await;
+    second.settle().await;
+}
+
+#[tokio::test]
+async fn an_api_node_and_a_worker_node_make_one_service() {
+    let (_bytes, url) = shared_bytes();
+    let api = Plan::default().set("PLUGYARD_BLOBS", &url).set("PLUGYARD_ROLE", "api").start().await;
+    let task = api.upload(&Plugin::new("handed-over"), X86_64).await;
+    let mut socket = api.socket(&task).await;
+    assert_eq!(socket.frame().await["status"], "pending");
+    api.settle().await;
+    assert_eq!(api.database().events_of(&task, &["TaskStarted"]).await, 0, "an API node claims nothing");
+    let _worker = api.neighbour("worker").await;
+    assert_eq!(socket.records().await.last().unwrap()["status"], "completed");
+    assert!(!api.download(&task).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_work_of_a_dead_node_is_taken_over() {
+    let (_bytes, url) = shared_bytes();
+    let mut first = Plan::default().set("PLUGYARD_BLOBS", &url).start().await;
+    let sample = Sample::sized("inherited", 50_000);
+    let path = Sample::wheel_path(&sample.alpha);
+    sample.files.first(&path, Act::Stall(10_000));
+    let task = first.upload(&sample.plugin, X86_64).await;
+    sample.files.reached(&path).await;
+    let second = first.neighbour("all").await;
+    let mut socket = second.socket(&task).await;
+    first.kill();
+    sample.files.release();
+    let record = second.finished_within(&task, seconds(60)).await;
+    assert_eq!(record["status"], "completed", "{record}");
+    let shown = socket.records().await;
+    assert_eq!(shown.last().unwrap()["status"], "completed", "the socket hears of another node's work");
+    assert_eq!(second.database().events_of(&task, &["TaskAttemptLost"]).await, 1);
+}

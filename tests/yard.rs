@@ -1,0 +1,22 @@
+//! The black-box suite: what plugyard does, as statements of fact. Through HTTP, WebSocket and the command
+//! line; through SQL only where the contract is about the database.
+#![cfg(test)]
+
+mod cli;
+mod crash;
+mod determinism;
+mod dify;
+mod downloads;
+mod embedded;
+mod faults;
+mod fetching;
+mod ground;
+mod headers;
+mod hostile;
+mod hostile_locks;
+mod http_files;
+mod log;
+mod nodes;
+mod offline;
+mod repackaging;
+mod websocket;
