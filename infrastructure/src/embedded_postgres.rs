@@ -30,7 +30,23 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct EmbeddedPostgres {
     options: PgConnectOptions,
+    place: Place,
     owned: Option<(Server, File)>,
+}
+
+/// Where the cluster lives.
+#[derive(Debug)]
+struct Place {
+    home: PathBuf,
+    sockets: PathBuf,
+}
+
+impl Place {
+    fn start(&self) -> Result<Server, Error> {
+        let binaries = Binaries::find(&self.home.join("data"))?;
+        let user = User::for_server()?;
+        Server::start(&binaries, user.as_ref(), &self.home, &self.sockets)
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -68,19 +84,30 @@ impl EmbeddedPostgres {
             .port(server::PORT)
             .username("plugyard")
             .database("plugyard");
-        let Some(lock) = try_lock(&home)? else {
+        let lock = try_lock(&home)?;
+        let place = Place { home, sockets };
+        let Some(lock) = lock else {
             answers(&options).await?;
-            return Ok(Self { options, owned: None });
+            return Ok(Self { options, place, owned: None });
         };
-        let binaries = Binaries::find(&home.join("data"))?;
-        let user = User::for_server()?;
-        let server = Server::start(&binaries, user.as_ref(), &home, &sockets)?;
-        server.create_database(&options).await?;
-        Ok(Self { options, owned: Some((server, lock)) })
+        let server = place.start()?;
+        server.answers(&options).await?;
+        Ok(Self { options, place, owned: Some((server, lock)) })
     }
 
     pub fn options(&self) -> &PgConnectOptions {
         &self.options
+    }
+
+    /// Starts an owned server again if it has ended by itself.
+    pub async fn revive(&mut self) -> Result<(), Error> {
+        let Some((server, _)) = &mut self.owned else { return Ok(()) };
+        if !server.has_ended() {
+            return Ok(());
+        }
+        tracing::warn!("PostgreSQL has ended; starting it again");
+        *server = self.place.start()?;
+        server.answers(&self.options).await
     }
 
     /// Stops an owned server and waits for it; the lock goes last.

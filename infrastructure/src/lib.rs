@@ -1,6 +1,7 @@
 //! Adapters: the event log, package fetching and packing, blobs, PostgreSQL. Knows no dialect.
 
 pub mod blobs;
+pub mod database;
 pub mod embedded_postgres;
 pub mod event_log;
 pub mod housekeeping;

@@ -72,7 +72,7 @@ impl Server {
     }
 
     /// Waits until the server answers, and makes the database the first time.
-    pub(super) async fn create_database(&self, options: &PgConnectOptions) -> Result<(), Error> {
+    pub(super) async fn answers(&self, options: &PgConnectOptions) -> Result<(), Error> {
         let began = Instant::now();
         let maintenance = options.clone().database("postgres");
         loop {
@@ -115,7 +115,7 @@ impl Server {
         let _ = rustix::process::kill_process(self.pid, rustix::process::Signal::INT);
     }
 
-    fn has_ended(&mut self) -> bool {
+    pub(super) fn has_ended(&mut self) -> bool {
         match &mut self.child {
             Some(child) => !matches!(child.try_wait(), Ok(None)),
             None => !is_alive(self.pid),
