@@ -8,6 +8,7 @@ mod cache;
 mod chain;
 mod epoch;
 mod feed;
+mod head;
 mod load;
 mod notifier;
 mod statement;
@@ -25,6 +26,7 @@ use crate::postgres::Pools;
 pub use append::{AppendError, Appended, LogWriter, WriterFacts};
 pub use epoch::{Life, begin_new_epoch, life};
 pub use feed::{Feed, Raw};
+pub use head::{Head, HeadError, Heads};
 pub use notifier::share_nudges;
 pub use verify::{Finding, verify};
 

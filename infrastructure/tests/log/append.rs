@@ -1,7 +1,7 @@
 use application::commands::{CommandError, Commands, Once, Outcome};
 use cqrs_es::EventStore;
 use domain::task::{Task, TaskCommand, TaskError};
-use infrastructure::event_log::verify;
+use infrastructure::event_log::{Heads, verify};
 use serde_json::json;
 use sqlx::Executor;
 
@@ -166,6 +166,36 @@ async fn the_chain_shows_what_a_superuser_did_behind_the_triggers() {
     assert_eq!(findings(verify(&mut owner).await), ["2: changed", "3: missing"]);
     owner.execute("update es.events set chain = '' where sequence = 4").await.unwrap();
     assert_eq!(findings(verify(&mut owner).await), ["2: changed", "3: missing", "4: without a chain"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_shows_a_tail_that_was_cut_off_and_forged_heads_are_refused() {
+    let (log, directory) = (Log::fresh().await, tempfile::tempdir().unwrap());
+    let heads = Heads::open(directory.path()).unwrap();
+    let mut owner = log.owner().await;
+    assert!(heads.add(&mut owner).await.unwrap().is_none(), "nothing to state");
+    for _ in 0..2 {
+        let id = new_task();
+        log.run_task(id, request(id)).await;
+        // The horizon is the cluster's: other tests may hold it for a moment.
+        while heads.add(&mut owner).await.unwrap().is_none() {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+    assert_eq!(heads.verify(&mut owner).await.unwrap(), (2, Vec::new()));
+    owner.execute("set session_replication_role = replica").await.unwrap();
+    owner
+        .execute("delete from es.events where global_position = (select min(global_position) from es.events)")
+        .await
+        .unwrap();
+    assert_eq!(heads.verify(&mut owner).await.unwrap(), (2, vec![1]));
+
+    let first = directory.path().join("000001.json");
+    let text = std::fs::read_to_string(&first).unwrap();
+    std::fs::write(&first, text.replace("\"events\": 1", "\"events\": 0")).unwrap();
+    assert!(
+        heads.verify(&mut owner).await.unwrap_err().to_string().contains("is not what this service wrote")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
