@@ -1,1 +1,3 @@
 //! Adapters: the event log, package fetching and packing, blobs, PostgreSQL. Knows no dialect.
+
+pub mod archive;
