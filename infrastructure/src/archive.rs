@@ -9,6 +9,8 @@ pub mod read;
 mod records;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod wheel;
+pub mod write;
 
 use std::io;
 

@@ -173,7 +173,7 @@ mod tests {
         let mut bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n".to_owned();
         for level in 1..9 {
             let before = format!("*a{},", level - 1).repeat(10);
-            bomb.push_str(&format!("a{level}: &a{level} [{before}]\n"));
+            bomb = [bomb, format!("a{level}: &a{level} [{before}]\n")].concat();
         }
         let deep = "[".repeat(5_000);
         let long = "- a\n".repeat(60_000);

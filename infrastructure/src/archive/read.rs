@@ -60,12 +60,16 @@ impl Read for EntryReader<'_> {
         }
         let count = match &mut self.body {
             Body::Stored(range) => range.read(into)?,
-            Body::Deflated(decoder) => decoder.read(into).map_err(|error| match error.kind() {
-                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-                    self.broken()
+            Body::Deflated(decoder) => {
+                let is_broken = |error: &io::Error| {
+                    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+                    [InvalidInput, InvalidData, UnexpectedEof].contains(&error.kind())
+                };
+                match decoder.read(into) {
+                    Err(error) if is_broken(&error) => return Err(self.broken()),
+                    outcome => outcome?,
                 }
-                _ => error,
-            })?,
+            }
         };
         self.read += count as u64;
         if self.read > self.entry.size {

@@ -49,8 +49,8 @@ fn crc32(content: &[u8]) -> u32 {
 }
 
 fn put(into: &mut Vec<u8>, halves: &[u16], words: &[u32]) {
-    halves.iter().for_each(|half| into.extend(half.to_le_bytes()));
-    words.iter().for_each(|word| into.extend(word.to_le_bytes()));
+    into.extend(halves.iter().flat_map(|half| half.to_le_bytes()));
+    into.extend(words.iter().flat_map(|word| word.to_le_bytes()));
 }
 
 fn length(bytes: &[u8]) -> u32 {

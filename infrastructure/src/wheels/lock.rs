@@ -139,6 +139,10 @@ impl LockedWheel<'_> {
         String::from_utf8(bytes).ok().map(Cow::Owned)
     }
 
+    pub(super) fn is_wheel(url: &str) -> bool {
+        url.rsplit_once('.').is_some_and(|(_, extension)| extension == "whl")
+    }
+
     /// The sha256, if the hash is one.
     pub fn sha256(&self) -> Option<domain::values::Digest> {
         self.hash.as_deref()?.strip_prefix("sha256:")?.parse().ok()

@@ -47,7 +47,7 @@ fn unpacked(archive: &Path, into: &Path) -> bool {
     done.is_ok_and(|status| status.success())
 }
 
-fn answer(lock: &str, pyproject: &str, target: &Target) -> Expected {
+fn answer(lock: &str, pyproject: &str, target: Target) -> Expected {
     let pyproject = PyProject::read(pyproject).unwrap();
     let lock = Lock::read(lock).unwrap();
     let policy = IndexPolicy::default();
@@ -88,7 +88,7 @@ fn the_selection_for_sixty_official_locks_is_the_expected_one() {
     for (plugin, targets) in &expected {
         let (lock, pyproject) = (read(plugin, "uv.lock"), read(plugin, "pyproject.toml"));
         for (name, expected) in targets {
-            let found = answer(&lock, &pyproject, &target(name));
+            let found = answer(&lock, &pyproject, target(name));
             if found != *expected {
                 wrong.push(format!("{plugin} {name}: found {found:?}, expected {expected:?}"));
             }

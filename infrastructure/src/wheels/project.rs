@@ -92,7 +92,7 @@ impl PyProject {
                 Some(VersionOrUrl::VersionSpecifier(version)) => version.to_string(),
                 Some(VersionOrUrl::Url(_)) | None => String::new(),
             };
-            Some((normalised(&wanted.name.to_string()), specifiers(&version)))
+            Some((normalised(wanted.name.as_ref()), specifiers(&version)))
         };
         let Some(mut declared) = self.project.dependencies.iter().map(read).collect::<Option<Vec<_>>>()
         else {
@@ -168,7 +168,7 @@ fn requirement(line: &str, number: usize) -> Result<(String, Option<String>), Fa
     let wanted = parts.next().unwrap_or_default().trim();
     for option in parts {
         let hash = option.trim().strip_prefix("hash=sha256:");
-        if !hash.is_some_and(|hash| hash.parse::<domain::values::Digest>().is_ok()) {
+        if hash.is_none_or(|hash| hash.parse::<domain::values::Digest>().is_err()) {
             let name: String =
                 option.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
             return Err(refused(number, &format!("--{}", name.chars().take(40).collect::<String>())));
@@ -192,7 +192,7 @@ fn requirement(line: &str, number: usize) -> Result<(String, Option<String>), Fa
             }
         }
     };
-    Ok((normalised(&parsed.name.to_string()), version))
+    Ok((normalised(parsed.name.as_ref()), version))
 }
 
 fn refused(line: usize, what: &str) -> Failure {

@@ -59,7 +59,7 @@ pub fn select(
     let sources = Sources::of(lock, policy);
     let job = Job { lock, graph: &graph, pyproject: pyproject.as_ref(), sources: &sources };
     let pinned = declared.requirements.and_then(|text| Requirements::read(text).ok()).unwrap_or_default();
-    targets.iter().map(|target| job.select(target, &pinned)).collect()
+    targets.iter().map(|&target| job.select(target, &pinned)).collect()
 }
 
 fn nothing() -> Selection {
@@ -81,21 +81,21 @@ pub(super) struct Picked<'l> {
 }
 
 impl Job<'_> {
-    fn select(&self, target: &Target, pinned: &Requirements) -> Result<Selection, Failure> {
+    fn select(&self, target: Target, pinned: &Requirements) -> Result<Selection, Failure> {
         let Picked { closure, wheels, offences } = self.pick(target)?;
         if !offences.is_empty() {
-            return Err(report(offences));
+            return Err(report(&offences));
         }
         let notes = self.notes(&closure, &wheels, pinned);
         let needs = wheels.iter().filter_map(|wheel| wheel.floor).max();
         Ok(Selection { source: DependencySource::UvLock, wheels, needs, notes })
     }
 
-    pub(super) fn pick(&self, target: &Target) -> Result<Picked<'_>, Failure> {
+    pub(super) fn pick(&self, target: Target) -> Result<Picked<'_>, Failure> {
         self.check_python(target)?;
         let groups = self.pyproject.and_then(PyProject::default_groups);
-        let closure = self.graph.closure(&Environment::of(target), groups)?;
-        let order = TagOrder::new(target);
+        let closure = self.graph.closure(&Environment::of(&target), groups)?;
+        let order = TagOrder::new(&target);
         let mut offences = Vec::new();
         let mut wheels = Vec::with_capacity(closure.packages.len());
         for (name, package) in &closure.packages {
@@ -107,7 +107,7 @@ impl Job<'_> {
         Ok(Picked { closure, wheels, offences })
     }
 
-    fn check_python(&self, target: &Target) -> Result<(), Failure> {
+    fn check_python(&self, target: Target) -> Result<(), Failure> {
         let Some(wanted) = &self.lock.requires_python else { return Ok(()) };
         let own = target.python.to_string().parse::<pep440_rs::Version>();
         let admits = match (wanted.parse::<pep440_rs::VersionSpecifiers>(), own) {
@@ -126,7 +126,7 @@ impl Job<'_> {
         name: &str,
         package: &Package<'_>,
         order: &TagOrder,
-        target: &Target,
+        target: Target,
     ) -> Result<Wheel, Offence> {
         let version = package.version.as_deref().unwrap_or("");
         let named = format!("{name} {version}");
@@ -136,13 +136,13 @@ impl Job<'_> {
                 "{named} has no wheel; building is disabled on this server"
             )));
         }
-        let names: Vec<_> = package.wheels.iter().map(LockedWheel::file_name).collect();
-        let candidates = || names.iter().zip(0..).filter_map(|(name, index)| Some((name.as_deref()?, index)));
+        let files: Vec<_> = package.wheels.iter().map(LockedWheel::file_name).collect();
+        let candidates = || files.iter().zip(0..).filter_map(|(file, index)| Some((file.as_deref()?, index)));
         let Some((index, found)) = order.choose(candidates()) else {
             return Err(Offence::no_wheel(misfit(&named, candidates(), target)));
         };
         let locked = &package.wheels[index];
-        let file_name = names[index].as_deref().unwrap_or_default();
+        let file_name = files[index].as_deref().unwrap_or_default();
         let label = Label::read(file_name)
             .filter(|label| normalised(label.project) == *name && same_version(label.version, version))
             .ok_or_else(|| {
@@ -217,6 +217,7 @@ fn listed(names: &[&str]) -> String {
 
 /// Why a package cannot be in the result.
 pub(super) struct Offence {
+    /// The normalised name.
     pub(super) package: String,
     pub(super) text: String,
     reason: Reason,
@@ -236,11 +237,13 @@ impl Offence {
     }
 }
 
-fn report(offences: Vec<Offence>) -> Failure {
+fn report(offences: &[Offence]) -> Failure {
     let worst = [Reason::LockInvalid, Reason::SourceForbidden, Reason::NoWheel]
         .into_iter()
         .find(|reason| offences.iter().any(|offence| offence.reason == *reason));
-    let texts: Vec<String> = offences.into_iter().map(|offence| offence.text).collect();
+    let refused: Vec<&str> = offences.iter().map(|offence| offence.package.as_str()).collect();
+    tracing::debug!(?refused, "packages without a usable wheel");
+    let texts: Vec<&str> = offences.iter().map(|offence| offence.text.as_str()).collect();
     Failure::permanent(worst.unwrap_or(Reason::NoWheel), texts.join(". "))
 }
 
@@ -251,7 +254,7 @@ fn check_source(name: &str, package: &Package<'_>, sources: &Sources<'_>) -> Res
         return Err(Offence::source(format!("{name} comes from git; git sources are disabled")));
     }
     if let Some(url) = source.url.as_deref() {
-        if url.starts_with("https://") && url.ends_with(".whl") && sources.is_operators(url) {
+        if url.starts_with("https://") && LockedWheel::is_wheel(url) && sources.is_operators(url) {
             return Ok(());
         }
         return Err(Offence::source(format!(
@@ -268,13 +271,13 @@ fn check_source(name: &str, package: &Package<'_>, sources: &Sources<'_>) -> Res
 fn misfit<'a>(
     named: &str,
     candidates: impl Iterator<Item = (&'a str, usize)> + Clone,
-    target: &Target,
+    target: Target,
 ) -> String {
     let system = match target.os {
         Os::Linux => "glibc",
         Os::Macos => "macOS",
     };
-    let any = TagOrder::without_floor(target);
+    let any = TagOrder::without_floor(&target);
     let nearest = candidates
         .clone()
         .filter_map(|(name, _)| {

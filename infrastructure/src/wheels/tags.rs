@@ -1,5 +1,5 @@
 //! Which compatibility tags (PEP 425, 600) a target takes, from best to worst, in the order of the `packaging`
-//! library for CPython; and how old a system each wheel still runs on.
+//! library for `CPython`; and how old a system each wheel still runs on.
 
 use std::{cmp::Reverse, collections::HashMap};
 
@@ -31,7 +31,7 @@ const ANY_FLOOR: Floor = Floor { major: 99, minor: 99 };
 
 impl TagOrder {
     pub fn new(target: &Target) -> Self {
-        let platforms = platforms(target);
+        let platforms = platforms(*target);
         let platforms = platforms.into_iter().zip(0..).collect();
         Self { target: *target, platforms, python: target.python.minor }
     }
@@ -150,7 +150,7 @@ fn floor_of(platform: &str, os: Os, arch: Arch) -> Option<Floor> {
 }
 
 /// The platform tags, best first. A bare `linux_*` is not among them: nothing says which glibc it needs.
-fn platforms(target: &Target) -> Vec<String> {
+fn platforms(target: Target) -> Vec<String> {
     match target.os {
         Os::Linux => linux(target.arch, target.floor),
         Os::Macos => macos(target.arch, target.floor),
@@ -212,7 +212,7 @@ mod tests {
     /// The order written out, as the `packaging` library does it.
     fn written_out(order: &TagOrder) -> Vec<(String, String, String)> {
         let own = order.python;
-        let platforms = platforms(&order.target);
+        let platforms = platforms(order.target);
         let mut out = Vec::new();
         let mut each = |python: String, abi: &str| {
             out.extend(platforms.iter().map(|p| (python.clone(), abi.to_owned(), p.clone())));
@@ -224,7 +224,9 @@ mod tests {
         (2..own).rev().for_each(|minor| each(format!("cp3{minor}"), "abi3"));
         let mut pythons = vec![format!("py3{own}"), "py3".to_owned()];
         pythons.extend((0..own).rev().map(|minor| format!("py3{minor}")));
-        pythons.iter().for_each(|python| each(python.clone(), "none"));
+        for python in &pythons {
+            each(python.clone(), "none");
+        }
         pythons.insert(0, format!("cp3{own}"));
         out.extend(pythons.into_iter().map(|python| (python, "none".to_owned(), "any".to_owned())));
         out
@@ -249,7 +251,7 @@ mod tests {
 
     #[test]
     fn platforms_run_from_the_floor_down_with_their_old_names() {
-        let linux = platforms(&order(Os::Linux, Arch::X86_64, "2.18", "3.12").target);
+        let linux = platforms(order(Os::Linux, Arch::X86_64, "2.18", "3.12").target);
         assert_eq!(
             linux[..4],
             [
@@ -260,7 +262,7 @@ mod tests {
             ]
         );
         assert_eq!(linux.last().unwrap(), "manylinux1_x86_64");
-        let arm = platforms(&order(Os::Macos, Arch::Aarch64, "12.3", "3.12").target);
+        let arm = platforms(order(Os::Macos, Arch::Aarch64, "12.3", "3.12").target);
         assert_eq!(
             arm[..5],
             [
@@ -271,7 +273,7 @@ mod tests {
                 "macosx_10_16_universal2"
             ]
         );
-        let intel = platforms(&order(Os::Macos, Arch::X86_64, "10.9", "3.12").target);
+        let intel = platforms(order(Os::Macos, Arch::X86_64, "10.9", "3.12").target);
         assert_eq!(intel[0], "macosx_10_9_x86_64");
     }
 

@@ -48,7 +48,7 @@ fn contradiction(what: impl std::fmt::Display) -> Failure {
     )
 }
 
-fn name_of<'l>(name: &'l str) -> Cow<'l, str> {
+fn name_of(name: &str) -> Cow<'_, str> {
     let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if plain && !name.contains("--") { Cow::Borrowed(name) } else { Cow::Owned(normalised(name)) }
 }
