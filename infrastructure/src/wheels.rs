@@ -1,6 +1,7 @@
 //! From a lock file to wheels on disk: which packages a target needs, which file of each fits best, and the
 //! cache that fetches them once.
 
+pub mod cache;
 pub mod labels;
 pub mod lock;
 pub mod markers;

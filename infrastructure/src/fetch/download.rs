@@ -122,13 +122,9 @@ fn failure(fault: Fault, url: &Url, limit: u64) -> Failure {
             Reason::PackageInvalid,
             format!("The server sent something that is not a .difypkg (HTTP {status} from {host})"),
         ),
-        Fault::Status { status, host, after, .. } => {
+        Fault::Status { status, html: false, ref host, .. } => {
             let text = format!("The server answered HTTP {status} ({host})");
-            if matches!(status, 408 | 429 | 500..=599) || after.is_some() {
-                transient(text)
-            } else {
-                Failure::permanent(Reason::FetchFailed, text)
-            }
+            if fault.is_momentary() { transient(text) } else { Failure::permanent(Reason::FetchFailed, text) }
         }
     }
 }

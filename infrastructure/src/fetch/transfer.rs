@@ -81,19 +81,23 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// `None` when asking again cannot help; else how long the server wants to be left alone.
-    fn retry(&self) -> Option<Option<Duration>> {
+    /// Whether asking again can help.
+    pub fn is_momentary(&self) -> bool {
         match self {
-            Self::Unreachable | Self::Cut => Some(None),
-            Self::Status { status: 408 | 429 | 500..=599, after, .. } => Some(*after),
+            Self::Unreachable | Self::Cut | Self::Status { status: 408 | 429 | 500..=599, .. } => true,
             Self::Refused(_)
             | Self::Unresolved
             | Self::Status { .. }
             | Self::WrongHead { .. }
             | Self::TooLarge
             | Self::Stalled
-            | Self::Disk(_) => None,
+            | Self::Disk(_) => false,
         }
+    }
+
+    /// How long the server wants to be left alone.
+    fn after(&self) -> Option<Duration> {
+        if let Self::Status { after, .. } = self { *after } else { None }
     }
 }
 
@@ -137,9 +141,11 @@ pub async fn transfer(
             Ok(()) => break,
             Err(fault) => fault,
         };
-        let Some(after) = fault.retry() else { return Err(fault) };
+        if !fault.is_momentary() {
+            return Err(fault);
+        }
         failures = if state.done > before { 1 } else { failures + 1 };
-        let pause = after.unwrap_or_else(|| backoff(patience.backoff, failures));
+        let pause = fault.after().unwrap_or_else(|| backoff(patience.backoff, failures));
         if !state.answered {
             // Until the deadline, whatever the reason, so that nobody learns it from the clock.
             if Instant::now() + pause >= deadline {
