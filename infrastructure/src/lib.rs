@@ -1,12 +1,17 @@
 //! Adapters: the event log, package fetching and packing, blobs, PostgreSQL. Knows no dialect.
 
+pub mod archive;
 pub mod blobs;
 pub mod database;
 pub mod embedded_postgres;
 pub mod event_log;
+pub mod fetch;
 pub mod housekeeping;
+pub mod isolation;
 pub mod jobs;
+pub mod packaging;
 pub mod postgres;
 pub mod subscription;
 pub mod system;
 pub mod upcasters;
+pub mod wheels;

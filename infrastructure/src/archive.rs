@@ -1,0 +1,44 @@
+//! Packages and wheels as bytes: our own check of every ZIP record before anything is inflated, streams over the
+//! checked ranges, the manifest, and the writer of the offline package. Everything read here is hostile.
+
+pub mod check;
+pub mod limits;
+pub mod manifest;
+pub mod names;
+pub mod read;
+mod records;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod wheel;
+pub mod write;
+
+use std::io;
+
+use application::failure::{Failure, Reason};
+
+/// The file is no archive we can read, or its bytes do not agree with themselves.
+pub(crate) fn damaged(what: &str) -> Failure {
+    Failure::permanent(Reason::PackageInvalid, format!("The package could not be read: {what}"))
+}
+
+/// Two readers could see two contents.
+pub(crate) fn ambiguous(what: impl AsRef<str>) -> Failure {
+    Failure::permanent(
+        Reason::PackageAmbiguous,
+        format!("Package can be read in more than one way: {}", what.as_ref()),
+    )
+}
+
+/// A fault of the disk under us; a [`Failure`] that travelled inside the error comes out again.
+pub(crate) fn io_failure(error: io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::StorageFull {
+        return Failure::transient(Reason::DiskFull, "Not enough disk space");
+    }
+    match error.downcast::<Failure>() {
+        Ok(failure) => failure,
+        Err(error) => {
+            tracing::warn!(%error, "an archive could not be read or written");
+            Failure::internal()
+        }
+    }
+}

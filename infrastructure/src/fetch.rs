@@ -1,0 +1,15 @@
+//! Getting bytes from the network. URLs of callers and packages go through [`GuardedClient`]; what the operator
+//! configured through [`OperatorClient`]. Two types, so that code which holds a caller's URL cannot reach the
+//! second one by accident.
+
+pub mod clients;
+pub mod download;
+pub mod guard;
+pub mod transfer;
+
+#[cfg(test)]
+pub(crate) mod stub;
+
+pub use clients::{ClientError, GuardedClient, OperatorClient};
+pub use download::GuardedDownloads;
+pub use guard::{FetchAllow, FetchPolicy, InvalidAllow};

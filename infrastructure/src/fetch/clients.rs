@@ -1,0 +1,326 @@
+//! The two ways out. [`GuardedClient`] resolves a name itself, refuses it if any address is forbidden, connects to
+//! nothing but those addresses, looks at the peer again, follows at most five redirects, each judged anew, and
+//! uses no proxy. [`OperatorClient`] goes where the operator said, through the operator's proxy.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, Once, PoisonError},
+    time::Duration,
+};
+
+use application::failure::Failure;
+use async_trait::async_trait;
+use reqwest::{
+    Client, ClientBuilder, Response,
+    dns::{Addrs, Name, Resolve, Resolving},
+    header::{ACCEPT_ENCODING, HeaderValue, IF_RANGE, LOCATION, RANGE},
+    redirect::Policy,
+};
+use url::{Host, Url};
+
+use super::guard::{FetchPolicy, forbidden, forbidden_redirect};
+use crate::wheels::sources::IndexPolicy;
+
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+const MOST_REDIRECTS: usize = 5;
+
+/// A client could not be built: usually there are no CA certificates on this machine.
+#[derive(Debug, thiserror::Error)]
+#[error("no HTTP client: {0}; is there a CA bundle (SSL_CERT_FILE)?")]
+pub struct ClientError(#[from] reqwest::Error);
+
+/// Where an interrupted transfer goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    pub from: u64,
+    /// The strong tag or the date that the first part came with.
+    pub validator: String,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoAnswer {
+    Refused(Failure),
+    /// The name does not exist, as far as anyone here knows.
+    Unresolved,
+    /// Closed, filtered, silent, or not speaking TLS: which of them is nobody's business.
+    Unreachable,
+}
+
+/// Sends one GET, following redirects by the client's rules.
+#[async_trait]
+pub trait Get: Send + Sync {
+    /// The head of the answer, whatever its status; the body is streamed by the caller.
+    async fn get(&self, url: &Url, resume: Option<&Resume>) -> Result<Response, NoAnswer>;
+}
+
+fn builder() -> ClientBuilder {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // Somebody else in this process may have installed one, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    Client::builder()
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT_TIME)
+        .referer(false)
+        .pool_max_idle_per_host(16)
+        .user_agent(concat!("plugyard/", env!("CARGO_PKG_VERSION")))
+}
+
+async fn send(
+    client: &Client,
+    url: &Url,
+    resume: Option<&Resume>,
+    index: Option<&IndexPolicy>,
+) -> Result<Response, NoAnswer> {
+    let mut request = client.get(url.clone()).header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if let Some(Resume { from, validator }) = resume {
+        request = request.header(RANGE, format!("bytes={from}-")).header(IF_RANGE, validator);
+    }
+    if let Some(credential) = index.and_then(|index| index.credential(url)) {
+        request = request.basic_auth(&credential.user, credential.password.as_ref());
+    }
+    request.send().await.map_err(|error| {
+        tracing::debug!(error = %error.without_url(), host = url.host_str(), "no answer");
+        NoAnswer::Unreachable
+    })
+}
+
+/// Where a redirect leads; `None` when the answer is none, or leads nowhere.
+fn next_hop(url: &Url, response: &Response) -> Option<Url> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    let mut next = url.join(location).ok()?;
+    next.set_fragment(None);
+    Some(next)
+}
+
+/// The way out for URLs that callers and packages give.
+#[derive(Debug, Clone)]
+pub struct GuardedClient {
+    client: Client,
+    policy: Arc<FetchPolicy>,
+    resolver: Arc<Resolver>,
+}
+
+impl GuardedClient {
+    /// # Errors
+    /// [`ClientError`] without any CA certificate.
+    pub fn new(policy: FetchPolicy) -> Result<Self, ClientError> {
+        let policy = Arc::new(policy);
+        let resolver = Arc::new(Resolver { policy: Arc::clone(&policy), judged: Mutex::default() });
+        let client = builder().no_proxy().dns_resolver(Arc::clone(&resolver)).build()?;
+        Ok(Self { client, policy, resolver })
+    }
+
+    pub fn policy(&self) -> &FetchPolicy {
+        &self.policy
+    }
+
+    async fn follow(
+        &self,
+        first: &Url,
+        resume: Option<&Resume>,
+        hops: usize,
+        listed: bool,
+    ) -> Result<Response, NoAnswer> {
+        let mut url = first.clone();
+        for hop in hops..=MOST_REDIRECTS {
+            self.check(&url, listed).await.map_err(|no_answer| match no_answer {
+                NoAnswer::Refused(_) if hop > 0 => NoAnswer::Refused(forbidden_redirect()),
+                NoAnswer::Refused(_) | NoAnswer::Unresolved | NoAnswer::Unreachable => no_answer,
+            })?;
+            let response = send(&self.client, &url, resume, None).await?;
+            let port = url.port_or_known_default().unwrap_or_default();
+            if !response.remote_addr().is_some_and(|peer| self.policy.admits(&url, peer.ip(), port)) {
+                return Err(NoAnswer::Refused(forbidden(&url)));
+            }
+            let Some(next) = next_hop(&url, &response) else { return Ok(response) };
+            if url.scheme() == "https" && next.scheme() != "https" {
+                break;
+            }
+            url = next;
+        }
+        Err(NoAnswer::Refused(forbidden_redirect()))
+    }
+
+    /// Judges the URL and every address of its host; after that the client connects to these addresses only.
+    async fn check(&self, url: &Url, listed: bool) -> Result<(), NoAnswer> {
+        self.policy.judge(url).map_err(NoAnswer::Refused)?;
+        if listed && !self.policy.lists(url) {
+            return Err(NoAnswer::Refused(forbidden(url)));
+        }
+        let (Some(Host::Domain(name)), Some(port)) = (url.host(), url.port_or_known_default()) else {
+            return Ok(());
+        };
+        let found = tokio::time::timeout(CONNECT_TIME, tokio::net::lookup_host((name, port))).await;
+        let addresses: Vec<IpAddr> = match found {
+            Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
+            Ok(Err(_)) | Err(_) => return Err(NoAnswer::Unresolved),
+        };
+        if addresses.is_empty() {
+            return Err(NoAnswer::Unresolved);
+        }
+        if !addresses.iter().all(|&address| self.policy.admits(url, address, port)) {
+            return Err(NoAnswer::Refused(forbidden(url)));
+        }
+        self.resolver.remember(name, addresses);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Get for GuardedClient {
+    /// Only hosts that packages may come from.
+    async fn get(&self, url: &Url, resume: Option<&Resume>) -> Result<Response, NoAnswer> {
+        self.follow(url, resume, 0, true).await
+    }
+}
+
+/// Gives the HTTP client the addresses that were judged a moment ago, and nothing else.
+#[derive(Debug)]
+struct Resolver {
+    policy: Arc<FetchPolicy>,
+    judged: Mutex<HashMap<String, Vec<IpAddr>>>,
+}
+
+impl Resolver {
+    fn remember(&self, name: &str, addresses: Vec<IpAddr>) {
+        const MOST: usize = 4096;
+        let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        if judged.len() >= MOST {
+            judged.clear();
+        }
+        judged.insert(name.to_owned(), addresses);
+    }
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = judged.get(name.as_str()).cloned().unwrap_or_default();
+        drop(judged);
+        let fine = !known.is_empty() && known.iter().all(|&address| self.policy.may_connect(address));
+        Box::pin(async move {
+            if !fine {
+                return Err("the addresses of this name were not judged".into());
+            }
+            let addresses: Addrs = Box::new(known.into_iter().map(|address| SocketAddr::new(address, 0)));
+            Ok(addresses)
+        })
+    }
+}
+
+/// The way out for what the operator configured, and from there on for what it links to.
+#[derive(Debug, Clone)]
+pub struct OperatorClient {
+    client: Client,
+    index: Arc<IndexPolicy>,
+    guarded: GuardedClient,
+}
+
+impl OperatorClient {
+    /// Uses the proxies of the environment for the hosts of `index`; every other host goes through `guarded`.
+    ///
+    /// # Errors
+    /// [`ClientError`] without any CA certificate.
+    pub fn new(index: IndexPolicy, guarded: GuardedClient) -> Result<Self, ClientError> {
+        Ok(Self { client: builder().build()?, index: Arc::new(index), guarded })
+    }
+}
+
+#[async_trait]
+impl Get for OperatorClient {
+    async fn get(&self, url: &Url, resume: Option<&Resume>) -> Result<Response, NoAnswer> {
+        let mut url = url.clone();
+        for hop in 0..=MOST_REDIRECTS {
+            if !self.index.is_operators(&url) {
+                // The list of hosts is about packages; wheels are bound by their sha256.
+                return self.guarded.follow(&url, resume, hop, false).await;
+            }
+            let response = send(&self.client, &url, resume, Some(&self.index)).await?;
+            match next_hop(&url, &response) {
+                Some(next) => url = next,
+                None => return Ok(response),
+            }
+        }
+        Err(NoAnswer::Refused(forbidden_redirect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use application::failure::Reason;
+
+    use super::*;
+    use crate::fetch::stub::{Answer, Stub};
+
+    fn client(allow: &str) -> GuardedClient {
+        GuardedClient::new(FetchPolicy { allow: allow.parse().unwrap(), hosts: Vec::new() }).unwrap()
+    }
+
+    async fn refused(client: &GuardedClient, url: &str) -> Failure {
+        match client.get(&Url::parse(url).unwrap(), None).await {
+            Err(NoAnswer::Refused(failure)) => failure,
+            other => panic!("{url}: {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_forbidden_address_sees_no_connection() {
+        let stub = Stub::start(vec![Answer::ok(b"x")]).await;
+        let url = stub.url("/a");
+        assert_eq!(refused(&client(""), &url).await.reason, Reason::UrlForbidden);
+        let by_name = url.replace("127.0.0.1", "localhost");
+        assert_eq!(refused(&client("10.0.0.0/8"), &by_name).await.reason, Reason::UrlForbidden);
+        assert_eq!(stub.requests(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn an_allowed_network_is_reached_by_address_and_by_name() {
+        let stub = Stub::start(vec![Answer::ok(b"x"), Answer::ok(b"y")]).await;
+        let client = client("127.0.0.0/8, ::1");
+        for url in [stub.url("/a"), stub.url("/b").replace("127.0.0.1", "localhost")] {
+            let response = client.get(&Url::parse(&url).unwrap(), None).await.unwrap();
+            assert_eq!(response.status().as_u16(), 200);
+        }
+        assert_eq!(stub.requests().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn redirects_are_judged_hop_by_hop_and_counted() {
+        let other = Stub::start(vec![Answer::ok(b"secret")]).await;
+        let stub = Stub::start(vec![Answer::redirect(&other.url("/"))]).await;
+        let own_port = client(&format!("127.0.0.1:{}", stub.port()));
+        let failure = refused(&own_port, &stub.url("/a")).await;
+        assert_eq!(failure.reason, Reason::RedirectForbidden);
+        assert_eq!(failure.message, "Redirect to a forbidden address");
+        assert_eq!(other.requests(), Vec::<String>::new());
+
+        let round = Stub::start(vec![Answer::redirect("/again"); 7]).await;
+        let failure = refused(&client("127.0.0.1"), &round.url("/a")).await;
+        assert_eq!(failure.reason, Reason::RedirectForbidden);
+        assert_eq!(round.requests().len(), 6);
+
+        let five = Stub::start([vec![Answer::redirect("/x"); 5], vec![Answer::ok(b"x")]].concat()).await;
+        assert!(client("127.0.0.1").get(&Url::parse(&five.url("/a")).unwrap(), None).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_operators_host_is_not_guarded_but_its_redirects_elsewhere_are() {
+        let inner = Stub::start(vec![Answer::ok(b"secret")]).await;
+        let own = Stub::start(vec![Answer::ok(b"x"), Answer::redirect(&inner.url("/"))]).await;
+        let base = own.url("/").replace("http://", "http://me:pw@").parse().unwrap();
+        let index = IndexPolicy::new(None, vec![base], false);
+        let client = OperatorClient::new(index, client("")).unwrap();
+        let url = Url::parse(&own.url("/packages/a")).unwrap();
+        assert!(client.get(&url, None).await.is_ok());
+        assert!(own.requests()[0].contains("authorization: Basic bWU6cHc="), "{:?}", own.requests());
+        assert!(matches!(client.get(&url, None).await, Err(NoAnswer::Refused(_))));
+        assert_eq!(inner.requests(), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,37 @@
+//! Work on hostile bytes in a child process. A parser that aborts, hangs or eats memory takes only the child with
+//! it: the child has resource limits, its own process group, no environment, and ends when its parent does.
+
+use serde::{Deserialize, Serialize};
+
+use application::failure::Failure;
+
+use crate::packaging::{inspect, pack};
+
+mod child;
+mod parent;
+
+pub use child::serve_child;
+pub use parent::Isolation;
+#[cfg(test)]
+pub(crate) use parent::tests::isolation as test_child;
+
+/// The one hidden argument that turns the binary into a child.
+pub const CHILD_ARGUMENT: &str = "__isolated";
+
+/// What a child is asked to do; one line of JSON on its standard input.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Work {
+    Inspect(Box<inspect::Request>),
+    Pack(Box<pack::Request>),
+    /// Misbehaves in a named way.
+    #[cfg(test)]
+    Misbehave(String),
+}
+
+/// What a child says; lines of JSON on its standard output, of which the last is an end.
+#[derive(Debug, Serialize, Deserialize)]
+enum Word {
+    Progress { done: u64, total: Option<u64> },
+    Done(serde_json::Value),
+    Failed(Failure),
+}

@@ -1,0 +1,116 @@
+//! The child's side: limits first, then one request, then one answer.
+
+use std::{
+    cell::Cell,
+    io::{self, BufRead, Read, Write},
+    process::ExitCode,
+    thread,
+};
+
+use application::failure::Failure;
+use rustix::process::{Resource, Rlimit, setrlimit};
+use serde::Serialize;
+
+use super::{Word, Work};
+use crate::{
+    archive::limits::Limits,
+    packaging::{inspect, pack},
+};
+
+const GIB: u64 = 1024 * 1024 * 1024;
+/// Requests carry a selection of at most a few thousand wheels.
+const LONGEST_REQUEST: u64 = 64 * 1024 * 1024;
+
+/// Serves the one request on standard input. To be called before any runtime is started.
+pub fn serve_child() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_nobody_listens) => ExitCode::FAILURE,
+    }
+}
+
+fn serve() -> io::Result<()> {
+    limit(Resource::Core, 0)?;
+    limit(Resource::As, GIB)?;
+    limit(Resource::Nofile, 128)?;
+    let mut line = String::new();
+    io::stdin().lock().take(LONGEST_REQUEST).read_line(&mut line)?;
+    let work: Work = serde_json::from_str(&line)?;
+    drop(line);
+    end_with_parent()?;
+    match work {
+        Work::Inspect(request) => {
+            limit(Resource::Cpu, 60)?;
+            limit(Resource::Fsize, 0)?;
+            end(inspect::run(&request))
+        }
+        Work::Pack(request) => {
+            limit(Resource::Cpu, 1800)?;
+            limit(Resource::Fsize, Limits::OUTPUT + GIB)?;
+            let said = Cell::new(0);
+            end(pack::run(&request, |done, total| {
+                if done.saturating_sub(said.get()) >= 1024 * 1024 {
+                    said.set(done);
+                    // A parent that no longer listens has other means to end this process.
+                    let _ = say(&Word::Progress { done, total });
+                }
+            }))
+        }
+        #[cfg(test)]
+        Work::Misbehave(how) => misbehave(&how),
+    }
+}
+
+fn limit(resource: Resource, value: u64) -> io::Result<()> {
+    Ok(setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })?)
+}
+
+/// The parent keeps our standard input open for as long as it wants the answer.
+fn end_with_parent() -> io::Result<()> {
+    let watch = || {
+        let mut rest = [0; 64];
+        while matches!(io::stdin().read(&mut rest), Ok(1..)) {}
+        std::process::exit(1);
+    };
+    thread::Builder::new().stack_size(64 * 1024).spawn(watch).map(drop)
+}
+
+fn end<T: Serialize>(outcome: Result<T, Failure>) -> io::Result<()> {
+    match outcome {
+        Ok(value) => say(&Word::Done(serde_json::to_value(value)?)),
+        Err(failure) => say(&Word::Failed(failure)),
+    }
+}
+
+fn say(word: &Word) -> io::Result<()> {
+    let mut line = serde_json::to_vec(word)?;
+    line.push(b'\n');
+    let mut out = io::stdout().lock();
+    out.write_all(&line)?;
+    out.flush()
+}
+
+#[cfg(test)]
+fn misbehave(how: &str) -> io::Result<()> {
+    match how {
+        "abort" => std::process::abort(),
+        "hang" => loop {
+            thread::park();
+        },
+        "eat memory" => {
+            let eaten = vec![1_u8; usize::try_from(2 * GIB).unwrap()];
+            end(Ok(eaten.len()))
+        }
+        "write a file" => {
+            limit(Resource::Fsize, 0)?;
+            std::fs::write(std::env::temp_dir().join("plugyard-isolation-test"), b"x")?;
+            end(Ok(1))
+        }
+        "talk nonsense" => {
+            let mut out = io::stdout().lock();
+            out.write_all(b"{\"nonsense\": 1}\n")
+        }
+        "show environment" => end(Ok(std::env::vars().count())),
+        _ => end(Ok(how.to_owned())),
+    }
+}

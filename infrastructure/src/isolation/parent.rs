@@ -1,0 +1,224 @@
+//! The parent's side: starts the child, listens, and ends its whole group when it is told to, when time is up,
+//! or when nobody waits any more.
+
+use std::{ffi::OsString, path::PathBuf, process::Stdio, time::Duration};
+
+use application::{
+    failure::{Failure, Reason},
+    ports::packaging::OnBytes,
+};
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde::de::DeserializeOwned;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    process::{Child, ChildStdin, ChildStdout, Command},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{CHILD_ARGUMENT, Word, Work};
+
+/// All that a child may say in all.
+const MOST_SAID: u64 = 64 * 1024 * 1024;
+
+/// How to start children.
+#[derive(Debug, Clone)]
+pub struct Isolation {
+    executable: PathBuf,
+    arguments: Vec<OsString>,
+}
+
+impl Isolation {
+    /// `executable`: the binary whose `main` calls [`super::serve_child`] for [`CHILD_ARGUMENT`]; usually the
+    /// running one.
+    pub fn new(executable: PathBuf) -> Self {
+        Self { executable, arguments: vec![CHILD_ARGUMENT.into()] }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_arguments(executable: PathBuf, arguments: &[&str]) -> Self {
+        Self { executable, arguments: arguments.iter().map(OsString::from).collect() }
+    }
+
+    /// # Errors
+    /// What the child says; `Cancelled`; `PackageInvalid` for a child that crashes or does not end in time.
+    pub(crate) async fn run<T: DeserializeOwned>(
+        &self,
+        work: &Work,
+        time: Duration,
+        on_bytes: OnBytes<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<T, Failure> {
+        let mut request = serde_json::to_vec(work).map_err(|error| {
+            tracing::error!(%error, "a request for a child cannot be written");
+            Failure::internal()
+        })?;
+        request.push(b'\n');
+        let mut running = Running::start(self).map_err(|error| {
+            tracing::error!(%error, "a child process could not be started");
+            Failure::internal()
+        })?;
+        let outcome = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(Failure::cancelled()),
+            outcome = tokio::time::timeout(time, running.talk(&request, on_bytes)) => outcome,
+        };
+        match outcome {
+            Ok(Some(Word::Done(value))) => serde_json::from_value(value).map_err(|error| {
+                tracing::error!(%error, "a child gave an answer of another kind");
+                Failure::internal()
+            }),
+            Ok(Some(Word::Failed(failure))) => Err(failure),
+            Ok(Some(Word::Progress { .. }) | None) => {
+                let status = running.status().await;
+                tracing::warn!(?status, "a child ended without an answer");
+                Err(unreadable("it made the reader fail"))
+            }
+            Err(_elapsed) => Err(unreadable("it took too long")),
+        }
+    }
+}
+
+fn unreadable(why: &str) -> Failure {
+    Failure::permanent(Reason::PackageInvalid, format!("The package could not be read: {why}"))
+}
+
+/// A child and its group; ended when dropped.
+struct Running {
+    child: Child,
+    group: Option<Pid>,
+    /// Held open: its end tells the child that nobody waits.
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+}
+
+impl Running {
+    fn start(isolation: &Isolation) -> std::io::Result<Self> {
+        let mut child = Command::new(&isolation.executable)
+            .args(&isolation.arguments)
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        Ok(Self { child, group, stdin, stdout })
+    }
+
+    /// Hands over the request and listens to the end; `None` when the child ends without one.
+    async fn talk(&mut self, request: &[u8], on_bytes: OnBytes<'_>) -> Option<Word> {
+        let (stdin, stdout) = (self.stdin.as_mut()?, self.stdout.as_mut()?);
+        stdin.write_all(request).await.ok()?;
+        stdin.flush().await.ok()?;
+        let mut lines = BufReader::new(stdout.take(MOST_SAID)).lines();
+        while let Some(line) = lines.next_line().await.ok()? {
+            // The test harness greets before the child has its say.
+            if !line.starts_with('{') {
+                continue;
+            }
+            match serde_json::from_str(&line).ok()? {
+                Word::Progress { done, total } => on_bytes(done, total),
+                end @ (Word::Done(_) | Word::Failed(_)) => return Some(end),
+            }
+        }
+        None
+    }
+
+    async fn status(&mut self) -> Option<std::process::ExitStatus> {
+        self.stdin = None;
+        tokio::time::timeout(Duration::from_secs(1), self.child.wait()).await.ok()?.ok()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Once the child was waited for, its number may belong to somebody else.
+        if let (Some(group), Ok(None)) = (self.group, self.child.try_wait()) {
+            // It may have ended by itself in between.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Starts this test binary with the one test that serves as a child.
+    pub(crate) fn isolation() -> Isolation {
+        let name = "isolation::parent::tests::the_child_of_the_other_tests";
+        Isolation::with_arguments(
+            std::env::current_exe().unwrap(),
+            &[name, "--exact", "--quiet", "--nocapture", "--ignored", "--test-threads=1"],
+        )
+    }
+
+    #[test]
+    #[ignore = "it is the child process that the other tests start"]
+    fn the_child_of_the_other_tests() {
+        let code = super::super::serve_child();
+        std::process::exit(i32::from(code != std::process::ExitCode::SUCCESS));
+    }
+
+    async fn misbehave(how: &str, time: Duration) -> Result<serde_json::Value, Failure> {
+        let work = Work::Misbehave(how.to_owned());
+        isolation().run(&work, time, &|_, _| {}, &CancellationToken::new()).await
+    }
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn an_answer_comes_back_and_the_environment_does_not_go_in() {
+        assert_eq!(misbehave("hello", LONG).await.unwrap(), "hello");
+        let known = misbehave("show environment", LONG).await.unwrap();
+        assert!(known.as_u64().unwrap() <= 1, "{known}");
+    }
+
+    #[tokio::test]
+    async fn a_child_that_crashes_or_talks_nonsense_refuses_the_package() {
+        for how in ["abort", "eat memory", "write a file", "talk nonsense"] {
+            let failure = misbehave(how, LONG).await.unwrap_err();
+            assert_eq!(failure.reason, Reason::PackageInvalid, "{how}");
+            assert!(failure.message.starts_with("The package could not be read"), "{how}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_child_that_hangs_is_ended() {
+        let start = Instant::now();
+        let failure = misbehave("hang", Duration::from_millis(300)).await.unwrap_err();
+        assert_eq!(failure.message, "The package could not be read: it took too long");
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+
+    #[tokio::test]
+    async fn cancelling_ends_the_child() {
+        let cancel = CancellationToken::new();
+        let running = async {
+            let work = Work::Misbehave("hang".to_owned());
+            isolation().run::<serde_json::Value>(&work, LONG, &|_, _| {}, &cancel).await
+        };
+        let (outcome, ()) = tokio::join!(running, async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            cancel.cancel();
+        });
+        assert_eq!(outcome.unwrap_err(), Failure::cancelled());
+    }
+
+    #[tokio::test]
+    async fn a_child_ends_with_its_parent() {
+        let mut running = Running::start(&isolation()).unwrap();
+        let request = serde_json::to_vec(&Work::Misbehave("hang".to_owned())).unwrap();
+        let stdin = running.stdin.as_mut().unwrap();
+        stdin.write_all(&request).await.unwrap();
+        stdin.write_all(b"\n").await.unwrap();
+        assert!(running.child.try_wait().unwrap().is_none());
+        running.stdin = None;
+        let ended = tokio::time::timeout(Duration::from_secs(10), running.child.wait()).await;
+        assert_eq!(ended.unwrap().unwrap().code(), Some(1));
+    }
+}

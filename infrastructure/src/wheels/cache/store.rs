@@ -1,0 +1,229 @@
+//! The cache on disk: one file per sha256, complete or not there. A file that a running job uses is linked into
+//! the job's directory, so throwing it out of the cache takes nothing away.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use application::failure::{Failure, Reason};
+use domain::values::Digest;
+use tempfile::TempPath;
+
+use crate::archive::read::file_sha256;
+
+/// Left free whatever is planned.
+const RESERVE: u64 = 64 * 1024 * 1024;
+/// No running transfer leaves its file untouched for so long.
+const STALE: Duration = Duration::from_hours(1);
+
+#[derive(Debug)]
+pub(super) struct Store {
+    directory: PathBuf,
+    /// Bytes to keep at most.
+    bound: u64,
+}
+
+impl Store {
+    /// Makes the directory and sweeps unfinished files that nobody works on any more.
+    pub(super) fn open(directory: PathBuf, bound: u64) -> io::Result<Self> {
+        let store = Self { directory, bound };
+        fs::create_dir_all(store.unfinished())?;
+        let now = SystemTime::now();
+        for entry in fs::read_dir(store.unfinished())? {
+            let entry = entry?;
+            let age = now.duration_since(entry.metadata()?.modified()?).unwrap_or_default();
+            if age > STALE {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(store)
+    }
+
+    fn unfinished(&self) -> PathBuf {
+        self.directory.join("tmp")
+    }
+
+    fn path(&self, sha256: &Digest) -> PathBuf {
+        let (shelf, _) = sha256.as_str().split_at(2);
+        self.directory.join(shelf).join(format!("{sha256}.whl"))
+    }
+
+    /// The size of the file, if the cache has it with the length it should have.
+    pub(super) fn size(&self, sha256: &Digest, wanted: Option<u64>) -> Option<u64> {
+        let size = fs::metadata(self.path(sha256)).ok()?.len();
+        wanted.is_none_or(|wanted| wanted == size).then_some(size)
+    }
+
+    /// A new empty file for a transfer; gone when dropped.
+    pub(super) fn start(&self) -> io::Result<TempPath> {
+        Ok(tempfile::Builder::new().suffix(".part").tempfile_in(self.unfinished())?.into_temp_path())
+    }
+
+    /// Takes a synced and verified file in.
+    pub(super) fn finish(&self, part: TempPath, sha256: &Digest) -> io::Result<()> {
+        let path = self.path(sha256);
+        let shelf = path.parent().unwrap_or(&self.directory);
+        fs::create_dir_all(shelf)?;
+        part.persist(&path).map_err(|error| error.error)?;
+        File::open(shelf)?.sync_all()
+    }
+
+    /// Puts the file under its own name into a job's directory, and marks it as used.
+    pub(super) fn hand_out(&self, sha256: &Digest, to: &Path) -> io::Result<()> {
+        let path = self.path(sha256);
+        File::open(&path)?.set_modified(SystemTime::now())?;
+        match fs::remove_file(to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        // Another file system cannot link.
+        fs::hard_link(&path, to).or_else(|_no_link| fs::copy(&path, to).map(drop))
+    }
+
+    /// Throws out what was not used for the longest time until the rest is within the bound.
+    pub(super) fn evict(&self) -> io::Result<()> {
+        let mut files = self.files()?;
+        let mut total: u64 = files.iter().map(|file| file.size).sum();
+        files.sort_by_key(|file| file.used);
+        for file in files {
+            if total <= self.bound {
+                break;
+            }
+            fs::remove_file(&file.path)?;
+            total -= file.size;
+        }
+        Ok(())
+    }
+
+    /// Throws out every file whose bytes are no longer those of its name; gives how many.
+    pub(super) fn scrub(&self) -> io::Result<usize> {
+        let mut bad = 0;
+        for Stored { path, .. } in self.files()? {
+            let named = path.file_stem().and_then(|stem| stem.to_str()?.parse::<Digest>().ok());
+            if file_sha256(&path).ok() != named {
+                fs::remove_file(&path)?;
+                bad += 1;
+            }
+        }
+        Ok(bad)
+    }
+
+    fn files(&self) -> io::Result<Vec<Stored>> {
+        let mut files = Vec::new();
+        for shelf in fs::read_dir(&self.directory)? {
+            let shelf = shelf?;
+            if shelf.file_name().len() != 2 || !shelf.file_type()?.is_dir() {
+                continue;
+            }
+            for entry in fs::read_dir(shelf.path())? {
+                let entry = entry?;
+                let metadata = entry.metadata()?;
+                files.push(Stored { path: entry.path(), size: metadata.len(), used: metadata.modified()? });
+            }
+        }
+        Ok(files)
+    }
+
+    /// Before anything is fetched: `missing` bytes into the cache, and `output` bytes beside the job.
+    pub(super) fn check_space(&self, job: &Path, missing: u64, output: u64) -> Result<(), Failure> {
+        let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
+        let is_one = device(&self.directory) == device(job);
+        let fits = if is_one {
+            has_room(job, missing.saturating_add(output))
+        } else {
+            has_room(&self.directory, missing) && has_room(job, output)
+        };
+        if fits { Ok(()) } else { Err(Failure::transient(Reason::DiskFull, "Not enough disk space")) }
+    }
+}
+
+struct Stored {
+    path: PathBuf,
+    size: u64,
+    used: SystemTime,
+}
+
+/// A file system that does not say is given the benefit of the doubt: the write itself will tell.
+fn has_room(path: &Path, bytes: u64) -> bool {
+    rustix::fs::statvfs(path)
+        .is_ok_and(|fs| fs.f_bavail.saturating_mul(fs.f_frsize) < bytes.saturating_add(RESERVE))
+        .then_some(())
+        .is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+
+    fn put(store: &Store, bytes: &[u8]) -> Digest {
+        let sha256 = Digest::of_bytes(Sha256::digest(bytes).into());
+        let part = store.start().unwrap();
+        fs::write(&part, bytes).unwrap();
+        store.finish(part, &sha256).unwrap();
+        sha256
+    }
+
+    fn age(store: &Store, sha256: &Digest, seconds: u64) {
+        let then = SystemTime::now() - Duration::from_secs(seconds);
+        File::open(store.path(sha256)).unwrap().set_modified(then).unwrap();
+    }
+
+    #[test]
+    fn what_was_used_last_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path().join("cache"), 8).unwrap();
+        let [one, two, three] = [b"1111", b"2222", b"3333"].map(|bytes| put(&store, bytes));
+        for (sha256, seconds) in [(&one, 300), (&two, 200), (&three, 100)] {
+            age(&store, sha256, seconds);
+        }
+        let linked = directory.path().join("job.whl");
+        store.hand_out(&one, &linked).unwrap();
+        store.evict().unwrap();
+        assert_eq!((store.size(&one, Some(4)), store.size(&two, None)), (Some(4), None));
+        let tight = Store::open(directory.path().join("cache"), 0).unwrap();
+        tight.evict().unwrap();
+        assert_eq!(tight.size(&one, None), None);
+        assert_eq!(fs::read(linked).unwrap(), b"1111", "a running job keeps its file");
+    }
+
+    #[test]
+    fn a_file_of_another_length_or_content_is_not_trusted() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path().to_owned(), 100).unwrap();
+        let sha256 = put(&store, b"1111");
+        assert_eq!(store.size(&sha256, Some(5)), None);
+        fs::write(store.path(&sha256), b"1112").unwrap();
+        assert_eq!(store.size(&sha256, Some(4)), Some(4));
+        assert_eq!(store.scrub().unwrap(), 1);
+        assert_eq!(store.size(&sha256, Some(4)), None);
+    }
+
+    #[test]
+    fn unfinished_files_of_the_past_are_swept_and_those_of_now_are_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path().to_owned(), 100).unwrap();
+        let [old, new] = ["old", "new"].map(|name| store.unfinished().join(name));
+        for path in [&old, &new] {
+            fs::write(path, b"x").unwrap();
+        }
+        let then = SystemTime::now() - Duration::from_secs(7200);
+        File::open(&old).unwrap().set_modified(then).unwrap();
+        Store::open(directory.path().to_owned(), 100).unwrap();
+        assert!(!old.exists() && new.exists());
+    }
+
+    #[test]
+    fn more_than_the_disk_holds_is_refused_before_the_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path().to_owned(), 100).unwrap();
+        assert!(store.check_space(directory.path(), 1, 1).is_ok());
+        let failure = store.check_space(directory.path(), u64::MAX / 2, 0).unwrap_err();
+        assert_eq!((failure.reason, failure.message.as_str()), (Reason::DiskFull, "Not enough disk space"));
+    }
+}
