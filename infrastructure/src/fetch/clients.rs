@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, Once, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use application::failure::Failure;
@@ -17,6 +17,7 @@ use reqwest::{
     header::{ACCEPT_ENCODING, HeaderValue, IF_RANGE, LOCATION, RANGE},
     redirect::Policy,
 };
+use tokio::sync::Mutex as AsyncMutex;
 use url::{Host, Url};
 
 use super::guard::{FetchPolicy, forbidden, forbidden_redirect};
@@ -112,7 +113,7 @@ impl GuardedClient {
     /// [`ClientError`] without any CA certificate.
     pub fn new(policy: FetchPolicy) -> Result<Self, ClientError> {
         let policy = Arc::new(policy);
-        let resolver = Arc::new(Resolver { policy: Arc::clone(&policy), judged: Mutex::default() });
+        let resolver = Arc::new(Resolver { policy: Arc::clone(&policy), known: Mutex::default() });
         let client = builder().no_proxy().dns_resolver(Arc::clone(&resolver)).build()?;
         Ok(Self { client, policy, resolver })
     }
@@ -157,18 +158,10 @@ impl GuardedClient {
         let (Some(Host::Domain(name)), Some(port)) = (url.host(), url.port_or_known_default()) else {
             return Ok(());
         };
-        let found = tokio::time::timeout(CONNECT_TIME, tokio::net::lookup_host((name, port))).await;
-        let addresses: Vec<IpAddr> = match found {
-            Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
-            Ok(Err(_)) | Err(_) => return Err(NoAnswer::Unresolved),
-        };
-        if addresses.is_empty() {
-            return Err(NoAnswer::Unresolved);
-        }
+        let addresses = self.resolver.addresses(name).await.ok_or(NoAnswer::Unresolved)?;
         if !addresses.iter().all(|&address| self.policy.admits(url, address, port)) {
             return Err(NoAnswer::Refused(forbidden(url)));
         }
-        self.resolver.remember(name, addresses);
         Ok(())
     }
 }
@@ -181,35 +174,60 @@ impl Get for GuardedClient {
     }
 }
 
-/// Gives the HTTP client the addresses that were judged a moment ago, and nothing else.
+/// Looks a name up once for many requests, and gives the HTTP client those same addresses: what was judged is
+/// what is connected to.
 #[derive(Debug)]
 struct Resolver {
     policy: Arc<FetchPolicy>,
-    judged: Mutex<HashMap<String, Vec<IpAddr>>>,
+    known: Mutex<HashMap<String, Arc<AsyncMutex<Option<Found>>>>>,
+}
+
+#[derive(Debug)]
+struct Found {
+    at: Instant,
+    addresses: Vec<IpAddr>,
 }
 
 impl Resolver {
-    fn remember(&self, name: &str, addresses: Vec<IpAddr>) {
+    fn of(&self, name: &str) -> Arc<AsyncMutex<Option<Found>>> {
         const MOST: usize = 4096;
-        let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
-        if judged.len() >= MOST {
-            judged.clear();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.clear();
         }
-        judged.insert(name.to_owned(), addresses);
+        Arc::clone(known.entry(name.to_owned()).or_default())
+    }
+
+    /// `None` when the name does not exist.
+    async fn addresses(&self, name: &str) -> Option<Vec<IpAddr>> {
+        const FRESH: Duration = Duration::from_secs(10);
+        let entry = self.of(name);
+        let mut known = entry.lock().await;
+        if let Some(found) = known.as_ref().filter(|found| found.at.elapsed() < FRESH) {
+            return Some(found.addresses.clone());
+        }
+        *known = None;
+        let found =
+            tokio::time::timeout(CONNECT_TIME, tokio::net::lookup_host((name, 0))).await.ok()?.ok()?;
+        let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+        if addresses.is_empty() {
+            return None;
+        }
+        *known = Some(Found { at: Instant::now(), addresses: addresses.clone() });
+        Some(addresses)
     }
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = judged.get(name.as_str()).cloned().unwrap_or_default();
-        drop(judged);
-        let fine = !known.is_empty() && known.iter().all(|&address| self.policy.may_connect(address));
+        let (entry, policy) = (self.of(name.as_str()), Arc::clone(&self.policy));
         Box::pin(async move {
-            if !fine {
+            let known = entry.lock().await;
+            let addresses = known.as_ref().map(|found| found.addresses.clone()).unwrap_or_default();
+            if addresses.is_empty() || !addresses.iter().all(|&address| policy.may_connect(address)) {
                 return Err("the addresses of this name were not judged".into());
             }
-            let addresses: Addrs = Box::new(known.into_iter().map(|address| SocketAddr::new(address, 0)));
+            let addresses: Addrs = Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0)));
             Ok(addresses)
         })
     }
