@@ -2,6 +2,7 @@
 //! configured through [`OperatorClient`]. Two types, so that code which holds a caller's URL cannot reach the
 //! second one by accident.
 
+pub mod allow;
 pub mod clients;
 pub mod download;
 pub mod guard;
@@ -10,6 +11,7 @@ pub mod transfer;
 #[cfg(test)]
 pub(crate) mod stub;
 
+pub use allow::{FetchAllow, InvalidAllow};
 pub use clients::{ClientError, GuardedClient, OperatorClient};
 pub use download::GuardedDownloads;
-pub use guard::{FetchAllow, FetchPolicy, InvalidAllow};
+pub use guard::FetchPolicy;

@@ -5,6 +5,7 @@ pub mod cache;
 pub mod labels;
 pub mod lock;
 pub mod markers;
+mod offences;
 #[cfg(test)]
 mod official_locks;
 pub mod project;

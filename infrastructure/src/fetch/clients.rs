@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, Once, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use application::failure::Failure;
@@ -17,6 +17,7 @@ use reqwest::{
     header::{ACCEPT_ENCODING, HeaderValue, IF_RANGE, LOCATION, RANGE},
     redirect::Policy,
 };
+use tokio::sync::Mutex as AsyncMutex;
 use url::{Host, Url};
 
 use super::guard::{FetchPolicy, forbidden, forbidden_redirect};
@@ -112,7 +113,7 @@ impl GuardedClient {
     /// [`ClientError`] without any CA certificate.
     pub fn new(policy: FetchPolicy) -> Result<Self, ClientError> {
         let policy = Arc::new(policy);
-        let resolver = Arc::new(Resolver { policy: Arc::clone(&policy), judged: Mutex::default() });
+        let resolver = Arc::new(Resolver { policy: Arc::clone(&policy), known: Mutex::default() });
         let client = builder().no_proxy().dns_resolver(Arc::clone(&resolver)).build()?;
         Ok(Self { client, policy, resolver })
     }
@@ -157,18 +158,10 @@ impl GuardedClient {
         let (Some(Host::Domain(name)), Some(port)) = (url.host(), url.port_or_known_default()) else {
             return Ok(());
         };
-        let found = tokio::time::timeout(CONNECT_TIME, tokio::net::lookup_host((name, port))).await;
-        let addresses: Vec<IpAddr> = match found {
-            Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
-            Ok(Err(_)) | Err(_) => return Err(NoAnswer::Unresolved),
-        };
-        if addresses.is_empty() {
-            return Err(NoAnswer::Unresolved);
-        }
+        let addresses = self.resolver.addresses(name).await.ok_or(NoAnswer::Unresolved)?;
         if !addresses.iter().all(|&address| self.policy.admits(url, address, port)) {
             return Err(NoAnswer::Refused(forbidden(url)));
         }
-        self.resolver.remember(name, addresses);
         Ok(())
     }
 }
@@ -181,35 +174,60 @@ impl Get for GuardedClient {
     }
 }
 
-/// Gives the HTTP client the addresses that were judged a moment ago, and nothing else.
+/// Looks a name up once for many requests, and gives the HTTP client those same addresses: what was judged is
+/// what is connected to.
 #[derive(Debug)]
 struct Resolver {
     policy: Arc<FetchPolicy>,
-    judged: Mutex<HashMap<String, Vec<IpAddr>>>,
+    known: Mutex<HashMap<String, Arc<AsyncMutex<Option<Found>>>>>,
+}
+
+#[derive(Debug)]
+struct Found {
+    at: Instant,
+    addresses: Vec<IpAddr>,
 }
 
 impl Resolver {
-    fn remember(&self, name: &str, addresses: Vec<IpAddr>) {
+    fn of(&self, name: &str) -> Arc<AsyncMutex<Option<Found>>> {
         const MOST: usize = 4096;
-        let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
-        if judged.len() >= MOST {
-            judged.clear();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.clear();
         }
-        judged.insert(name.to_owned(), addresses);
+        Arc::clone(known.entry(name.to_owned()).or_default())
+    }
+
+    /// `None` when the name does not exist.
+    async fn addresses(&self, name: &str) -> Option<Vec<IpAddr>> {
+        const FRESH: Duration = Duration::from_secs(10);
+        let entry = self.of(name);
+        let mut known = entry.lock().await;
+        if let Some(found) = known.as_ref().filter(|found| found.at.elapsed() < FRESH) {
+            return Some(found.addresses.clone());
+        }
+        *known = None;
+        let found =
+            tokio::time::timeout(CONNECT_TIME, tokio::net::lookup_host((name, 0))).await.ok()?.ok()?;
+        let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+        if addresses.is_empty() {
+            return None;
+        }
+        *known = Some(Found { at: Instant::now(), addresses: addresses.clone() });
+        Some(addresses)
     }
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = judged.get(name.as_str()).cloned().unwrap_or_default();
-        drop(judged);
-        let fine = !known.is_empty() && known.iter().all(|&address| self.policy.may_connect(address));
+        let (entry, policy) = (self.of(name.as_str()), Arc::clone(&self.policy));
         Box::pin(async move {
-            if !fine {
+            let known = entry.lock().await;
+            let addresses = known.as_ref().map(|found| found.addresses.clone()).unwrap_or_default();
+            if addresses.is_empty() || !addresses.iter().all(|&address| policy.may_connect(address)) {
                 return Err("the addresses of this name were not judged".into());
             }
-            let addresses: Addrs = Box::new(known.into_iter().map(|address| SocketAddr::new(address, 0)));
+            let addresses: Addrs = Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0)));
             Ok(addresses)
         })
     }
@@ -253,74 +271,4 @@ impl Get for OperatorClient {
 }
 
 #[cfg(test)]
-mod tests {
-    use application::failure::Reason;
-
-    use super::*;
-    use crate::fetch::stub::{Answer, Stub};
-
-    fn client(allow: &str) -> GuardedClient {
-        GuardedClient::new(FetchPolicy { allow: allow.parse().unwrap(), hosts: Vec::new() }).unwrap()
-    }
-
-    async fn refused(client: &GuardedClient, url: &str) -> Failure {
-        match client.get(&Url::parse(url).unwrap(), None).await {
-            Err(NoAnswer::Refused(failure)) => failure,
-            other => panic!("{url}: {other:?}"),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_forbidden_address_sees_no_connection() {
-        let stub = Stub::start(vec![Answer::ok(b"x")]).await;
-        let url = stub.url("/a");
-        assert_eq!(refused(&client(""), &url).await.reason, Reason::UrlForbidden);
-        let by_name = url.replace("127.0.0.1", "localhost");
-        assert_eq!(refused(&client("10.0.0.0/8"), &by_name).await.reason, Reason::UrlForbidden);
-        assert_eq!(stub.requests(), Vec::<String>::new());
-    }
-
-    #[tokio::test]
-    async fn an_allowed_network_is_reached_by_address_and_by_name() {
-        let stub = Stub::start(vec![Answer::ok(b"x"), Answer::ok(b"y")]).await;
-        let client = client("127.0.0.0/8, ::1");
-        for url in [stub.url("/a"), stub.url("/b").replace("127.0.0.1", "localhost")] {
-            let response = client.get(&Url::parse(&url).unwrap(), None).await.unwrap();
-            assert_eq!(response.status().as_u16(), 200);
-        }
-        assert_eq!(stub.requests().len(), 2);
-    }
-
-    #[tokio::test]
-    async fn redirects_are_judged_hop_by_hop_and_counted() {
-        let other = Stub::start(vec![Answer::ok(b"secret")]).await;
-        let stub = Stub::start(vec![Answer::redirect(&other.url("/"))]).await;
-        let own_port = client(&format!("127.0.0.1:{}", stub.port()));
-        let failure = refused(&own_port, &stub.url("/a")).await;
-        assert_eq!(failure.reason, Reason::RedirectForbidden);
-        assert_eq!(failure.message, "Redirect to a forbidden address");
-        assert_eq!(other.requests(), Vec::<String>::new());
-
-        let round = Stub::start(vec![Answer::redirect("/again"); 7]).await;
-        let failure = refused(&client("127.0.0.1"), &round.url("/a")).await;
-        assert_eq!(failure.reason, Reason::RedirectForbidden);
-        assert_eq!(round.requests().len(), 6);
-
-        let five = Stub::start([vec![Answer::redirect("/x"); 5], vec![Answer::ok(b"x")]].concat()).await;
-        assert!(client("127.0.0.1").get(&Url::parse(&five.url("/a")).unwrap(), None).await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn the_operators_host_is_not_guarded_but_its_redirects_elsewhere_are() {
-        let inner = Stub::start(vec![Answer::ok(b"secret")]).await;
-        let own = Stub::start(vec![Answer::ok(b"x"), Answer::redirect(&inner.url("/"))]).await;
-        let base = own.url("/").replace("http://", "http://me:pw@").parse().unwrap();
-        let index = IndexPolicy::new(None, vec![base], false);
-        let client = OperatorClient::new(index, client("")).unwrap();
-        let url = Url::parse(&own.url("/packages/a")).unwrap();
-        assert!(client.get(&url, None).await.is_ok());
-        assert!(own.requests()[0].contains("authorization: Basic bWU6cHc="), "{:?}", own.requests());
-        assert!(matches!(client.get(&url, None).await, Err(NoAnswer::Refused(_))));
-        assert_eq!(inner.requests(), Vec::<String>::new());
-    }
-}
+mod tests;

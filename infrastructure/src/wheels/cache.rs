@@ -109,16 +109,13 @@ impl WheelCache {
         let flight = self.flight(&wheel.sha256);
         let alone = flight.lock().await;
         let mut facts = WheelFacts::default();
-        match self.store.size(&wheel.sha256, wheel.size) {
-            Some(size) => {
-                facts.bytes = size;
-                facts.cache_hits = 1;
-            }
-            None => {
-                let Ok(_slot) = self.slots.acquire().await else { return Err(Failure::internal()) };
-                facts.bytes = self.download(job, index, wheel).await?;
-                facts.downloaded_bytes = facts.bytes;
-            }
+        if let Some(size) = self.store.size(&wheel.sha256, wheel.size) {
+            facts.bytes = size;
+            facts.cache_hits = 1;
+        } else {
+            let Ok(_slot) = self.slots.acquire().await else { return Err(Failure::internal()) };
+            facts.bytes = self.download(job, index, wheel).await?;
+            facts.downloaded_bytes = facts.bytes;
         }
         self.store.hand_out(&wheel.sha256, &job.into.join(&wheel.file_name)).map_err(io_failure)?;
         drop(alone);
@@ -131,7 +128,7 @@ impl WheelCache {
         for url in &wheel.urls {
             let Ok(url) = Url::parse(url) else { continue };
             if job.is_down(&url) {
-                worst = worse(worst, not_reachable());
+                worst = Some(worse(worst, not_reachable()));
                 continue;
             }
             // Bytes that are wrong once may have been spoilt on the way.
@@ -146,7 +143,7 @@ impl WheelCache {
                         if failure.transient {
                             job.down(&url);
                         }
-                        worst = worse(worst, failure);
+                        worst = Some(worse(worst, failure));
                         if !again {
                             break;
                         }
@@ -199,16 +196,9 @@ fn judged(fault: Fault, url: &Url, wheel: &Wheel) -> (Failure, bool) {
 }
 
 /// Of two failures the one that says more: wrong bytes, then a fault of the moment, then the first.
-fn worse(known: Option<Failure>, new: Failure) -> Option<Failure> {
-    let rank = |failure: &Failure| match failure.reason {
-        Reason::WheelMismatch => 2,
-        _ if failure.transient => 1,
-        _ => 0,
-    };
-    Some(match known {
-        Some(known) if rank(&known) >= rank(&new) => known,
-        Some(_) | None => new,
-    })
+fn worse(known: Option<Failure>, new: Failure) -> Failure {
+    let rank = |failure: &Failure| (failure.reason == Reason::WheelMismatch, failure.transient);
+    known.filter(|known| rank(known) >= rank(&new)).unwrap_or(new)
 }
 
 /// One call of [`Wheels::fetch`].

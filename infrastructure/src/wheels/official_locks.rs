@@ -15,8 +15,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     lock::Lock,
+    offences::Offence,
     project::PyProject,
-    select::{Declared, Job, Offence, select},
+    select::{Declared, Job, select},
     sources::{IndexPolicy, Sources},
     walk::Graph,
 };

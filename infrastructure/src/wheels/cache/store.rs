@@ -48,8 +48,8 @@ impl Store {
     }
 
     fn path(&self, sha256: &Digest) -> PathBuf {
-        let (shelf, _) = sha256.as_str().split_at(2);
-        self.directory.join(shelf).join(format!("{sha256}.whl"))
+        let (prefix, _) = sha256.as_str().split_at(2);
+        self.directory.join(prefix).join(format!("{sha256}.whl"))
     }
 
     /// The size of the file, if the cache has it with the length it should have.
@@ -66,10 +66,10 @@ impl Store {
     /// Takes a synced and verified file in.
     pub(super) fn finish(&self, part: TempPath, sha256: &Digest) -> io::Result<()> {
         let path = self.path(sha256);
-        let shelf = path.parent().unwrap_or(&self.directory);
-        fs::create_dir_all(shelf)?;
+        let directory = path.parent().unwrap_or(&self.directory);
+        fs::create_dir_all(directory)?;
         part.persist(&path).map_err(|error| error.error)?;
-        File::open(shelf)?.sync_all()
+        File::open(directory)?.sync_all()
     }
 
     /// Puts the file under its own name into a job's directory, and marks it as used.
@@ -114,12 +114,12 @@ impl Store {
 
     fn files(&self) -> io::Result<Vec<Stored>> {
         let mut files = Vec::new();
-        for shelf in fs::read_dir(&self.directory)? {
-            let shelf = shelf?;
-            if shelf.file_name().len() != 2 || !shelf.file_type()?.is_dir() {
+        for directory in fs::read_dir(&self.directory)? {
+            let directory = directory?;
+            if directory.file_name().len() != 2 || !directory.file_type()?.is_dir() {
                 continue;
             }
-            for entry in fs::read_dir(shelf.path())? {
+            for entry in fs::read_dir(directory.path())? {
                 let entry = entry?;
                 let metadata = entry.metadata()?;
                 files.push(Stored { path: entry.path(), size: metadata.len(), used: metadata.modified()? });
@@ -150,9 +150,7 @@ struct Stored {
 /// A file system that does not say is given the benefit of the doubt: the write itself will tell.
 fn has_room(path: &Path, bytes: u64) -> bool {
     rustix::fs::statvfs(path)
-        .is_ok_and(|fs| fs.f_bavail.saturating_mul(fs.f_frsize) < bytes.saturating_add(RESERVE))
-        .then_some(())
-        .is_none()
+        .map_or(true, |fs| fs.f_bavail.saturating_mul(fs.f_frsize) >= bytes.saturating_add(RESERVE))
 }
 
 #[cfg(test)]
@@ -212,7 +210,7 @@ mod tests {
         for path in [&old, &new] {
             fs::write(path, b"x").unwrap();
         }
-        let then = SystemTime::now() - Duration::from_secs(7200);
+        let then = SystemTime::now() - Duration::from_hours(2);
         File::open(&old).unwrap().set_modified(then).unwrap();
         Store::open(directory.path().to_owned(), 100).unwrap();
         assert!(!old.exists() && new.exists());
