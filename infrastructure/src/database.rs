@@ -89,10 +89,10 @@ impl Database {
         }
     }
 
-    pub async fn close(self) {
+    pub async fn close(&self) {
         self.pools.close().await;
-        if let Some(embedded) = self.embedded {
-            embedded.into_inner().stop().await;
+        if let Some(embedded) = &self.embedded {
+            embedded.lock().await.stop().await;
         }
     }
 }

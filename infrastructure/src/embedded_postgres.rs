@@ -90,8 +90,15 @@ impl EmbeddedPostgres {
             answers(&options).await?;
             return Ok(Self { options, place, owned: None });
         };
-        let server = place.start()?;
-        server.answers(&options).await?;
+        let mut server = place.start()?;
+        if let Err(error) = server.answers(&options).await {
+            // A server that was taken over may have been on its way out.
+            if !server.has_ended() {
+                return Err(error);
+            }
+            server = place.start()?;
+            server.answers(&options).await?;
+        }
         Ok(Self { options, place, owned: Some((server, lock)) })
     }
 
@@ -111,8 +118,8 @@ impl EmbeddedPostgres {
     }
 
     /// Stops an owned server and waits for it; the lock goes last.
-    pub async fn stop(self) {
-        if let Some((server, lock)) = self.owned {
+    pub async fn stop(&mut self) {
+        if let Some((server, lock)) = self.owned.take() {
             server.stop().await;
             drop(lock);
         }

@@ -104,6 +104,8 @@ impl From<sqlx::Error> for ApplyError {
 /// The signals a subscription hears and gives.
 #[derive(Debug, Clone, Default)]
 pub struct Signals {
+    /// Raised after an append on this node: other nodes are to be told.
+    pub written: Signal,
     /// Raised after an append, here or on another node.
     pub appended: Signal,
     /// Raised after a checkpoint has moved on this node.

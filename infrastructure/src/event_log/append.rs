@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use application::{commands::Once, signal::Signal};
+use application::commands::Once;
 use cqrs_es::{Aggregate, DomainEvent};
 use domain::{
     recorded::{Cursor, Stream},
@@ -33,7 +33,7 @@ use super::{
     chain::{self, Link},
     statement::{self, Fault, Outcome},
 };
-use crate::{postgres::Pools, system};
+use crate::{postgres::Pools, subscription::Signals, system};
 
 /// Statements in flight at the same time.
 const IN_FLIGHT: usize = 3;
@@ -145,11 +145,11 @@ pub struct WriterFacts {
 }
 
 impl LogWriter {
-    /// The handle and the loop that must be run for it. `appended` is raised after every commit.
-    pub fn new(pools: &Pools, appended: Signal) -> (Self, impl Future<Output = ()> + Send + use<>) {
+    /// The handle and the loop that must be run for it. Readers and other nodes are told of every commit.
+    pub fn new(pools: &Pools, signals: &Signals) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (queue, commands) = mpsc::channel(QUEUE);
         let facts = Arc::new(WriterFacts::default());
-        let writer = Writer { pool: pools.appends.clone(), appended, facts: facts.clone() };
+        let writer = Writer { pool: pools.appends.clone(), signals: signals.clone(), facts: facts.clone() };
         (Self { queue, facts }, writer.run(commands))
     }
 
@@ -168,7 +168,7 @@ impl LogWriter {
 #[derive(Clone)]
 struct Writer {
     pool: PgPool,
-    appended: Signal,
+    signals: Signals,
     facts: Arc<WriterFacts>,
 }
 
@@ -204,7 +204,7 @@ impl Writer {
         let streams = batch.iter().map(|(append, _)| append.stream.clone()).collect();
         let (appends, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         if let Ok(outcomes) = self.store(&appends).await {
-            self.appended.raise();
+            self.tell();
             for (outcome, reply) in outcomes.into_iter().zip(replies) {
                 let _ = reply.send(self.answer(outcome));
             }
@@ -214,7 +214,7 @@ impl Writer {
         let deadline = Instant::now() + PATIENCE;
         for (append, reply) in appends.into_iter().zip(replies) {
             let answer = self.alone(&append, deadline).await;
-            self.appended.raise();
+            self.tell();
             let _ = reply.send(answer);
         }
         streams
@@ -249,6 +249,11 @@ impl Writer {
                 Err(Fault::Other(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }
+    }
+
+    fn tell(&self) {
+        self.signals.appended.raise();
+        self.signals.written.raise();
     }
 
     async fn store(&self, appends: &[Append]) -> Result<Vec<Outcome>, Fault> {

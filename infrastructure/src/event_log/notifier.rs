@@ -7,24 +7,24 @@ use application::signal::Signal;
 use sqlx::{Executor, postgres::PgListener};
 use tokio_util::sync::CancellationToken;
 
-use crate::postgres::Pools;
+use crate::{postgres::Pools, subscription::Signals};
 
 const CHANNEL: &str = "plugyard_log";
 const BETWEEN: Duration = Duration::from_millis(20);
 const RECONNECT: Duration = Duration::from_secs(1);
 
-/// Tells other nodes when `appended` is raised here, and raises `heard` when they tell us; until `stop`.
-pub async fn share_nudges(pools: &Pools, appended: Signal, heard: Signal, stop: CancellationToken) {
+/// Tells other nodes of appends here, and readers here of appends elsewhere; until `stop`.
+pub async fn share_nudges(pools: Pools, signals: Signals, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let ended = tokio::select! {
             () = stop.cancelled() => return,
-            ended = tell(pools, &appended) => ended,
-            ended = listen(pools, &heard) => ended,
+            ended = tell(&pools, &signals.written) => ended,
+            ended = listen(&pools, &signals.appended) => ended,
         };
         if let Err(error) = ended {
             tracing::debug!(%error, "other nodes cannot be heard for a moment");
         }
-        heard.raise();
+        signals.appended.raise();
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(RECONNECT) => {}
@@ -32,9 +32,9 @@ pub async fn share_nudges(pools: &Pools, appended: Signal, heard: Signal, stop: 
     }
 }
 
-async fn tell(pools: &Pools, appended: &Signal) -> Result<(), sqlx::Error> {
+async fn tell(pools: &Pools, written: &Signal) -> Result<(), sqlx::Error> {
     let mut connection = pools.own_connection().await?;
-    let mut raises = appended.waiter();
+    let mut raises = written.waiter();
     loop {
         raises.raised().await;
         connection.execute("notify plugyard_log").await?;

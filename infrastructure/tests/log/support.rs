@@ -30,11 +30,11 @@ struct Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let (postgres, directory) = (self.postgres.take(), self.directory.take());
+        let (mut postgres, directory) = (self.postgres.take(), self.directory.take());
         // The runtime of the last test is still there, but may not be blocked: a thread with its own waits.
         let stopping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(postgres.unwrap().stop());
+            runtime.block_on(postgres.as_mut().unwrap().stop());
             drop(directory);
         });
         stopping.join().unwrap();
@@ -87,7 +87,7 @@ impl Log {
 
     fn on(options: PgConnectOptions, cluster: Arc<Cluster>) -> Self {
         let (pools, signals, running) = (Pools::new(&options), Signals::default(), TaskTracker::new());
-        let (writer, run) = LogWriter::new(&pools, signals.appended.clone());
+        let (writer, run) = LogWriter::new(&pools, &signals);
         running.spawn(run);
         let tasks = Arc::new(LogCommands::new(&pools, writer.clone()));
         let stop = CancellationToken::new();
