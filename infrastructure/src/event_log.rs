@@ -25,7 +25,7 @@ use crate::postgres::Pools;
 
 pub use append::{AppendError, Appended, LogWriter, WriterFacts};
 pub use epoch::{Life, begin_new_epoch, life};
-pub use feed::{Feed, Raw};
+pub use feed::{Feed, Raw, oldest_writer};
 pub use head::{Head, HeadError, Heads};
 pub use notifier::share_nudges;
 pub use verify::{Finding, verify};

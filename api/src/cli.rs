@@ -1,0 +1,8 @@
+//! What people run in a terminal.
+
+pub(crate) mod events;
+mod output;
+mod progress;
+pub(crate) mod projections;
+pub(crate) mod repackage;
+mod workspace;

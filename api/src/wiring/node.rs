@@ -1,0 +1,173 @@
+//! One node: its readers of the log, its workers, its housekeeping.
+
+use std::sync::Arc;
+
+use application::{
+    commands::Commands,
+    ports::{blobs::Blobs, freshness::Freshness},
+    processes::{
+        expire_artifacts::ExpireArtifacts, reap_attempts::ReapAttempts, run_tasks::RunTasks,
+        watch_tasks::WatchTasks,
+    },
+    queries::tasks::TaskQueries,
+    repackaging::Repackaging,
+};
+use domain::task::Task;
+use futures::{FutureExt as _, future::BoxFuture};
+use infrastructure::{
+    database::Database,
+    event_log::{LogCommands, LogWriter, share_nudges},
+    housekeeping::keep_house,
+    jobs::PgJobs,
+    subscription::{Freshly, Runner, Signals},
+    system::System,
+};
+use projections::PgTasks;
+use tokio_util::task::TaskTracker;
+
+use super::{Operator, build_repackaging, heads, open_database};
+use crate::{
+    services::Ports,
+    settings::{Role, Settings},
+    shutdown::Shutdown,
+    telemetry::{Telemetry, watch_log},
+};
+
+/// Opens the database, starts what the role asks for, and returns what the handlers need.
+pub(super) async fn start(
+    settings: &Settings,
+    shutdown: &Shutdown,
+    telemetry: &Telemetry,
+) -> anyhow::Result<(Ports, BoxFuture<'static, ()>)> {
+    let database = Arc::new(open_database(settings).await?);
+    let node = Node::new(settings, shutdown, database.clone())?;
+    node.follow_the_log();
+    let gauges = telemetry.log_gauges()?;
+    let watching = watch_log(gauges, database.pools.clone(), node.writer.clone());
+    node.until_stopping(watching);
+    if settings.role != Role::Api {
+        node.work(settings)?;
+    }
+    let ports = node.ports();
+    let close = async move { database.close().await }.boxed();
+    Ok((ports, close))
+}
+
+struct Node {
+    shutdown: Shutdown,
+    database: Arc<Database>,
+    signals: Signals,
+    writer: LogWriter,
+    commands: Arc<dyn Commands<Task>>,
+    tasks: Arc<dyn TaskQueries>,
+    freshness: Arc<dyn Freshness>,
+    runners: Vec<Arc<Runner>>,
+    repackaging: Arc<Repackaging>,
+    watch: Arc<WatchTasks>,
+}
+
+impl Node {
+    fn new(settings: &Settings, shutdown: &Shutdown, database: Arc<Database>) -> anyhow::Result<Self> {
+        let (pools, signals) = (database.pools.clone(), Signals::default());
+        let (writer, writing) = LogWriter::new(&pools, &signals);
+        // Ends with its last handle; what it has accepted was awaited by whoever asked.
+        TaskTracker::new().spawn(writing);
+        let tasks: Arc<dyn TaskQueries> = Arc::new(PgTasks::new(pools.reads.clone()));
+        let runner = |projection| Arc::new(Runner::new(projection, pools.writes.clone(), signals.clone()));
+        let runners: Vec<_> = projections::all().into_iter().map(runner).collect();
+        Ok(Self {
+            shutdown: shutdown.clone(),
+            commands: Arc::new(LogCommands::new(&pools, writer.clone())),
+            freshness: Arc::new(Freshly::new(&runners, pools.reads.clone())),
+            watch: Arc::new(WatchTasks::new(tasks.clone(), signals.projected.clone())),
+            repackaging: Arc::new(build_repackaging(settings)?),
+            tasks,
+            runners,
+            writer,
+            signals,
+            database,
+        })
+    }
+
+    fn follow_the_log(&self) {
+        for runner in &self.runners {
+            let (runner, stop) = (runner.clone(), self.shutdown.stopping.clone());
+            self.shutdown.background.spawn(async move { runner.run(stop).await });
+        }
+        let stop = &self.shutdown.stopping;
+        let nudges = share_nudges(self.database.pools.clone(), self.signals.clone(), stop.clone());
+        self.shutdown.background.spawn(nudges);
+        let (watch, watch_stop) = (self.watch.clone(), stop.clone());
+        self.shutdown.background.spawn(async move { watch.run(watch_stop).await });
+        let (database, alive_stop) = (self.database.clone(), stop.clone());
+        self.shutdown.background.spawn(async move { database.keep_alive(alive_stop).await });
+    }
+
+    fn work(&self, settings: &Settings) -> anyhow::Result<()> {
+        let jobs = Arc::new(PgJobs::new(self.database.pools.writes.clone()));
+        let work = settings.work_dir();
+        std::fs::create_dir_all(&work)?;
+        let run = Arc::new(RunTasks {
+            jobs: jobs.clone(),
+            commands: self.commands.clone(),
+            repackaging: self.repackaging.clone(),
+            clock: Arc::new(System),
+            ids: Arc::new(System),
+            queued: self.signals.projected.clone(),
+            progressed: self.signals.projected.clone(),
+            work: work.clone(),
+            worker: format!("{}-{}", host_name(), std::process::id()),
+            slots: settings.workers,
+        });
+        self.shutdown.foreground.spawn(run.run(self.shutdown.draining.clone()));
+        let reap = ReapAttempts { jobs, commands: self.commands.clone(), clock: Arc::new(System), work };
+        let stop = self.shutdown.stopping.clone();
+        self.shutdown.background.spawn(reap.run(stop.clone()));
+        let expire = ExpireArtifacts {
+            tasks: self.tasks.clone(),
+            commands: self.commands.clone(),
+            blobs: self.repackaging.blobs.clone(),
+            freshness: self.freshness.clone(),
+            clock: Arc::new(System),
+            retention: settings.retention,
+        };
+        self.until_stopping(expire.run(stop.clone()));
+        self.until_stopping(keep_house(self.database.pools.writes.clone(), stop.clone()));
+        self.until_stopping(heads(settings)?.keep(self.database.pools.reads.clone(), stop));
+        Ok(())
+    }
+
+    /// For work that may be dropped between two steps.
+    fn until_stopping(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.shutdown.stopping.clone();
+        self.shutdown.background.spawn(async move {
+            stop.run_until_cancelled(work).await;
+        });
+    }
+
+    fn ports(&self) -> Ports {
+        let operator = Arc::new(Operator::new(
+            self.database.pools.clone(),
+            projections::all(),
+            self.signals.projected.clone(),
+        ));
+        let blobs: Arc<dyn Blobs> = self.repackaging.blobs.clone();
+        Ports {
+            commands: self.commands.clone(),
+            downloads: self.repackaging.downloads.clone(),
+            inspector: self.repackaging.inspector.clone(),
+            blobs,
+            freshness: self.freshness.clone(),
+            clock: Arc::new(System),
+            ids: Arc::new(System),
+            task_queries: self.tasks.clone(),
+            watch: self.watch.clone(),
+            health: operator.clone(),
+            projections: operator,
+        }
+    }
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

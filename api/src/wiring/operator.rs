@@ -1,0 +1,111 @@
+//! What the operator asks of the read models: how far they are, to make one again, to try parked events again.
+
+use std::sync::Arc;
+
+use application::{Error, signal::Signal};
+use async_trait::async_trait;
+use infrastructure::{
+    event_log::{Feed, Life, life},
+    postgres::Pools,
+    subscription::{Projection, RebuildError, Runner, Signals, rebuild, statuses},
+};
+use serde_json::{Value, json};
+
+use crate::{admin::Projections, health::Health};
+
+/// A reader this far behind would show the past.
+const READY_WITHIN: i64 = 1_000;
+
+pub(crate) struct Operator {
+    pools: Pools,
+    projections: Vec<Arc<dyn Projection>>,
+    projected: Signal,
+}
+
+impl Operator {
+    pub(crate) fn new(pools: Pools, projections: Vec<Arc<dyn Projection>>, projected: Signal) -> Self {
+        Self { pools, projections, projected }
+    }
+
+    fn named(&self, name: &str) -> Result<Arc<dyn Projection>, Error> {
+        let found = self.projections.iter().find(|projection| projection.name() == name);
+        found.cloned().ok_or_else(|| {
+            let known: Vec<_> = self.projections.iter().map(|projection| projection.name()).collect();
+            Error::not_found(format!("No projection {name}; there are: {}", known.join(", ")))
+        })
+    }
+}
+
+#[async_trait]
+impl Projections for Operator {
+    async fn list(&self) -> Result<Value, Error> {
+        let head = Feed::head(&self.pools.reads).await.map_err(|error| unavailable(&error))?;
+        let statuses = statuses(&self.pools.reads).await.map_err(|error| unavailable(&error))?;
+        let rows: Vec<_> = statuses
+            .iter()
+            .map(|status| {
+                json!({
+                    "subscription": status.subscription,
+                    "generation": status.generation,
+                    "status": status.status,
+                    "position": status.position,
+                    "lag": status.lag,
+                    "parked": status.parked,
+                    "error": status.error,
+                })
+            })
+            .collect();
+        Ok(json!({"log": {"position": head.position, "epoch": head.epoch}, "projections": rows}))
+    }
+
+    async fn rebuild(&self, name: &str) -> Result<Value, Error> {
+        let projection = self.named(name)?;
+        let mut owner = self.pools.own_connection().await.map_err(|error| unavailable(&error))?;
+        let rebuilt =
+            rebuild(&mut owner, projection.as_ref(), |_| {}).await.map_err(|error| match error {
+                RebuildError::Apply(infrastructure::subscription::ApplyError::Database(error)) => {
+                    unavailable(&error)
+                }
+                other @ (RebuildError::Apply(_)
+                | RebuildError::NotLive(_)
+                | RebuildError::NotRebuildable(_)
+                | RebuildError::Unreadable(..)) => Error::invalid(other.to_string()),
+            })?;
+        self.projected.raise();
+        Ok(json!({
+            "projection": name,
+            "generation": rebuilt.generation,
+            "events": rebuilt.events,
+            "same_as_before": rebuilt.same_as_before,
+            "swap_ms": u64::try_from(rebuilt.swap.as_millis()).unwrap_or(u64::MAX),
+        }))
+    }
+
+    async fn retry(&self, name: &str) -> Result<Value, Error> {
+        let runner = Runner::new(self.named(name)?, self.pools.writes.clone(), Signals::default());
+        let applied = runner.retry().await.map_err(|error| unavailable(&error))?;
+        self.projected.raise();
+        Ok(json!({"projection": name, "applied": applied}))
+    }
+}
+
+#[async_trait]
+impl Health for Operator {
+    async fn ready(&self) -> Result<(), &'static str> {
+        let life = life(&self.pools.reads).await.map_err(|_unreachable| "DATABASE")?;
+        if life == Life::Moved {
+            return Err("LOG_MOVED");
+        }
+        let statuses = statuses(&self.pools.reads).await.map_err(|_unreachable| "DATABASE")?;
+        let behind = statuses.iter().any(|status| {
+            let parked = i64::try_from(status.parked.len()).unwrap_or(i64::MAX);
+            status.status == "halted" || (status.status == "live" && status.lag - parked > READY_WITHIN)
+        });
+        if behind { Err("PROJECTIONS") } else { Ok(()) }
+    }
+}
+
+fn unavailable(error: &impl std::fmt::Display) -> Error {
+    tracing::debug!(%error, "the database did not answer");
+    Error::unavailable()
+}
