@@ -245,6 +245,7 @@ impl Wheels for WheelCache {
         on_bytes: OnBytes<'_>,
         cancel: &CancellationToken,
     ) -> Result<WheelFacts, Failure> {
+        tokio::fs::create_dir_all(into).await.map_err(crate::archive::io_failure)?;
         self.check_space(wheels, into)?;
         let job = Job {
             into,
