@@ -146,6 +146,9 @@ impl Job<'_> {
             )));
         }
         let files: Vec<_> = package.wheels.iter().map(LockedWheel::file_name).collect();
+        if files.iter().all(Option::is_none) {
+            return Err(Offence::source(format!("{named} has no web address in uv.lock")));
+        }
         let candidates = || files.iter().zip(0..).filter_map(|(file, index)| Some((file.as_deref()?, index)));
         let Some((index, found)) = order.choose(candidates()) else {
             return Err(Offence::no_wheel(misfit(&named, candidates(), target)));

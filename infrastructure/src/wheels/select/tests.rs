@@ -159,6 +159,7 @@ fn paths_urls_foreign_files_and_missing_hashes_are_refused() {
     ] {
         assert_eq!(reason(&format!("wheels = [{wheel}]")), Reason::LockInvalid, "{wheel}");
     }
+    assert_eq!(reason("wheels = [{ path = \"a-1-py3-none-any.whl\" }]"), Reason::SourceForbidden);
     let file = format!("{{ url = \"file:///a-1-py3-none-any.whl\", hash = \"sha256:{HASH}\" }}");
     assert_eq!(reason(&format!("wheels = [{file}]")), Reason::SourceForbidden);
 }
