@@ -16,8 +16,9 @@ pub type OnBytes<'a> = &'a (dyn Fn(u64, Option<u64>) + Send + Sync);
 /// Gets a package from a URL that a caller gave: guarded, capped, verified to be a package by its first bytes.
 #[async_trait]
 pub trait Downloads: Send + Sync {
-    /// Judges the URL as it is typed, without any network: scheme, port, user info, literal address, and the
-    /// allow-list of hosts. A refusal has reason `UrlForbidden`.
+    /// Judges the URL as it is typed, without any network: scheme, port, user info, literal address, and that it
+    /// ends in `.difypkg`. A refusal has reason `UrlForbidden`. A host off the operator's list passes here and
+    /// fails when it is downloaded, like a name that resolves to a forbidden address.
     fn check(&self, url: &str) -> Result<(), Failure>;
 
     /// Streams the body into the new file `into`, at most `limit` bytes.

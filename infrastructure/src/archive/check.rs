@@ -51,10 +51,13 @@ impl Checked {
         let size = file.metadata().map_err(io_failure)?.len();
         limits.check_file(size)?;
         let mut magic = [0; 4];
-        if size < 22 || records::read_at(&file, 0, &mut magic).is_err() || le32(&magic, 0) != LOCAL {
-            return Err(not_a_package(&file, size));
-        }
-        let end = records::end(&file, size)?;
+        let begins = size >= 22 && records::read_at(&file, 0, &mut magic).is_ok() && le32(&magic, 0) == LOCAL;
+        let end = match records::end(&file, size) {
+            Ok(end) if begins && end.entries > 0 => end,
+            Ok(end) if end.entries > 0 => return Err(ambiguous("bytes lie before its first entry")),
+            Err(failure) if begins => return Err(failure),
+            Ok(_) | Err(_) => return Err(not_a_package(&file, size)),
+        };
         limits.check_count(end.entries)?;
         if !end.comment.is_empty() && !is_json_object(&end.comment) {
             return Err(ambiguous("its comment is no signature"));
@@ -96,17 +99,20 @@ fn directory(file: &File, end: &records::End, limits: &Limits) -> Result<Vec<(Ce
     let mut reader = reader.take(end.directory_size);
     let mut seen = names::Collisions::default();
     let mut total = 0_u64;
+    let mut too_dense = Ok(());
     let mut found = Vec::new();
     for _ in 0..end.entries {
         let central = records::central(&mut reader)?;
         let name = names::check(&central.name, limits.name)?.to_owned();
         check_kind(&central, &name)?;
         seen.add(&name, limits.fold_names)?;
-        limits.check_entry(central.compressed, central.size)?;
+        limits.check_entry(central.size)?;
+        too_dense = too_dense.and_then(|()| limits.check_ratio(central.compressed, central.size));
         total = total.saturating_add(central.size);
         limits.check_total(total)?;
         found.push((central, name));
     }
+    too_dense?;
     if reader.limit() != 0 {
         return Err(ambiguous("its directory holds more than its entries"));
     }

@@ -83,13 +83,17 @@ impl Limits {
         Ok(())
     }
 
-    pub(crate) fn check_entry(&self, compressed: u64, size: u64) -> Result<(), Failure> {
+    pub(crate) fn check_entry(&self, size: u64) -> Result<(), Failure> {
         if size > self.entry {
             return Err(Self::too_large(format!("Package holds a file larger than {} MB", self.entry / MIB)));
         }
+        Ok(())
+    }
+
+    pub(crate) fn check_ratio(&self, compressed: u64, size: u64) -> Result<(), Failure> {
         if size > Self::RATIO_FROM && size / self.ratio > compressed {
             return Err(Self::too_large(format!(
-                "Package holds a file that expands to more than {} times its size",
+                "Package expands to more than {} times its size",
                 self.ratio
             )));
         }

@@ -27,7 +27,6 @@ pub(crate) struct Sample {
     pub(crate) comment: Vec<u8>,
     pub(crate) prefix: Vec<u8>,
     pub(crate) suffix: Vec<u8>,
-    pub(crate) cut: usize,
     pub(crate) overlap: bool,
     pub(crate) shift: u32,
 }
@@ -111,7 +110,6 @@ impl Sample {
         put(&mut zip, &[short(&self.comment)], &[]);
         zip.extend(&self.comment);
         zip.extend(&self.suffix);
-        zip.truncate(zip.len() - self.cut);
         zip
     }
 

@@ -100,6 +100,11 @@ fn next_hop(url: &Url, response: &Response) -> Option<Url> {
     Some(next)
 }
 
+/// Whether a redirect would leave an encrypted connection for another one.
+fn is_downgrade(from: &Url, to: &Url) -> bool {
+    from.scheme() == "https" && to.scheme() != "https"
+}
+
 /// The way out for URLs that callers and packages give.
 #[derive(Debug, Clone)]
 pub struct GuardedClient {
@@ -141,7 +146,7 @@ impl GuardedClient {
                 return Err(NoAnswer::Refused(forbidden(&url)));
             }
             let Some(next) = next_hop(&url, &response) else { return Ok(response) };
-            if url.scheme() == "https" && next.scheme() != "https" {
+            if is_downgrade(&url, &next) {
                 break;
             }
             url = next;

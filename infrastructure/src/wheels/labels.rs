@@ -19,7 +19,7 @@ impl<'a> Label<'a> {
     /// `None` for a name that is no wheel's.
     pub fn read(file_name: &'a str) -> Option<Self> {
         let stem = file_name.strip_suffix(".whl")?;
-        if stem.bytes().any(|b| matches!(b, b'/' | b'\\') || !b.is_ascii_graphic()) {
+        if stem.len() > 250 || stem.bytes().any(|b| matches!(b, b'/' | b'\\') || !b.is_ascii_graphic()) {
             return None;
         }
         let mut parts = stem.rsplit('-');

@@ -119,7 +119,7 @@ impl LockedWheel<'_> {
     /// The last segment of the URL, percent-decoded.
     pub fn file_name(&self) -> Option<Cow<'_, str>> {
         let url = self.url.as_deref()?;
-        let path = url.split(['?', '#']).next()?;
+        let path = url.split('#').next()?.split('?').next()?;
         let name = path.rsplit('/').next()?;
         if !name.contains('%') {
             return Some(Cow::Borrowed(name));

@@ -5,6 +5,9 @@ use domain::values::{Floor, Os, Target};
 
 use super::{labels::Label, tags::TagOrder};
 
+/// More than any real package has; a hostile one must not write a book.
+const MOST_TOLD: usize = 200;
+
 /// At most ten of them.
 pub(super) fn listed(names: &[&str]) -> String {
     let more = if names.len() > 10 { " and others" } else { "" };
@@ -39,7 +42,12 @@ pub(super) fn report(offences: &[Offence]) -> Failure {
         .find(|reason| offences.iter().any(|offence| offence.reason == *reason));
     let refused: Vec<&str> = offences.iter().map(|offence| offence.package.as_str()).collect();
     tracing::debug!(?refused, "packages without a usable wheel");
-    let texts: Vec<&str> = offences.iter().map(|offence| offence.text.as_str()).collect();
+    let mut texts: Vec<&str> = offences.iter().map(|offence| offence.text.as_str()).collect();
+    let more = format!("{} more like these", texts.len().saturating_sub(MOST_TOLD));
+    if texts.len() > MOST_TOLD {
+        texts.truncate(MOST_TOLD);
+        texts.push(&more);
+    }
     Failure::permanent(worst.unwrap_or(Reason::NoWheel), texts.join(". "))
 }
 

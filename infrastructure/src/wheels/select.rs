@@ -2,10 +2,11 @@
 //! not fit is reported all at once, with the oldest system that would do.
 
 use application::{
-    failure::Failure,
+    failure::{Failure, Reason},
     ports::packaging::{DependencySource, Note, Selection, Wheel},
 };
 use domain::values::Target;
+use pep440_rs::Version;
 
 use super::{
     labels::Label,
@@ -48,6 +49,7 @@ pub fn select(
     };
     let (lock, graph) = match usable {
         Ok(usable) => usable,
+        Err(failure) if failure.reason != Reason::NoUsableLock => return vec![Err(failure); targets.len()],
         Err(failure) => {
             let answer = match project::declares_nothing(pyproject.as_ref(), declared.requirements) {
                 Ok(true) => Ok(nothing()),
@@ -110,7 +112,7 @@ impl Job<'_> {
 
     fn check_python(&self, target: Target) -> Result<(), Failure> {
         let Some(wanted) = &self.lock.requires_python else { return Ok(()) };
-        let own = target.python.to_string().parse::<pep440_rs::Version>();
+        let own = target.python.to_string().parse::<Version>();
         let admits = match (wanted.parse::<pep440_rs::VersionSpecifiers>(), own) {
             (Ok(wanted), Ok(own)) => wanted.contains(&own),
             (Ok(_) | Err(_), _) => return Err(unusable("its requires-python is not readable")),
@@ -130,6 +132,12 @@ impl Job<'_> {
         target: Target,
     ) -> Result<Wheel, Offence> {
         let version = package.version.as_deref().unwrap_or("");
+        if version.len() > 64
+            || !version.bytes().all(|b| b.is_ascii_graphic())
+            || version.parse::<Version>().is_err()
+        {
+            return Err(Offence::invalid(format!("{name} has no version in uv.lock")));
+        }
         let named = format!("{name} {version}");
         check_source(name, package, self.sources)?;
         if package.wheels.is_empty() {
@@ -138,6 +146,9 @@ impl Job<'_> {
             )));
         }
         let files: Vec<_> = package.wheels.iter().map(LockedWheel::file_name).collect();
+        if files.iter().all(Option::is_none) {
+            return Err(Offence::source(format!("{named} has no web address in uv.lock")));
+        }
         let candidates = || files.iter().zip(0..).filter_map(|(file, index)| Some((file.as_deref()?, index)));
         let Some((index, found)) = order.choose(candidates()) else {
             return Err(Offence::no_wheel(misfit(&named, candidates(), target)));

@@ -162,7 +162,7 @@ mod tests {
         [[package]]\nname = \"a\"\nsource = { registry = \"x\" }\n\
         wheels = [{ url = \"https://files.example/packages/a/a-1-py3-none-any.whl\" }]\n\
         [[package]]\nname = \"b\"\nsource = { registry = \"y\" }\n\
-        wheels = [{ url = \"https://mirror.example/pypi/packages/b/b-1-py3-none-any.whl\" }]\n";
+        wheels = [{ url = \"https://mirror.example/simple/packages/b/b-1-py3-none-any.whl\" }]\n";
 
     fn policy(files: &[&str], only: bool) -> IndexPolicy {
         IndexPolicy::new(None, files.iter().map(|url| url.parse().unwrap()).collect(), only)
@@ -176,8 +176,8 @@ mod tests {
     #[test]
     fn without_settings_the_locks_own_url_comes_first_then_its_other_hosts() {
         assert_eq!(
-            urls(&policy(&[], false), "https://mirror.example/pypi/packages/b/b.whl").unwrap(),
-            ["https://mirror.example/pypi/packages/b/b.whl", "https://files.example/packages/b/b.whl",]
+            urls(&policy(&[], false), "https://mirror.example/simple/packages/b/b.whl").unwrap(),
+            ["https://mirror.example/simple/packages/b/b.whl", "https://files.example/packages/b/b.whl",]
         );
     }
 

@@ -53,11 +53,23 @@ fn name_of(name: &str) -> Cow<'_, str> {
     if plain && !name.contains("--") { Cow::Borrowed(name) } else { Cow::Owned(normalised(name)) }
 }
 
+/// Names end up in pins and in texts: only what PEP 508 calls a name may be one.
+fn check_name(name: &str) -> Result<(), Failure> {
+    let is_edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let edges = is_edge(name.bytes().next()) && is_edge(name.bytes().last());
+    if edges && name.len() <= 128 && name.bytes().all(is_inner) {
+        return Ok(());
+    }
+    Err(contradiction("it holds a name that is none"))
+}
+
 impl<'l> Graph<'l> {
     /// Finds the project itself: the one package that lies at `.`, which must have the name of `pyproject.toml`.
     pub(super) fn new(lock: &'l Lock<'l>, project: Option<&str>) -> Result<Self, Failure> {
         let mut by_name: HashMap<_, Vec<usize>> = HashMap::with_capacity(lock.packages.len());
         for (index, package) in lock.packages.iter().enumerate() {
+            check_name(&package.name)?;
             by_name.entry(name_of(&package.name)).or_default().push(index);
         }
         let mut roots = lock.packages.iter().enumerate().filter(|(_, package)| {
@@ -106,6 +118,8 @@ impl<'l> Graph<'l> {
                 }
             }
         }
+        // What was asked for the lock or a fork as a whole has no name.
+        walk.closure.undecided.remove("");
         Ok(walk.closure)
     }
 }
@@ -122,6 +136,7 @@ struct Walk<'l, 'e> {
 impl<'l> Walk<'l, '_> {
     fn follow(&mut self, dependencies: &'l [Dependency<'l>]) -> Result<(), Failure> {
         for dependency in dependencies {
+            check_name(&dependency.name)?;
             if let Some(marker) = &dependency.marker
                 && !self.holds(marker, &dependency.name)?
             {

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::archive::sample::{Sample, file};
 
@@ -28,16 +30,19 @@ fn entries_without_descriptor_and_directory_entries_are_read() {
 }
 
 #[test]
-fn a_web_page_and_a_cut_file_are_no_package() {
-    let mut sample = Sample::new(vec![file("a", b"x")]);
-    sample.prefix = b"  <!DOCTYPE html><html>".to_vec();
-    assert_eq!(
-        refused(&sample),
-        (Reason::PackageInvalid, "The file is a web page, not a .difypkg".to_owned())
-    );
-    let mut sample = Sample::new(vec![file("a", b"x")]);
-    sample.cut = 10;
-    assert_eq!(refused(&sample).0, Reason::PackageInvalid);
+fn a_web_page_a_cut_file_and_an_empty_archive_are_no_package() {
+    let refused_bytes = |bytes: &[u8]| {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, bytes).unwrap();
+        let failure = Checked::open(file.path(), &Limits::PACKAGE).unwrap_err();
+        (failure.reason, failure.message)
+    };
+    let web_page = (Reason::PackageInvalid, "The file is a web page, not a .difypkg".to_owned());
+    assert_eq!(refused_bytes(b"  <!DOCTYPE html><html><body>x</body></html>"), web_page);
+    assert_eq!(refused_bytes(b"").0, Reason::PackageInvalid);
+    assert_eq!(refused_bytes(&Sample::new(Vec::new()).bytes()).0, Reason::PackageInvalid);
+    let whole = Sample::new(vec![file("a", b"x")]).bytes();
+    assert_eq!(refused_bytes(&whole[..whole.len() - 10]).0, Reason::PackageInvalid);
 }
 
 #[test]
@@ -87,6 +92,8 @@ fn whatever_two_readers_could_read_differently_is_refused() {
     });
     add(|sample| sample.overlap = true);
     add(|sample| sample.shift = 1);
+    add(|sample| sample.prefix = b"<!DOCTYPE html>".to_vec());
+    add(|sample| sample.prefix = b"PK\x03\x04".to_vec());
     for (index, sample) in samples.iter().enumerate() {
         assert_eq!(refused(sample).0, Reason::PackageAmbiguous, "sample {index}");
     }
@@ -133,4 +140,28 @@ fn content_that_fails_its_crc_is_damaged() {
     let written = sample.write();
     let archive = Checked::open(written.path(), &Limits::PACKAGE).unwrap();
     assert_eq!(archive.content_checksum().unwrap_err().reason, Reason::PackageInvalid);
+}
+
+proptest! {
+    #[test]
+    fn spoilt_bytes_are_refused_or_read_as_the_directory_says(
+        at in 0_usize..400, to: u8, described: bool, cut in 0_usize..40
+    ) {
+        let mut sample = Sample::new(vec![file("a.txt", b"hello hello hello"), file("b/c", b"world")]);
+        sample.entries[0].described = described;
+        let mut bytes = sample.bytes();
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte = to;
+        }
+        bytes.truncate(bytes.len() - cut);
+        let mut written = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut written, &bytes).unwrap();
+        if let Ok(archive) = Checked::open(written.path(), &Limits::PACKAGE) {
+            for entry in &archive.entries {
+                if let Ok(content) = archive.read(entry, 1 << 20) {
+                    prop_assert_eq!(content.len() as u64, entry.size);
+                }
+            }
+        }
+    }
 }

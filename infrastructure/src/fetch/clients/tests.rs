@@ -67,3 +67,25 @@ async fn the_operators_host_is_not_guarded_but_its_redirects_elsewhere_are() {
     assert!(matches!(client.get(&url, None).await, Err(NoAnswer::Refused(_))));
     assert_eq!(inner.requests(), Vec::<String>::new());
 }
+
+#[test]
+fn a_redirect_never_leaves_https() {
+    let url = |text: &str| Url::parse(text).unwrap();
+    assert!(is_downgrade(&url("https://a.example/"), &url("http://a.example/")));
+    assert!(is_downgrade(&url("https://a.example/"), &url("ftp://a.example/")));
+    assert!(!is_downgrade(&url("https://a.example/"), &url("https://b.example/")));
+    assert!(!is_downgrade(&url("http://127.0.0.1/"), &url("https://b.example/")));
+}
+
+#[tokio::test]
+async fn a_name_is_looked_up_once_for_many_requests_and_only_judged_addresses_are_given_out() {
+    let client = client("127.0.0.0/8, ::1");
+    let first = client.resolver.addresses("localhost").await.unwrap();
+    assert_eq!(client.resolver.addresses("localhost").await.unwrap(), first);
+    let name = |text: &str| text.parse::<Name>().unwrap();
+    assert!(client.resolver.resolve(name("localhost")).await.is_ok());
+    assert!(client.resolver.resolve(name("never-asked.example")).await.is_err());
+    let strict = GuardedClient::new(FetchPolicy::default()).unwrap();
+    strict.resolver.addresses("localhost").await.unwrap();
+    assert!(strict.resolver.resolve(name("localhost")).await.is_err());
+}

@@ -1,4 +1,3 @@
-use application::failure::Reason;
 use domain::values::Os;
 
 use super::*;
@@ -160,6 +159,7 @@ fn paths_urls_foreign_files_and_missing_hashes_are_refused() {
     ] {
         assert_eq!(reason(&format!("wheels = [{wheel}]")), Reason::LockInvalid, "{wheel}");
     }
+    assert_eq!(reason("wheels = [{ path = \"a-1-py3-none-any.whl\" }]"), Reason::SourceForbidden);
     let file = format!("{{ url = \"file:///a-1-py3-none-any.whl\", hash = \"sha256:{HASH}\" }}");
     assert_eq!(reason(&format!("wheels = [{file}]")), Reason::SourceForbidden);
 }
@@ -208,4 +208,22 @@ fn a_stale_lock_wins_and_is_mentioned() {
     assert_eq!(notes("a >= 1", Some("a==1.0\n")), Vec::<String>::new());
     assert_eq!(notes("a >= 2", None), ["stale_lock"]);
     assert_eq!(notes("a >= 1", Some("a==2\n")), ["stale_lock"]);
+}
+
+#[test]
+fn names_and_versions_that_could_become_options_are_refused() {
+    for (name, version) in [
+        ("-index-url=x", "1"),
+        ("a;b", "1"),
+        ("a\\nb", "1"),
+        ("", "1"),
+        ("a", "1;x"),
+        ("a", "1\\n-e x"),
+        ("a", "latest"),
+        ("a", ""),
+    ] {
+        let dependency = format!("{{ name = \"{name}\" }}");
+        let failure = selected(&lock(&dependency, &[pure(name, version, "")])).unwrap_err();
+        assert_eq!(failure.reason, Reason::LockInvalid, "{name:?} {version:?}: {failure:?}");
+    }
 }
