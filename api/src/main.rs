@@ -1,1 +1,69 @@
-fn main() {}
+//! plugyard: a service and a command that repackage plugins so that they install offline.
+
+mod address;
+mod admin;
+mod cli;
+mod connection;
+mod dify;
+#[cfg(test)]
+mod fakes;
+mod file_response;
+mod health;
+mod limits;
+mod report;
+mod router;
+mod serve;
+mod services;
+mod settings;
+mod shutdown;
+mod telemetry;
+mod wiring;
+mod work;
+
+use std::{io::Write as _, process::ExitCode, time::Duration};
+
+use anyhow::Context as _;
+use tracing::Level;
+
+use crate::settings::{Command, Settings};
+
+fn main() -> ExitCode {
+    run().unwrap_or_else(|error| {
+        // When nobody reads standard error, nobody can be told.
+        let _ = writeln!(std::io::stderr(), "plugyard: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    let (arguments, command) = settings::of_process();
+    // Its environment is empty on purpose: there are no settings to read.
+    if let Command::Isolated { arguments } = command {
+        return Ok(wiring::isolated(&arguments));
+    }
+    let settings = Settings::new(arguments)?;
+    let usual = if matches!(command, Command::Serve) { Level::INFO } else { Level::WARN };
+    telemetry::log_to_stderr(settings.log.unwrap_or(usual));
+    let threads = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 4));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .context("no threads to work with")?;
+    let code = runtime.block_on(dispatch(&settings, command));
+    // What still blocks a thread cannot be waited for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    code
+}
+
+async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve => serve::run(settings).await?,
+        Command::Repackage(arguments) => return cli::repackage::run(settings, arguments).await,
+        Command::Migrate { new_epoch } => wiring::migrate(settings, new_epoch).await?,
+        Command::Projections { command } => cli::projections::run(settings, command).await?,
+        Command::Events { command } => wiring::events(settings, command).await?,
+        Command::Isolated { arguments } => return Ok(wiring::isolated(&arguments)),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,149 @@
+//! Who is at the other end: the address of the connection, or what configured proxies say of it.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{self, Write as _},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+};
+
+use application::ports::system::Ids;
+use axum::http::{Extensions, HeaderMap};
+use ipnet::IpNet;
+use sha2::{Digest as _, Sha256};
+
+/// The other end of the connection; put into every request by the accept loop.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// The client's address; put into every request by the outermost layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Client(pub(crate) IpAddr);
+
+/// How addresses are read, and how they are written where they must not be seen.
+#[derive(Clone)]
+pub(crate) struct Addresses {
+    trusted: Arc<[IpNet]>,
+    key: [u8; 32],
+}
+
+impl Addresses {
+    /// `key` makes the hashes of addresses: secret, and the same after a restart.
+    pub(crate) fn new(trusted_proxies: &[IpNet], key: [u8; 32]) -> Self {
+        Self { trusted: trusted_proxies.into(), key }
+    }
+
+    pub(crate) fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Client {
+        let peer = extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+        let mut client = peer.to_canonical();
+        let forwarded = headers.get_all("x-forwarded-for").iter().rev();
+        let hops = forwarded.flat_map(|value| value.to_str().unwrap_or("?").rsplit(',').map(str::trim));
+        // From the nearest hop outwards, for as long as the one that vouches for it is trusted.
+        for hop in hops {
+            if !self.trusts(client) {
+                break;
+            }
+            let Some(address) = read_hop(hop) else { break };
+            client = address;
+        }
+        Client(client)
+    }
+
+    /// Tells two addresses apart without naming either.
+    pub(crate) fn hash(&self, client: Client) -> String {
+        let digest = Sha256::new().chain_update(self.key).chain_update(client.0.to_string()).finalize();
+        digest.iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// The key of this machine's address hashes, made at the first start.
+pub(crate) fn hash_key(data_dir: &Path, ids: &dyn Ids) -> io::Result<[u8; 32]> {
+    let file = data_dir.join("address.key");
+    if let Ok(key) = fs::read(&file)
+        && let Ok(key) = key.try_into()
+    {
+        return Ok(key);
+    }
+    let mut key = [0; 32];
+    key[..16].copy_from_slice(ids.secret().as_bytes());
+    key[16..].copy_from_slice(ids.secret().as_bytes());
+    fs::create_dir_all(data_dir)?;
+    let mut made = tempfile::NamedTempFile::new_in(data_dir)?;
+    made.write_all(&key)?;
+    made.persist(file)?;
+    Ok(key)
+}
+
+fn read_hop(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    text.parse().ok().or_else(with_port).map(|address: IpAddr| address.to_canonical())
+}
+
+impl Client {
+    /// What limits count by: one host of IPv4, one /64 of IPv6.
+    pub(crate) fn household(self) -> IpAddr {
+        match self.0 {
+            IpAddr::V4(address) => IpAddr::V4(address),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(trusted: &[&str], peer: &str, forwarded: &[&str]) -> String {
+        let trusted: Vec<IpNet> = trusted.iter().map(|network| network.parse().unwrap()).collect();
+        let mut extensions = Extensions::new();
+        extensions.insert(Peer(SocketAddr::new(peer.parse().unwrap(), 1)));
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append("x-forwarded-for", value.parse().unwrap());
+        }
+        Addresses::new(&trusted, [0; 32]).client(&headers, &extensions).0.to_string()
+    }
+
+    #[test]
+    fn forwarded_addresses_count_only_from_a_configured_proxy() {
+        assert_eq!(client(&[], "192.0.2.1", &["203.0.113.9"]), "192.0.2.1");
+        assert_eq!(client(&["192.0.2.0/24"], "192.0.2.1", &["203.0.113.9"]), "203.0.113.9");
+        assert_eq!(client(&["192.0.2.0/24"], "192.0.2.1", &[]), "192.0.2.1");
+    }
+
+    #[test]
+    fn what_the_client_itself_wrote_is_not_believed() {
+        let trusted = ["192.0.2.0/24", "10.0.0.0/8"];
+        let forged = ["8.8.8.8, 203.0.113.9", "10.1.1.1"];
+        assert_eq!(client(&trusted, "192.0.2.1", &forged), "203.0.113.9");
+        assert_eq!(client(&trusted, "192.0.2.1", &["203.0.113.9, nonsense"]), "192.0.2.1");
+        assert_eq!(client(&trusted, "::ffff:192.0.2.1", &["203.0.113.9:4711"]), "203.0.113.9");
+    }
+
+    #[test]
+    fn one_household_is_one_address_of_ipv4_and_one_64_of_ipv6() {
+        let household = |text: &str| Client(text.parse().unwrap()).household().to_string();
+        assert_eq!(household("203.0.113.9"), "203.0.113.9");
+        assert_eq!(household("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+    }
+
+    #[test]
+    fn a_hash_depends_on_the_key() {
+        let hash = |key| Addresses::new(&[], [key; 32]).hash(Client("203.0.113.9".parse().unwrap()));
+        assert_ne!(hash(1), hash(2));
+        assert_eq!(hash(1).len(), 32);
+    }
+}

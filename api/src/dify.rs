@@ -1,0 +1,83 @@
+//! The Dify repackaging API, at its own mount and at the documented paths. Knows its wire forms and nothing else.
+
+mod asker;
+mod body;
+mod download;
+mod error;
+mod fields;
+mod guard;
+mod limit;
+mod order;
+mod pace;
+mod socket;
+mod sockets;
+mod tasks;
+mod upload;
+
+use axum::{
+    Extension, Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{get, post},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub(crate) use error::{DifyError, panicked};
+pub(crate) use limit::DifyLimit;
+pub(crate) use sockets::Sockets;
+
+use crate::services::Services;
+
+/// Where a request came in; links in its answer lead back the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mount {
+    Root,
+    Dify,
+}
+
+impl Mount {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Root => "",
+            Self::Dify => "/dify",
+        }
+    }
+}
+
+pub(crate) fn router(services: &Services, mount: Mount) -> Router<Services> {
+    let charged = middleware::from_fn_with_state(services.clone(), limit::charge);
+    let patient = Router::new()
+        .route(
+            "/api/v1/tasks/upload",
+            // Its own caps are part by part.
+            post(upload::create).layer(DefaultBodyLimit::disable()).layer(charged.clone()),
+        )
+        .route("/api/v1/tasks/{id}/download", get(download::download))
+        .route("/ws/tasks/{id}", get(socket::open));
+    let swift = Router::new()
+        .route("/api/v1/tasks", get(tasks::recent).merge(post(tasks::create).layer(charged)))
+        .route("/api/v1/tasks/completed", get(tasks::completed))
+        .route("/api/v1/tasks/{id}", get(tasks::show))
+        .route("/api/v1/tasks/{id}/report", get(tasks::report))
+        .route("/api/v1/tasks/{id}/cancel", post(tasks::cancel))
+        .route_layer(middleware::from_fn(guard::in_time));
+    patient
+        .merge(swift)
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn(guard::measure))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(services.clone(), limit::announce))
+        .layer(Extension(mount))
+}
+
+pub(crate) async fn unknown_path() -> DifyError {
+    DifyError::unknown_path()
+}
+
+pub(crate) async fn wrong_method() -> DifyError {
+    DifyError::text(axum::http::StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,281 @@
+//! The answers as clients read them.
+
+use application::queries::tasks::{TaskStatus, TaskView};
+use chrono::{DateTime, SecondsFormat, Utc};
+use domain::{
+    task::Phase,
+    values::{PluginIdentity, TaskId},
+};
+use serde::{Serialize, Serializer};
+
+use super::Mount;
+
+/// Percent of a job when its input is there.
+const DOWNLOADED: u8 = 15;
+
+/// Always these ten keys; null is: not known.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Record {
+    task_id: TaskId,
+    status: &'static str,
+    #[serde(serialize_with = "instant")]
+    created_at: DateTime<Utc>,
+    #[serde(serialize_with = "instant")]
+    updated_at: DateTime<Utc>,
+    #[serde(serialize_with = "maybe_instant")]
+    completed_at: Option<DateTime<Utc>>,
+    error: Option<String>,
+    progress: u8,
+    download_url: Option<String>,
+    original_filename: Option<String>,
+    output_filename: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct RecentList {
+    tasks: Vec<RecentItem>,
+}
+
+#[derive(Debug, Serialize)]
+struct RecentItem {
+    task_id: TaskId,
+    status: &'static str,
+    #[serde(serialize_with = "instant")]
+    created_at: DateTime<Utc>,
+    progress: u8,
+    plugin_info: Option<PluginInfo>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct CompletedList {
+    tasks: Vec<CompletedItem>,
+    total: u64,
+    limit: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct CompletedItem {
+    task_id: TaskId,
+    status: &'static str,
+    #[serde(serialize_with = "instant")]
+    created_at: DateTime<Utc>,
+    #[serde(serialize_with = "maybe_instant")]
+    completed_at: Option<DateTime<Utc>>,
+    original_filename: String,
+    output_filename: Option<String>,
+    plugin_info: Option<PluginInfo>,
+    download_url: Option<String>,
+    file_size: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct PluginInfo {
+    author: String,
+    name: String,
+    version: String,
+}
+
+/// A message of the task socket: the record and what moves beside it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Frame {
+    #[serde(flatten)]
+    record: Record,
+    message: String,
+    plugin_info: Option<PluginInfo>,
+    /// Nothing comes from the marketplace yet; clients look for the member.
+    marketplace_metadata: Option<()>,
+    seq: i64,
+    attempt: u32,
+}
+
+impl Record {
+    pub(super) fn of(view: &TaskView, mount: Mount) -> Self {
+        Self {
+            task_id: view.id,
+            status: status_word(view),
+            created_at: view.created_at,
+            updated_at: view.updated_at,
+            completed_at: view.ended_at,
+            error: error_text(view),
+            progress: view.percent,
+            download_url: download_url(view, mount),
+            original_filename: Some(view.original_filename.clone()),
+            output_filename: view.artifact.as_ref().map(|artifact| artifact.filename.clone()),
+        }
+    }
+
+    /// The answer to a creation: however fast the work began, and on a repetition as at the first time.
+    pub(super) fn created(id: TaskId, created_at: DateTime<Utc>, original_filename: Option<String>) -> Self {
+        Self {
+            task_id: id,
+            status: "pending",
+            created_at,
+            updated_at: created_at,
+            completed_at: None,
+            error: None,
+            progress: 0,
+            download_url: None,
+            original_filename,
+            output_filename: None,
+        }
+    }
+}
+
+impl RecentList {
+    pub(super) fn of(views: Vec<TaskView>) -> Self {
+        let item = |view: TaskView| RecentItem {
+            task_id: view.id,
+            status: status_word(&view),
+            created_at: view.created_at,
+            progress: view.percent,
+            plugin_info: view.plugin.as_ref().map(PluginInfo::from),
+        };
+        Self { tasks: views.into_iter().map(item).collect() }
+    }
+}
+
+impl CompletedList {
+    pub(super) fn of(views: Vec<TaskView>, total: u64, limit: u32, mount: Mount) -> Self {
+        let item = |view: TaskView| CompletedItem {
+            task_id: view.id,
+            status: status_word(&view),
+            created_at: view.created_at,
+            completed_at: view.ended_at,
+            plugin_info: view.plugin.as_ref().map(PluginInfo::from),
+            download_url: download_url(&view, mount),
+            file_size: view.artifact.as_ref().map(|artifact| artifact.size),
+            original_filename: view.original_filename,
+            output_filename: view.artifact.map(|artifact| artifact.filename),
+        };
+        Self { tasks: views.into_iter().map(item).collect(), total, limit }
+    }
+}
+
+impl Frame {
+    pub(super) fn of(view: &TaskView, mount: Mount) -> Self {
+        Self {
+            record: Record::of(view, mount),
+            message: view.message.clone(),
+            plugin_info: view.plugin.as_ref().map(PluginInfo::from),
+            marketplace_metadata: None,
+            seq: view.sequence,
+            attempt: view.attempt,
+        }
+    }
+}
+
+impl From<&PluginIdentity> for PluginInfo {
+    fn from(plugin: &PluginIdentity) -> Self {
+        Self {
+            author: plugin.author().to_owned(),
+            name: plugin.name().to_owned(),
+            version: plugin.version().to_owned(),
+        }
+    }
+}
+
+/// The document's five words. They never go back: a later attempt that downloads again is still processing.
+pub(super) fn status_word(view: &TaskView) -> &'static str {
+    match (view.status, view.phase) {
+        (TaskStatus::Queued, _) if view.percent == 0 => "pending",
+        (TaskStatus::Running, None | Some(Phase::Downloading)) if view.percent <= DOWNLOADED => "downloading",
+        (TaskStatus::Queued | TaskStatus::Running, _) => "processing",
+        (TaskStatus::Completed | TaskStatus::Expired, _) => "completed",
+        (TaskStatus::Failed | TaskStatus::Cancelled, _) => "failed",
+    }
+}
+
+fn error_text(view: &TaskView) -> Option<String> {
+    match view.status {
+        TaskStatus::Cancelled => Some("Cancelled (CANCELLED)".to_owned()),
+        TaskStatus::Failed => Some(view.error.as_ref().map_or_else(
+            || "Interrupted (INTERRUPTED)".to_owned(),
+            |fault| {
+                if ends_with_a_reason(&fault.message) {
+                    fault.message.clone()
+                } else {
+                    format!("{} ({})", fault.message, fault.code)
+                }
+            },
+        )),
+        TaskStatus::Queued | TaskStatus::Running | TaskStatus::Completed | TaskStatus::Expired => None,
+    }
+}
+
+/// Workers put the word there themselves.
+fn ends_with_a_reason(text: &str) -> bool {
+    let word = text.strip_suffix(')').and_then(|text| text.rsplit_once(" (")).map(|(_, word)| word);
+    word.is_some_and(|word| {
+        word.len() > 3 && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    })
+}
+
+fn download_url(view: &TaskView, mount: Mount) -> Option<String> {
+    (view.status == TaskStatus::Completed)
+        .then(|| format!("{}/api/v1/tasks/{}/download", mount.prefix(), view.id))
+}
+
+fn instant<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+#[expect(clippy::ref_option, reason = "serde hands over a reference to the member")]
+fn maybe_instant<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => instant(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use application::queries::tasks::TaskFault;
+
+    use super::*;
+    use crate::fakes::{completed_view, queued_view};
+
+    #[test]
+    fn a_record_has_its_ten_keys_whatever_is_known() {
+        for view in [queued_view(), completed_view()] {
+            let record = serde_json::to_value(Record::of(&view, Mount::Root)).unwrap();
+            assert_eq!(record.as_object().unwrap().len(), 10, "{record}");
+            assert!(record["created_at"].as_str().unwrap().ends_with('Z'));
+        }
+    }
+
+    #[test]
+    fn the_status_follows_the_phase_and_the_percentage() {
+        let word =
+            |status, phase, percent| status_word(&TaskView { status, phase, percent, ..queued_view() });
+        assert_eq!(word(TaskStatus::Queued, None, 0), "pending");
+        assert_eq!(word(TaskStatus::Queued, Some(Phase::Wheels), 40), "processing");
+        assert_eq!(word(TaskStatus::Running, None, 0), "downloading");
+        assert_eq!(word(TaskStatus::Running, Some(Phase::Downloading), 3), "downloading");
+        assert_eq!(word(TaskStatus::Running, Some(Phase::Downloading), 60), "processing");
+        assert_eq!(word(TaskStatus::Running, Some(Phase::Packing), 90), "processing");
+        assert_eq!(word(TaskStatus::Completed, None, 100), "completed");
+        assert_eq!(word(TaskStatus::Expired, None, 100), "completed");
+        assert_eq!(word(TaskStatus::Failed, None, 50), "failed");
+    }
+
+    #[test]
+    fn a_failure_says_its_reason_once() {
+        let text = |message: &str| {
+            let error = Some(TaskFault { code: "NO_WHEEL".to_owned(), message: message.to_owned() });
+            error_text(&TaskView { status: TaskStatus::Failed, error, ..queued_view() }).unwrap()
+        };
+        assert_eq!(text("x has no wheel (use strict=false)"), "x has no wheel (use strict=false) (NO_WHEEL)");
+        assert_eq!(text("x has no wheel (NO_WHEEL)"), "x has no wheel (NO_WHEEL)");
+        let cancelled = TaskView { status: TaskStatus::Cancelled, ..queued_view() };
+        assert_eq!(error_text(&cancelled).unwrap(), "Cancelled (CANCELLED)");
+    }
+
+    #[test]
+    fn links_lead_back_through_the_same_mount_and_only_to_what_is_there() {
+        let view = completed_view();
+        let path = format!("/api/v1/tasks/{}/download", view.id);
+        assert_eq!(download_url(&view, Mount::Root).unwrap(), path);
+        assert_eq!(download_url(&view, Mount::Dify).unwrap(), format!("/dify{path}"));
+        assert_eq!(download_url(&TaskView { status: TaskStatus::Expired, ..view }, Mount::Root), None);
+    }
+}

@@ -1,0 +1,206 @@
+//! Reading a request's members: all that is malformed is listed at once, and unknown members are ignored.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, to_bytes},
+    http::{StatusCode, Uri},
+};
+use serde_json::{Map, Value, json};
+
+use super::{DifyError, error::Issue};
+
+const LARGEST_JSON: usize = 1024 * 1024;
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+const NUL: &str = "Value error, the character U+0000 is not allowed";
+
+/// The members of one request.
+pub(super) struct Fields {
+    members: Map<String, Value>,
+    issues: Vec<Issue>,
+    /// `body` or `query`, as the list of issues names it.
+    place: &'static str,
+}
+
+impl Fields {
+    pub(super) async fn of_json(body: Body) -> Result<Self, DifyError> {
+        let read = tokio::time::timeout(LONGEST_WAIT, to_bytes(body, LARGEST_JSON));
+        let bytes = match read.await {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(_cut_or_too_large)) => {
+                return Err(DifyError::bad("The request body is incomplete or larger than 1 MiB"));
+            }
+            Err(_elapsed) => {
+                return Err(DifyError::text(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "The request body did not arrive in time",
+                ));
+            }
+        };
+        let malformed = |issue| Err(DifyError::malformed(vec![issue]));
+        if bytes.is_empty() {
+            return malformed(Issue::missing(&["body"]));
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(Value::Object(members)) => Ok(Self::new(members, "body")),
+            Ok(other) => {
+                let text = "Input should be a valid dictionary or object to extract fields from";
+                malformed(Issue::new("model_attributes_type", &["body"], text, other))
+            }
+            Err(error) => malformed(Issue::new(
+                "json_invalid",
+                &["body"],
+                format!("JSON decode error: {error}"),
+                json!({}),
+            )),
+        }
+    }
+
+    pub(super) fn of_query(uri: &Uri) -> Self {
+        let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+        Self::new(pairs.map(|(name, value)| (name.into_owned(), value.into())).collect(), "query")
+    }
+
+    pub(super) fn of_form(texts: Vec<(String, String)>) -> Self {
+        Self::new(texts.into_iter().map(|(name, value)| (name, value.into())).collect(), "body")
+    }
+
+    fn new(members: Map<String, Value>, place: &'static str) -> Self {
+        let issues = members
+            .iter()
+            .filter(|(name, value)| name.contains('\0') || holds_nul(value))
+            .map(|(name, value)| Issue::new("value_error", &[place, name], NUL, value.clone()))
+            .collect();
+        Self { members, issues, place }
+    }
+
+    fn take(&mut self, name: &str) -> Option<Value> {
+        self.members.remove(name).filter(|value| !value.is_null())
+    }
+
+    fn found(&mut self, kind: &'static str, name: &str, msg: &str, input: Value) {
+        self.issues.push(Issue::new(kind, &[self.place, name], msg, input));
+    }
+
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        match self.take(name)? {
+            Value::String(text) => Some(text),
+            other => {
+                self.found("string_type", name, "Input should be a valid string", other);
+                None
+            }
+        }
+    }
+
+    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
+        let value = self.take(name)?;
+        let flag = match &value {
+            Value::Bool(flag) => Some(*flag),
+            Value::String(text) => match text.to_ascii_lowercase().as_str() {
+                "true" | "1" | "on" | "yes" => Some(true),
+                "false" | "0" | "off" | "no" => Some(false),
+                _ => None,
+            },
+            Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
+        };
+        if flag.is_none() {
+            self.found("bool_parsing", name, "Input should be a valid boolean", value);
+        }
+        flag
+    }
+
+    pub(super) fn object(&mut self, name: &str) -> Option<Map<String, Value>> {
+        match self.take(name)? {
+            Value::Object(members) => Some(members),
+            other => {
+                self.found("model_attributes_type", name, "Input should be a valid dictionary", other);
+                None
+            }
+        }
+    }
+
+    /// A whole number from 1 to `most`, as query strings write it.
+    pub(super) fn count(&mut self, name: &str, most: u32) -> Option<u32> {
+        let value = self.take(name)?;
+        let text = value.as_str().unwrap_or_default().trim();
+        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            let msg = "Input should be a valid integer, unable to parse string as an integer";
+            self.found("int_parsing", name, msg, value);
+            return None;
+        }
+        let below = text.starts_with('-') || digits.bytes().all(|byte| byte == b'0');
+        let number = digits.parse().ok().filter(|number| *number <= most);
+        match number {
+            _ if below => {
+                let msg = "Input should be greater than or equal to 1";
+                self.found("greater_than_equal", name, msg, value);
+                None
+            }
+            None => {
+                let msg = format!("Input should be less than or equal to {most}");
+                self.found("less_than_equal", name, &msg, value);
+                None
+            }
+            Some(number) => Some(number),
+        }
+    }
+
+    /// After everything was read: what is malformed, if anything is.
+    pub(super) fn well_formed(self) -> Result<(), DifyError> {
+        if self.issues.is_empty() { Ok(()) } else { Err(DifyError::malformed(self.issues)) }
+    }
+}
+
+/// PostgreSQL text cannot hold it. The parser has bounded the depth.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        Value::String(text) => text.contains('\0'),
+        Value::Array(values) => values.iter().any(holds_nul),
+        Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(query: &'static str) -> Option<Option<u32>> {
+        let mut fields = Fields::of_query(&Uri::try_from(format!("/x?{query}")).unwrap());
+        let count = fields.count("limit", 100);
+        fields.well_formed().ok().map(|()| count)
+    }
+
+    #[test]
+    fn a_count_is_in_its_bounds_or_refused_never_clamped() {
+        assert_eq!(count(""), Some(None));
+        assert_eq!(count("limit=1&limit=100"), Some(Some(100)));
+        for query in [
+            "limit=0",
+            "limit=-1",
+            "limit=101",
+            "limit=99999999999999999999",
+            "limit=x",
+            "limit=",
+            "limit=1.5",
+        ] {
+            assert_eq!(count(query), None, "{query}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nul_is_refused_wherever_it_hides() {
+        for text in [r#"{"a":"\u0000"}"#, r#"{"a":{"b":["x\u0000"]}}"#, r#"{"\u0000":1}"#] {
+            let fields = Fields::of_json(Body::from(text)).await.unwrap();
+            assert!(fields.well_formed().is_err(), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_json_object_is_malformed() {
+        for text in ["", "{", "[]", "7", "NaN", r#"{"a":1e999}"#, r#"{"a":"\ud800"}"#, &"[".repeat(5000)] {
+            assert!(Fields::of_json(Body::from(text.to_owned())).await.is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What a creation asks for: members read, then judged.
+
+use application::tasks::Wish;
+use domain::values::{Floor, Platform, PythonVersion, Suffix, TargetOptions};
+use serde_json::{Map, Value, json};
+
+use super::{DifyError, fields::Fields};
+
+const LONGEST_URL: usize = 8 * 1024;
+
+/// A package behind a URL, and what to make of it.
+#[derive(Debug)]
+pub(super) struct UrlOrder {
+    pub(super) url: String,
+    pub(super) wish: Wish,
+}
+
+/// The options as they were written; the same members in JSON and in a form.
+#[derive(Debug, Default)]
+pub(super) struct Options {
+    platform: Option<String>,
+    suffix: Option<String>,
+    strict: Option<bool>,
+    glibc: Option<String>,
+    macos: Option<String>,
+    python: Option<String>,
+}
+
+impl UrlOrder {
+    pub(super) fn read(mut fields: Fields) -> Result<Self, DifyError> {
+        let url = fields.text("url");
+        let marketplace = fields.object("marketplace_plugin");
+        let options = Options::read(&mut fields);
+        fields.well_formed()?;
+        if let Some(plugin) = marketplace {
+            return Err(no_marketplace(&plugin));
+        }
+        let url = url
+            .filter(|url| !url.is_empty())
+            .ok_or_else(|| DifyError::bad("Either url or marketplace_plugin must be provided"))?;
+        if url.len() > LONGEST_URL {
+            return Err(DifyError::bad("The URL is longer than 8 KiB"));
+        }
+        let path = url.split(['?', '#']).next().unwrap_or(&url);
+        if !path.ends_with(".difypkg") {
+            return Err(DifyError::bad("URL must point to a .difypkg file"));
+        }
+        Ok(Self { wish: options.judged()?, url })
+    }
+
+    /// The meaning of the order, for telling a repetition from another request.
+    pub(super) fn canonical(&self) -> Value {
+        json!({"url": self.url, "wish": canonical(&self.wish)})
+    }
+}
+
+pub(super) fn canonical(wish: &Wish) -> Value {
+    json!({"platform": wish.platform, "options": wish.options, "suffix": wish.suffix})
+}
+
+impl Options {
+    pub(super) fn read(fields: &mut Fields) -> Self {
+        Self {
+            platform: fields.text("platform"),
+            suffix: fields.text("suffix"),
+            strict: fields.flag("strict"),
+            glibc: fields.text("glibc"),
+            macos: fields.text("macos"),
+            python: fields.text("python"),
+        }
+    }
+
+    pub(super) fn judged(self) -> Result<Wish, DifyError> {
+        let platform = match self.platform {
+            Some(text) => Platform::documented(&text).map_err(refused)?,
+            None => Platform::host(),
+        };
+        let suffix = match self.suffix {
+            Some(text) => text.parse().map_err(refused)?,
+            None => Suffix::default(),
+        };
+        let python = match self.python {
+            Some(text) => text.parse().map_err(refused)?,
+            None => PythonVersion::default(),
+        };
+        let options = TargetOptions {
+            strict: self.strict.unwrap_or_default(),
+            glibc: self.glibc.map(|text| floor("glibc", &text)).transpose()?,
+            macos: self.macos.map(|text| floor("macOS", &text)).transpose()?,
+            python,
+        };
+        Ok(Wish { platform, options, suffix })
+    }
+}
+
+fn refused(error: impl std::error::Error) -> DifyError {
+    DifyError::bad(error.to_string())
+}
+
+fn floor(system: &str, text: &str) -> Result<Floor, DifyError> {
+    text.parse().map_err(|_invalid| {
+        let shown: String = text.chars().take(32).collect();
+        DifyError::bad(format!("Invalid {system} version: {shown} (write it as 2.28)"))
+    })
+}
+
+fn no_marketplace(plugin: &Map<String, Value>) -> DifyError {
+    let given = |name| plugin.get(name).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    DifyError::bad(if ["author", "name", "version"].into_iter().all(given) {
+        "Marketplace mode is not available on this server yet: give the url of the .difypkg file instead"
+    } else {
+        "marketplace_plugin must contain author, name, and version"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, http::StatusCode, response::IntoResponse as _};
+
+    use super::*;
+
+    const URL: &str = "https://example.com/a.difypkg";
+
+    async fn read(body: Value) -> Result<UrlOrder, StatusCode> {
+        let fields = Fields::of_json(Body::from(body.to_string())).await.unwrap();
+        UrlOrder::read(fields).map_err(|error| error.into_response().status())
+    }
+
+    #[tokio::test]
+    async fn null_is_the_same_as_nothing_and_unknown_members_are_ignored() {
+        let plain = read(json!({"url": URL})).await.unwrap();
+        let nulls = json!({"url": URL, "platform": null, "suffix": null, "strict": null, "x": [1]});
+        let spelled =
+            json!({"url": URL, "platform": "", "suffix": "offline", "strict": false, "python": "3.12"});
+        for body in [nulls, spelled] {
+            assert_eq!(read(body).await.unwrap().canonical(), plain.canonical(), "one meaning");
+        }
+    }
+
+    #[tokio::test]
+    async fn another_wish_is_another_request() {
+        let plain = read(json!({"url": URL})).await.unwrap().canonical();
+        for (member, value) in [
+            ("platform", json!("manylinux2014_aarch64")),
+            ("suffix", json!("x")),
+            ("strict", json!(true)),
+            ("glibc", json!("2.28")),
+            ("macos", json!("13.0")),
+            ("python", json!("3.11")),
+        ] {
+            let order = read(json!({"url": URL, member: value})).await.unwrap();
+            assert_ne!(order.canonical(), plain, "{member}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_makes_no_sense_is_400_and_what_is_malformed_422() {
+        for (body, status) in [
+            (json!({"url": URL, "glibc": "new"}), 400),
+            (json!({"url": URL, "python": "2.7"}), 400),
+            (json!({"url": format!("{URL}?x=.zip"), "suffix": "/"}), 400),
+            (json!({"url": format!("https://example.com/{}.difypkg", "a".repeat(9000))}), 400),
+            (json!({"url": URL, "glibc": 2.28}), 422),
+            (json!({"url": URL, "strict": "maybe"}), 422),
+            (json!({"url": format!("{URL}\0")}), 422),
+        ] {
+            assert_eq!(read(body.clone()).await.unwrap_err().as_u16(), status, "{body}");
+        }
+    }
+}

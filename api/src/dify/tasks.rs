@@ -1,0 +1,112 @@
+//! Creating, showing, listing and cancelling tasks.
+
+use std::sync::Arc;
+
+use application::{
+    ports::system::Clock,
+    queries::tasks::{TaskQueries, TaskStatus, TaskView},
+    tasks::{Tasks, name_from_url},
+};
+use axum::{Extension, Json, body::Body, extract::State, http::Uri};
+use domain::values::TaskId;
+use serde_json::Value;
+
+use super::{
+    DifyError, Mount,
+    asker::{Asker, Named},
+    body::{CompletedList, RecentList, Record, status_word},
+    fields::Fields,
+    order::UrlOrder,
+};
+use crate::{report, work::Work};
+
+const SHOWN: u32 = 10;
+const MOST_SHOWN: u32 = 100;
+
+type Queries = State<Arc<dyn TaskQueries>>;
+
+pub(super) async fn create(
+    State(tasks): State<Tasks>,
+    State(queries): Queries,
+    State(clock): State<Arc<dyn Clock>>,
+    State(work): State<Work>,
+    asker: Asker,
+    body: Body,
+) -> Result<Json<Record>, DifyError> {
+    let order = UrlOrder::read(Fields::of_json(body).await?)?;
+    let caller = asker.caller("/api/v1/tasks", &order.canonical());
+    let name = name_from_url(&order.url);
+    let id = work.finish(async move { tasks.repackage_url(&order.url, order.wish, caller).await }).await?;
+    Ok(Json(created(id, name, &*queries, &*clock).await))
+}
+
+/// The task exists from here on, so its record is given even if it cannot be read back at once.
+pub(super) async fn created(
+    id: TaskId,
+    name: String,
+    queries: &dyn TaskQueries,
+    clock: &dyn Clock,
+) -> Record {
+    match queries.get(id).await {
+        Ok(Some(view)) => Record::created(id, view.created_at, Some(view.original_filename)),
+        Ok(None) | Err(_) => Record::created(id, clock.now(), Some(name)),
+    }
+}
+
+pub(super) async fn find(queries: &dyn TaskQueries, id: TaskId) -> Result<TaskView, DifyError> {
+    queries.get(id).await?.ok_or_else(DifyError::no_task)
+}
+
+pub(super) async fn show(
+    State(queries): Queries,
+    Extension(mount): Extension<Mount>,
+    Named(id): Named,
+) -> Result<Json<Record>, DifyError> {
+    Ok(Json(Record::of(&find(&*queries, id).await?, mount)))
+}
+
+pub(super) async fn recent(State(queries): Queries, uri: Uri) -> Result<Json<RecentList>, DifyError> {
+    Ok(Json(RecentList::of(queries.recent(limit(&uri)?).await?)))
+}
+
+pub(super) async fn completed(
+    State(queries): Queries,
+    Extension(mount): Extension<Mount>,
+    uri: Uri,
+) -> Result<Json<CompletedList>, DifyError> {
+    let limit = limit(&uri)?;
+    let (views, total) = queries.completed(limit).await?;
+    Ok(Json(CompletedList::of(views, total, limit, mount)))
+}
+
+pub(super) async fn report(State(queries): Queries, Named(id): Named) -> Result<Json<Value>, DifyError> {
+    let view = find(&*queries, id).await?;
+    view.report.as_ref().map(|report| Json(report::body(report))).ok_or_else(|| not_completed(&view))
+}
+
+pub(super) async fn cancel(
+    State(tasks): State<Tasks>,
+    State(queries): Queries,
+    State(work): State<Work>,
+    Extension(mount): Extension<Mount>,
+    Named(id): Named,
+    asker: Asker,
+) -> Result<Json<Record>, DifyError> {
+    let caller = asker.caller("/api/v1/tasks/cancel", &Value::Null);
+    work.finish(async move { tasks.cancel(id, caller).await }).await?;
+    Ok(Json(Record::of(&find(&*queries, id).await?, mount)))
+}
+
+/// Why there is no file to give.
+pub(super) fn not_completed(view: &TaskView) -> DifyError {
+    if view.status == TaskStatus::Expired {
+        return DifyError::gone();
+    }
+    DifyError::bad(format!("Task is not completed. Current status: {}", status_word(view)))
+}
+
+fn limit(uri: &Uri) -> Result<u32, DifyError> {
+    let mut fields = Fields::of_query(uri);
+    let limit = fields.count("limit", MOST_SHOWN);
+    fields.well_formed().map(|()| limit.unwrap_or(SHOWN))
+}

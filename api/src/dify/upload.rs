@@ -1,0 +1,192 @@
+//! A package that comes with the request: streamed to a file and hashed on the way, checked before the answer.
+
+use std::{sync::Arc, time::Duration};
+
+use application::{
+    Error,
+    failure::{Failure, Reason},
+    ports::system::Clock,
+    queries::tasks::TaskQueries,
+    repackaging::LARGEST_PACKAGE,
+    tasks::Tasks,
+};
+use axum::{
+    Json,
+    extract::{FromRequest as _, Multipart, Request, State, multipart::Field},
+    http::StatusCode,
+};
+use domain::values::Digest;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tempfile::TempPath;
+use tokio::io::AsyncWriteExt as _;
+
+use super::{
+    DifyError,
+    asker::Asker,
+    body::Record,
+    error::Issue,
+    fields::Fields,
+    order::{self, Options},
+    tasks::created,
+};
+use crate::{services::Uploads, work::Work};
+
+const MOST_PARTS: usize = 20;
+const LONGEST_TEXT: usize = 8 * 1024;
+/// The longest silence of a client that is sending.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How much of a refused upload is still read, so that the client sees the refusal instead of a reset.
+const READ_ON: u64 = 2 * LARGEST_PACKAGE;
+
+/// A file that has arrived whole.
+struct Arrived {
+    path: TempPath,
+    sha256: Digest,
+    name: String,
+}
+
+#[derive(Default)]
+struct Form {
+    file: Option<Arrived>,
+    texts: Vec<(String, String)>,
+}
+
+pub(super) async fn create(
+    State(tasks): State<Tasks>,
+    State(queries): State<Arc<dyn TaskQueries>>,
+    State(clock): State<Arc<dyn Clock>>,
+    State(Uploads(dir)): State<Uploads>,
+    State(work): State<Work>,
+    asker: Asker,
+    request: Request,
+) -> Result<Json<Record>, DifyError> {
+    let mut parts = Multipart::from_request(request, &()).await.map_err(|_no_form| no_form())?;
+    let form = match Form::read(&mut parts, &dir).await {
+        Ok(form) => form,
+        Err(refusal) => {
+            read_on(&mut parts).await;
+            return Err(refusal);
+        }
+    };
+    let mut fields = Fields::of_form(form.texts);
+    let options = Options::read(&mut fields);
+    fields.well_formed()?;
+    let file = form.file.ok_or_else(|| DifyError::malformed(vec![Issue::missing(&["body", "file"])]))?;
+    let (wish, name) = (options.judged()?, file.name.clone());
+    let canonical = json!({"file": file.sha256, "name": name, "wish": order::canonical(&wish)});
+    let caller = asker.caller("/api/v1/tasks/upload", &canonical);
+    // The file goes with the work, not with the request.
+    let id = work
+        .finish(
+            async move { tasks.repackage_upload(&file.path, &file.sha256, &file.name, wish, caller).await },
+        )
+        .await?;
+    Ok(Json(created(id, name, &*queries, &*clock).await))
+}
+
+impl Form {
+    async fn read(parts: &mut Multipart, dir: &std::path::Path) -> Result<Self, DifyError> {
+        let mut form = Self::default();
+        for _ in 0..MOST_PARTS {
+            let Some(field) = in_time(parts.next_field()).await? else { return Ok(form) };
+            let name = field.name().unwrap_or_default().to_owned();
+            if name == "file" {
+                form.file = Some(Arrived::receive(field, dir).await?);
+            } else {
+                form.texts.push((name, text(field).await?));
+            }
+        }
+        Err(DifyError::bad("The form has too many parts"))
+    }
+}
+
+impl Arrived {
+    async fn receive(mut field: Field<'_>, dir: &std::path::Path) -> Result<Self, DifyError> {
+        let Some(name) = field.file_name().map(str::to_owned) else {
+            let text = "Value error, Expected UploadFile, received: text";
+            let issue = Issue::new("value_error", &["body", "file"], text, serde_json::Value::Null);
+            return Err(DifyError::malformed(vec![issue]));
+        };
+        if !name.ends_with(".difypkg") {
+            return Err(DifyError::bad("Only .difypkg files are allowed"));
+        }
+        if name.contains('\0') {
+            return Err(DifyError::bad("The file name holds the character U+0000"));
+        }
+        let (file, path) = new_file(dir).await.map_err(stored)?;
+        let (mut file, mut hash, mut size) = (tokio::fs::File::from_std(file), Sha256::new(), 0_u64);
+        while let Some(bytes) = in_time(field.chunk()).await? {
+            size += bytes.len() as u64;
+            if size > LARGEST_PACKAGE {
+                return Err(DifyError::bad("File size must be less than 100MB"));
+            }
+            hash.update(&bytes);
+            file.write_all(&bytes).await.map_err(stored)?;
+        }
+        file.flush().await.map_err(stored)?;
+        Ok(Self { path, sha256: Digest::of_bytes(hash.finalize().into()), name })
+    }
+}
+
+async fn new_file(dir: &std::path::Path) -> std::io::Result<(std::fs::File, TempPath)> {
+    let dir = dir.to_owned();
+    let made = tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(&dir)?;
+        Ok(tempfile::Builder::new().prefix("upload-").tempfile_in(dir)?.into_parts())
+    });
+    made.await.unwrap_or_else(|fault| Err(std::io::Error::other(fault)))
+}
+
+async fn text(mut field: Field<'_>) -> Result<String, DifyError> {
+    let mut bytes = Vec::new();
+    while let Some(more) = in_time(field.chunk()).await? {
+        bytes.extend_from_slice(&more);
+        if bytes.len() > LONGEST_TEXT {
+            return Err(DifyError::bad("A form field is longer than 8 KiB"));
+        }
+    }
+    String::from_utf8(bytes).map_err(|_not_utf8| DifyError::bad("A form field is not UTF-8 text"))
+}
+
+async fn in_time<T>(
+    next: impl Future<Output = Result<T, axum::extract::multipart::MultipartError>>,
+) -> Result<T, DifyError> {
+    match tokio::time::timeout(PATIENCE, next).await {
+        Ok(Ok(next)) => Ok(next),
+        Ok(Err(_malformed)) => Err(DifyError::bad("There was an error parsing the body")),
+        Err(_elapsed) => {
+            Err(DifyError::text(StatusCode::REQUEST_TIMEOUT, "The upload stood still for 30 seconds"))
+        }
+    }
+}
+
+async fn read_on(parts: &mut Multipart) {
+    let rest = async {
+        let mut read = 0;
+        while let Ok(Some(mut field)) = parts.next_field().await {
+            while let Ok(Some(bytes)) = field.chunk().await {
+                read += bytes.len() as u64;
+                if read > READ_ON {
+                    return;
+                }
+            }
+        }
+    };
+    let _ = tokio::time::timeout(PATIENCE, rest).await;
+}
+
+fn no_form() -> DifyError {
+    DifyError::malformed(vec![Issue::missing(&["body", "file"])])
+}
+
+fn stored(error: std::io::Error) -> DifyError {
+    tracing::error!(%error, "an upload cannot be stored");
+    let full = error.kind() == std::io::ErrorKind::StorageFull;
+    let failure = if full {
+        Failure::transient(Reason::DiskFull, "Not enough disk space")
+    } else {
+        Failure::internal()
+    };
+    Error::from(failure).into()
+}

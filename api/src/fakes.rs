@@ -1,0 +1,386 @@
+//! Ports that keep everything in memory, for the tests of the handlers.
+
+use std::{
+    collections::HashMap,
+    ops::Range,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use application::{
+    Error,
+    commands::{CommandError, Commands, Once, Outcome},
+    failure::{Failure, Reason},
+    ports::{
+        blobs::{Blobs, Body},
+        freshness::Freshness,
+        packaging::{Downloads, Inspection, Inspector, OnBytes, Received},
+        system::{Clock, Ids},
+    },
+    processes::watch_tasks::WatchTasks,
+    queries::tasks::{TaskQueries, TaskStatus, TaskView},
+    signal::Signal,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use domain::{
+    recorded::Cursor,
+    task::{Artifact, Report, Task, TaskCommand, TaskError, TaskRequested, Timings},
+    values::{Digest, Metadata, PluginIdentity, Target, TaskId},
+};
+use futures::{FutureExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    admin::Projections,
+    health::Health,
+    services::{Ports, Services},
+    settings::tests::settings,
+    shutdown::Shutdown,
+    telemetry::Telemetry,
+};
+
+pub(crate) const ARTIFACT: &[u8] = b"PK\x03\x04 the bytes of the result";
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_704_067_200 + seconds, 0).unwrap()
+}
+
+pub(crate) fn queued_view() -> TaskView {
+    TaskView {
+        id: TaskId(Uuid::from_u128(0x123e_4567_e89b_42d3_a456_4266_1417_4000)),
+        status: TaskStatus::Queued,
+        phase: None,
+        percent: 0,
+        message: String::new(),
+        error: None,
+        attempt: 1,
+        created_at: at(0),
+        updated_at: at(0),
+        ended_at: None,
+        original_filename: "agent.difypkg".to_owned(),
+        platform: "manylinux2014_x86_64".parse().unwrap(),
+        suffix: "offline".parse().unwrap(),
+        plugin: None,
+        artifact: None,
+        report: None,
+        sequence: 1,
+    }
+}
+
+pub(crate) fn completed_view() -> TaskView {
+    let sha256 = Digest::of_bytes(Sha256::digest(ARTIFACT).into());
+    TaskView {
+        status: TaskStatus::Completed,
+        percent: 100,
+        updated_at: at(60),
+        ended_at: Some(at(60)),
+        plugin: Some(PluginIdentity::new("langgenius", "agent", "0.0.9").unwrap()),
+        report: Some(report(&sha256)),
+        artifact: Some(Artifact {
+            sha256,
+            filename: "agent-offline.difypkg".to_owned(),
+            size: ARTIFACT.len() as u64,
+        }),
+        sequence: 9,
+        ..queued_view()
+    }
+}
+
+pub(crate) fn report(sha256: &Digest) -> Report {
+    let target = json!({"os": "linux", "arch": "x86_64", "floor": "2.39", "python": "3.12.3"});
+    let target: Target = serde_json::from_value(target).unwrap();
+    Report {
+        target,
+        strict: false,
+        source: "uv.lock".to_owned(),
+        resolver: None,
+        wheels: 3,
+        wheel_bytes: 1,
+        downloaded_bytes: 1,
+        cache_hits: 0,
+        output_bytes: 1,
+        uncompressed_bytes: 1,
+        sha256: sha256.to_string(),
+        identifier_in: "a/b:0.0.1@x".to_owned(),
+        identifier_out: "a/b:0.0.1@y".to_owned(),
+        needs_glibc: None,
+        needs_macos: None,
+        built: Vec::new(),
+        signed: false,
+        verified_install: None,
+        notes: Vec::new(),
+        timings: Timings::default(),
+    }
+}
+
+/// Every port in one.
+#[derive(Default)]
+pub(crate) struct Fakes {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    tasks: HashMap<TaskId, TaskView>,
+    once: HashMap<String, ([u8; 32], Value)>,
+    blobs: HashMap<Digest, Bytes>,
+    /// The log and the read model are not reachable.
+    down: bool,
+}
+
+impl Fakes {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub(crate) fn put(&self, view: TaskView) -> TaskId {
+        let id = view.id;
+        self.lock().tasks.insert(id, view);
+        id
+    }
+
+    pub(crate) fn put_blob(&self, bytes: &'static [u8]) {
+        let digest = Digest::of_bytes(Sha256::digest(bytes).into());
+        self.lock().blobs.insert(digest, Bytes::from_static(bytes));
+    }
+
+    pub(crate) fn take_down(&self) {
+        self.lock().down = true;
+    }
+
+    pub(crate) fn tasks(&self) -> usize {
+        self.lock().tasks.len()
+    }
+
+    fn up(&self) -> Result<MutexGuard<'_, State>, Error> {
+        let state = self.lock();
+        if state.down { Err(Error::unavailable()) } else { Ok(state) }
+    }
+
+    /// With these flags; the data directory is gone with the returned guard.
+    pub(crate) fn services(self: &Arc<Self>, flags: &[&str]) -> (Services, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let flags = [&["--data-dir", dir.path().to_str().unwrap()], flags].concat();
+        let (settings, _) = settings(&flags).unwrap();
+        let watch = Arc::new(WatchTasks::new(self.clone(), Signal::default()));
+        let ports = Ports {
+            commands: self.clone(),
+            downloads: self.clone(),
+            inspector: self.clone(),
+            blobs: self.clone(),
+            freshness: self.clone(),
+            clock: self.clone(),
+            ids: self.clone(),
+            task_queries: self.clone(),
+            watch,
+            health: self.clone(),
+            projections: self.clone(),
+        };
+        let telemetry = Arc::new(Telemetry::new().unwrap());
+        (Services::new(&settings, &Shutdown::default(), telemetry, ports).unwrap(), dir)
+    }
+}
+
+#[async_trait]
+impl Commands<Task> for Fakes {
+    async fn execute(
+        &self,
+        id: &str,
+        command: TaskCommand,
+        _: Metadata,
+    ) -> Result<Option<Cursor>, CommandError<TaskError>> {
+        let mut state = self.up().map_err(|_| CommandError::Unavailable)?;
+        let id: TaskId = id.parse().unwrap();
+        match command {
+            TaskCommand::Request(TaskRequested { original_filename, options, .. }) => {
+                let view = TaskView { id, original_filename, platform: options.platform, ..queued_view() };
+                state.tasks.insert(id, view);
+            }
+            TaskCommand::Cancel { .. } => {
+                let view = state.tasks.get_mut(&id).ok_or(CommandError::Refused(TaskError::Unknown))?;
+                if view.status.is_final() {
+                    return Err(CommandError::Refused(TaskError::Finished));
+                }
+                view.status = TaskStatus::Cancelled;
+            }
+            other => panic!("nobody expected {other:?}"),
+        }
+        Ok(Some(Cursor::default()))
+    }
+
+    async fn execute_once(
+        &self,
+        id: &str,
+        command: TaskCommand,
+        by: Metadata,
+        once: Once,
+    ) -> Result<Outcome, CommandError<TaskError>> {
+        let known = self.lock().once.get(&once.key).cloned();
+        match known {
+            Some((hash, answer)) if hash == once.request_hash => return Ok(Outcome::Repeated(answer)),
+            Some(_) => return Err(CommandError::KeyReused),
+            None => self.lock().once.insert(once.key, (once.request_hash, once.response)),
+        };
+        self.execute(id, command, by).await.map(Outcome::Written)
+    }
+}
+
+#[async_trait]
+impl TaskQueries for Fakes {
+    async fn get(&self, id: TaskId) -> Result<Option<TaskView>, Error> {
+        Ok(self.up()?.tasks.get(&id).cloned())
+    }
+
+    async fn get_many(&self, ids: &[TaskId]) -> Result<Vec<TaskView>, Error> {
+        let state = self.up()?;
+        Ok(ids.iter().filter_map(|id| state.tasks.get(id).cloned()).collect())
+    }
+
+    async fn recent(&self, limit: u32) -> Result<Vec<TaskView>, Error> {
+        Ok(self.up()?.tasks.values().take(limit as usize).cloned().collect())
+    }
+
+    async fn completed(&self, limit: u32) -> Result<(Vec<TaskView>, u64), Error> {
+        let state = self.up()?;
+        let done = state.tasks.values().filter(|view| view.status == TaskStatus::Completed);
+        let done: Vec<TaskView> = done.cloned().collect();
+        let total = done.len() as u64;
+        Ok((done.into_iter().take(limit as usize).collect(), total))
+    }
+
+    async fn due_to_expire(&self, _: DateTime<Utc>, _: u32) -> Result<Vec<TaskView>, Error> {
+        Ok(Vec::new())
+    }
+
+    async fn needs_blob(&self, _: &Digest) -> Result<bool, Error> {
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl Blobs for Fakes {
+    async fn put(&self, file: &Path, digest: &Digest) -> Result<(), Failure> {
+        let bytes = std::fs::read(file).unwrap();
+        assert_eq!(&Digest::of_bytes(Sha256::digest(&bytes).into()), digest);
+        self.lock().blobs.insert(digest.clone(), bytes.into());
+        Ok(())
+    }
+
+    async fn open(&self, digest: &Digest, range: Option<Range<u64>>) -> Result<Option<Body>, Failure> {
+        let Some(bytes) = self.lock().blobs.get(digest).cloned() else { return Ok(None) };
+        let all = 0..bytes.len();
+        let part = range.map_or(all, |part| part.start.try_into().unwrap()..part.end.try_into().unwrap());
+        let bytes = bytes.slice(part);
+        Ok(Some(async move { Ok(bytes) }.into_stream().boxed()))
+    }
+
+    async fn copy(&self, _: &Digest, _: &Path) -> Result<bool, Failure> {
+        Ok(false)
+    }
+
+    async fn delete(&self, _: &Digest) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn older_than(&self, _: Duration) -> Result<Vec<Digest>, Failure> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Downloads for Fakes {
+    fn check(&self, url: &str) -> Result<(), Failure> {
+        if url.starts_with("https://10.") {
+            return Err(Failure::permanent(Reason::UrlForbidden, "URL host not allowed: 10.0.0.1"));
+        }
+        Ok(())
+    }
+
+    async fn download(
+        &self,
+        _: &str,
+        _: &Path,
+        _: u64,
+        _: OnBytes<'_>,
+        _: &CancellationToken,
+    ) -> Result<Received, Failure> {
+        Err(Failure::internal())
+    }
+}
+
+#[async_trait]
+impl Inspector for Fakes {
+    async fn inspect(
+        &self,
+        package: &Path,
+        _: &[Target],
+        _: &CancellationToken,
+    ) -> Result<Inspection, Failure> {
+        let bytes = std::fs::read(package).unwrap();
+        assert!(!bytes.starts_with(b"panic"), "asked to");
+        if !bytes.starts_with(b"PK") {
+            return Err(Failure::permanent(Reason::PackageInvalid, "This is not a .difypkg file"));
+        }
+        Ok(Inspection {
+            sha256: Digest::of_bytes([0; 32]),
+            size: 1,
+            identity: PluginIdentity::new("a", "b", "0.0.1").unwrap(),
+            identifier: String::new(),
+            label: String::new(),
+            category: String::new(),
+            notes: Vec::new(),
+            selections: Vec::new(),
+        })
+    }
+}
+
+#[async_trait]
+impl Freshness for Fakes {
+    async fn reached(&self, _: &str, _: Cursor) -> bool {
+        true
+    }
+}
+
+impl Clock for Fakes {
+    fn now(&self) -> DateTime<Utc> {
+        at(0)
+    }
+}
+
+impl Ids for Fakes {
+    fn secret(&self) -> Uuid {
+        Uuid::new_v4()
+    }
+}
+
+#[async_trait]
+impl Health for Fakes {
+    async fn ready(&self) -> Result<(), &'static str> {
+        self.up().map(drop).map_err(|_| "DATABASE")
+    }
+}
+
+#[async_trait]
+impl Projections for Fakes {
+    async fn list(&self) -> Result<Value, Error> {
+        Ok(json!({"projections": []}))
+    }
+
+    async fn rebuild(&self, name: &str) -> Result<Value, Error> {
+        if name == "tasks" { Ok(json!({"name": name})) } else { Err(Error::not_found("No such read model")) }
+    }
+
+    async fn retry(&self, name: &str) -> Result<Value, Error> {
+        self.rebuild(name).await
+    }
+}

@@ -1,0 +1,148 @@
+//! The service: its own accept loop, because the limits on connections and the order of the end are ours.
+
+use std::{io::Write as _, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use axum::{Router, body::Body, extract::Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::{sleep, timeout, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use tracing::{debug, info, warn};
+
+use crate::{
+    address::Peer,
+    connection::Patient,
+    router::router,
+    settings::Settings,
+    shutdown::{LONGEST, Shutdown},
+    wiring::{self, Yard},
+};
+
+const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+const MOST_HEADERS: usize = 100;
+/// Holds a URL of the longest form that can still be refused in words.
+const LARGEST_HEAD: usize = 96 * 1024;
+/// While draining, health probes still get an answer for this long.
+const GRACE: Duration = Duration::from_millis(500);
+/// Beyond the time that everything else has.
+const LAST: Duration = Duration::from_secs(3);
+
+/// Serves until a signal; returns when everything has ended in its order.
+pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
+    let shutdown = Shutdown::default();
+    shutdown.listen().context("signals cannot be received")?;
+    raise_file_limit();
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let yard = tokio::select! {
+        yard = wiring::build_services(settings, &shutdown) => yard?,
+        () = shutdown.draining.cancelled() => return Ok(()),
+    };
+    let Yard { services, close } = yard;
+    let work = services.work.clone();
+    let closing = CancellationToken::new();
+    let accept = accept(listener, router(services, settings.role), settings.connections, closing.clone());
+    shutdown.foreground.spawn(accept);
+    shutdown.draining.cancelled().await;
+    let deadline = tokio::time::Instant::now() + LONGEST;
+    sleep(GRACE).await;
+    closing.cancel();
+    let drained = async {
+        tokio::join!(shutdown.foreground_ended(), work.drained());
+        shutdown.stop().await;
+    };
+    if timeout_at(deadline, drained).await.is_err() {
+        warn!("not everything ended in time");
+        shutdown.stopping.cancel();
+    }
+    // The database goes last.
+    if timeout(LAST, close).await.is_err() {
+        warn!("the database did not end in time");
+    }
+    info!("ended");
+    Ok(())
+}
+
+fn announce(address: SocketAddr) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "plugyard listens on http://{address}")?;
+    out.flush()
+}
+
+pub(crate) async fn accept(listener: TcpListener, router: Router, most: usize, closing: CancellationToken) {
+    if let Ok(address) = listener.local_addr()
+        && announce(address).is_err()
+    {
+        debug!("nobody reads the address");
+    }
+    let (places, open) = (Arc::new(Semaphore::new(most)), tokio_util::task::TaskTracker::new());
+    loop {
+        let next = async {
+            let place = places.clone().acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            next = next => next,
+            () = closing.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, address)) => {
+                let connection = serve(stream, address, router.clone(), closing.clone());
+                open.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely; those of ended connections come back.
+                warn!(%error, "a connection cannot be accepted");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    open.close();
+    open.wait().await;
+}
+
+async fn serve(stream: TcpStream, address: SocketAddr, router: Router, closing: CancellationToken) {
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(address));
+        router.clone().oneshot(request.map(Body::new))
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN)
+        .max_headers(MOST_HEADERS)
+        .max_buf_size(LARGEST_HEAD)
+        .serve_connection(TokioIo::new(Patient::new(stream)), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = closing.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%error, "a connection broke off");
+    }
+}
+
+/// One descriptor per socket: the soft limit of most systems is far below what the hard one allows.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        debug!(%error, "the limit of open files stays as it is");
+    }
+}

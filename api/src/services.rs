@@ -1,0 +1,108 @@
+//! Everything the handlers may ask for; each names the one thing it uses.
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::Context as _;
+use application::{
+    commands::Commands,
+    ports::{
+        blobs::Blobs,
+        freshness::Freshness,
+        packaging::{Downloads, Inspector},
+        system::{Clock, Ids},
+    },
+    processes::watch_tasks::WatchTasks,
+    queries::tasks::TaskQueries,
+    tasks::Tasks,
+};
+use axum::extract::FromRef;
+use domain::task::Task;
+
+use crate::{
+    address::{Addresses, hash_key},
+    admin::{AdminToken, Projections},
+    dify::{DifyLimit, Sockets},
+    health::Health,
+    settings::Settings,
+    shutdown::Shutdown,
+    telemetry::Telemetry,
+    work::Work,
+};
+
+#[derive(Clone, FromRef)]
+pub(crate) struct Services {
+    pub(crate) tasks: Tasks,
+    pub(crate) task_queries: Arc<dyn TaskQueries>,
+    pub(crate) watch: Arc<WatchTasks>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) health: Arc<dyn Health>,
+    pub(crate) projections: Arc<dyn Projections>,
+    pub(crate) admin: AdminToken,
+    pub(crate) addresses: Addresses,
+    pub(crate) dify_limit: DifyLimit,
+    pub(crate) sockets: Arc<Sockets>,
+    pub(crate) uploads: Uploads,
+    pub(crate) work: Work,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) telemetry: Arc<Telemetry>,
+}
+
+/// The directory that uploads arrive in.
+#[derive(Debug, Clone)]
+pub(crate) struct Uploads(pub(crate) PathBuf);
+
+/// The adapters behind the services.
+pub(crate) struct Ports {
+    pub(crate) commands: Arc<dyn Commands<Task>>,
+    pub(crate) downloads: Arc<dyn Downloads>,
+    pub(crate) inspector: Arc<dyn Inspector>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) freshness: Arc<dyn Freshness>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) task_queries: Arc<dyn TaskQueries>,
+    /// Running already.
+    pub(crate) watch: Arc<WatchTasks>,
+    pub(crate) health: Arc<dyn Health>,
+    pub(crate) projections: Arc<dyn Projections>,
+}
+
+impl Services {
+    pub(crate) fn new(
+        settings: &Settings,
+        shutdown: &Shutdown,
+        telemetry: Arc<Telemetry>,
+        ports: Ports,
+    ) -> anyhow::Result<Self> {
+        let key =
+            hash_key(&settings.data_dir, &*ports.ids).context("the data directory cannot be written")?;
+        Ok(Self {
+            tasks: Tasks {
+                commands: ports.commands,
+                downloads: ports.downloads,
+                inspector: ports.inspector,
+                blobs: ports.blobs.clone(),
+                freshness: ports.freshness,
+                ids: ports.ids.clone(),
+                policy: settings.floors,
+            },
+            task_queries: ports.task_queries,
+            watch: ports.watch,
+            blobs: ports.blobs,
+            clock: ports.clock,
+            ids: ports.ids,
+            health: ports.health,
+            projections: ports.projections,
+            admin: AdminToken::new(settings.admin_token.as_ref()),
+            addresses: Addresses::new(&settings.trusted_proxies, key),
+            dify_limit: DifyLimit::new(settings.rate_limits.dify),
+            sockets: Arc::new(Sockets::new(settings.sockets, telemetry.sockets.clone())),
+            uploads: Uploads(settings.data_dir.join("uploads")),
+            work: Work::default(),
+            shutdown: shutdown.clone(),
+            telemetry,
+        })
+    }
+}

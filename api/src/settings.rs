@@ -1,0 +1,210 @@
+//! Everything that can be set, parsed once: flags first, then the environment, then defaults. The environment is
+//! read here and nowhere else.
+
+mod arguments;
+mod values;
+
+use std::{env, ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, bail};
+use clap::Parser as _;
+use domain::values::{Arch, FloorPolicy, Os};
+use ipnet::IpNet;
+use tracing::Level;
+use url::Url;
+
+pub(crate) use arguments::{Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role};
+pub(crate) use values::{AllowedNetwork, Rate, RateLimits, Secret};
+
+use arguments::Arguments;
+
+#[derive(Debug, Clone)]
+#[expect(dead_code, reason = "the adapters that read the rest are wired in later")]
+pub(crate) struct Settings {
+    /// None: the embedded PostgreSQL.
+    pub(crate) database_url: Option<Secret>,
+    pub(crate) listen: SocketAddr,
+    pub(crate) data_dir: PathBuf,
+    /// None: a directory inside the data directory.
+    pub(crate) blobs: Option<Url>,
+    pub(crate) role: Role,
+    pub(crate) admin_token: Option<Secret>,
+    pub(crate) fetch_allow: Vec<AllowedNetwork>,
+    /// Exact names, or suffixes that begin with a dot; empty: any public host.
+    pub(crate) fetch_hosts: Vec<String>,
+    pub(crate) index: Index,
+    pub(crate) rate_limits: RateLimits,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) public_url: Option<Url>,
+    pub(crate) floors: FloorPolicy,
+    pub(crate) workers: usize,
+    pub(crate) retention: Duration,
+    pub(crate) wheel_cache_bytes: u64,
+    pub(crate) connections: usize,
+    pub(crate) sockets: SocketCaps,
+    pub(crate) log: Option<Level>,
+}
+
+/// The operator's package index.
+#[derive(Debug, Clone)]
+#[expect(dead_code, reason = "the adapters that read it are wired in later")]
+pub(crate) struct Index {
+    /// The simple index; may hold credentials as user info.
+    pub(crate) simple: Option<Secret>,
+    /// Bases of file mirrors, in the order to try.
+    pub(crate) files: Vec<Url>,
+    /// Refuse every host but those of `files` and of the index.
+    pub(crate) files_only: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SocketCaps {
+    pub(crate) in_all: usize,
+    pub(crate) per_address: usize,
+}
+
+/// What this process was started with. Ends the process itself on `--help`, `--version` and flags that make no
+/// sense.
+pub(crate) fn of_process() -> (Options, Command) {
+    let Arguments { options, command } = Arguments::parse();
+    (options, command.unwrap_or(Command::Serve))
+}
+
+impl Settings {
+    pub(crate) fn new(options: Options) -> anyhow::Result<Self> {
+        let floors = FloorPolicy {
+            glibc: options.glibc_floor,
+            macos: options.macos_floor,
+            host: (host_os(), host_arch()),
+        };
+        let simple = options.index.or_else(|| text_of("UV_INDEX_URL")).or_else(|| text_of("PIP_INDEX_URL"));
+        Ok(Self {
+            database_url: filled(options.database_url).map(Secret::from),
+            listen: options.listen,
+            data_dir: match options.data_dir {
+                Some(dir) => std::path::absolute(dir).context("PLUGYARD_DATA_DIR is not a usable path")?,
+                None => default_data_dir()?,
+            },
+            blobs: filled(options.blobs).map(|url| Url::parse(&url)).transpose().context("PLUGYARD_BLOBS")?,
+            role: options.role,
+            admin_token: filled(options.admin_token).map(Secret::from),
+            fetch_allow: options.fetch_allow.0,
+            fetch_hosts: options.fetch_hosts.0,
+            index: Index {
+                simple: filled(simple).map(|named| index_url(&named)).transpose()?.map(Secret::from),
+                files: options.index_files.0,
+                files_only: options.index_files_only,
+            },
+            rate_limits: options.rate_limits,
+            trusted_proxies: options.trusted_proxies.0.into_iter().map(|network| network.0).collect(),
+            public_url: filled(options.public_url)
+                .map(|url| Url::parse(&url))
+                .transpose()
+                .context("PLUGYARD_PUBLIC_URL")?,
+            floors,
+            workers: options.workers,
+            retention: options.retention.0,
+            wheel_cache_bytes: options.wheel_cache_bytes.0,
+            connections: options.connections,
+            sockets: SocketCaps { in_all: options.sockets, per_address: options.sockets_per_address },
+            log: options.log,
+        })
+    }
+
+    /// Where files wait that are not yet anything: uploads, work of attempts and of the command line.
+    pub(crate) fn work_dir(&self) -> PathBuf {
+        self.data_dir.join("work")
+    }
+}
+
+/// `URL` or `name=URL`; the credentials of a named index, or of a URL without any, come from
+/// `UV_INDEX_<NAME>_USERNAME` and `_PASSWORD`.
+fn index_url(text: &str) -> anyhow::Result<String> {
+    let named = text.split_once('=').filter(|(name, _)| !name.contains([':', '/']));
+    let (name, url) = named.map_or((None, text), |(name, url)| (Some(name), url));
+    let mut url = Url::parse(url).context("the package index is not a URL")?;
+    if !matches!(url.scheme(), "http" | "https") {
+        bail!("the package index is not an http or https URL");
+    }
+    if let Some(name) = name {
+        let name = name.to_ascii_uppercase().replace(['-', '.'], "_");
+        let part = |what: &str| text_of(&format!("UV_INDEX_{name}_{what}"));
+        if let Some(username) = part("USERNAME") {
+            // Fails only for URLs without a host, which http URLs cannot be.
+            let _ = url.set_username(&username);
+        }
+        if let Some(password) = part("PASSWORD") {
+            let _ = url.set_password(Some(&password));
+        }
+    }
+    Ok(url.into())
+}
+
+fn default_data_dir() -> anyhow::Result<PathBuf> {
+    let dir = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = dir("XDG_DATA_HOME")
+        .filter(|base| base.is_absolute())
+        .or_else(|| Some(dir("HOME")?.join(".local/share")))
+        .context("neither XDG_DATA_HOME nor HOME is set: give --data-dir or PLUGYARD_DATA_DIR")?;
+    Ok(base.join("plugyard"))
+}
+
+fn text_of(name: &str) -> Option<String> {
+    filled(env::var_os(name).map(OsString::into_string).and_then(Result::ok))
+}
+
+/// An empty value means: not set.
+fn filled(value: Option<String>) -> Option<String> {
+    value.filter(|value| !value.is_empty())
+}
+
+fn host_os() -> Os {
+    if cfg!(target_os = "macos") { Os::Macos } else { Os::Linux }
+}
+
+fn host_arch() -> Arch {
+    if cfg!(target_arch = "aarch64") { Arch::Aarch64 } else { Arch::X86_64 }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn settings(arguments: &[&str]) -> anyhow::Result<(Settings, Command)> {
+        let all = ["plugyard"].iter().chain(arguments);
+        let Arguments { options, command } = Arguments::try_parse_from(all)?;
+        Ok((Settings::new(options)?, command.unwrap_or(Command::Serve)))
+    }
+
+    #[test]
+    fn without_a_command_it_serves_on_loopback() {
+        let (settings, command) = settings(&["--data-dir", "/d"]).unwrap();
+        assert!(matches!(command, Command::Serve));
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
+        assert_eq!(settings.work_dir(), PathBuf::from("/d/work"));
+        assert_eq!((settings.retention.as_secs(), settings.wheel_cache_bytes), (7 * 86_400, 20 << 30));
+        assert_eq!(settings.rate_limits.dify, Some(Rate { most: 10, within: Duration::from_secs(60) }));
+    }
+
+    #[test]
+    fn flags_are_taken_before_and_after_the_command() {
+        for arguments in [["--listen", "[::1]:9", "serve"], ["serve", "--listen", "[::1]:9"]] {
+            assert_eq!(settings(&arguments).unwrap().0.listen.to_string(), "[::1]:9");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_by_a_debug_line() {
+        let (settings, _) =
+            settings(&["--admin-token", "hush", "--database-url", "postgres://u:hush@h/d"]).unwrap();
+        assert!(!format!("{settings:?}").contains("hush"));
+    }
+
+    #[test]
+    fn a_named_index_is_its_url() {
+        assert_eq!(index_url("internal=https://h/simple").unwrap(), "https://h/simple");
+        assert_eq!(index_url("https://u:p@h/simple?a=b").unwrap(), "https://u:p@h/simple?a=b");
+        assert!(index_url("file:///etc").is_err());
+        assert!(index_url("nowhere").is_err());
+    }
+}

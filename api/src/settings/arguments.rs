@@ -1,0 +1,212 @@
+//! The command line as it is typed, and the variables behind each flag.
+
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use domain::values::{Floor, Platform, PythonVersion, Suffix};
+use tracing::Level;
+use url::Url;
+
+use super::values::{AllowedNetwork, Bytes, List, Network, RateLimits, Span};
+
+/// Repackages Dify plugins so that they install offline: as a service, or in one shot.
+#[derive(Debug, Parser)]
+#[command(name = "plugyard", version, max_term_width = 110)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(super) options: Options,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Command {
+    /// Migrations, API, workers and read models in one process (the default)
+    Serve,
+    /// Makes an offline package of one plugin, without a server
+    Repackage(RepackageArguments),
+    /// Brings the schema of the database up to date
+    Migrate {
+        /// The database was restored from a dump: begin a new epoch
+        #[arg(long)]
+        new_epoch: bool,
+    },
+    /// Read models: where they stand, build one anew, let a parked event through again
+    Projections {
+        #[command(subcommand)]
+        command: ProjectionsCommand,
+    },
+    /// The event log
+    Events {
+        #[command(subcommand)]
+        command: EventsCommand,
+    },
+    /// Reads one hostile package on behalf of a parent process
+    #[command(name = "__isolated", hide = true)]
+    Isolated {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum ProjectionsCommand {
+    /// Every read model with its cursor and lag
+    List,
+    /// Builds the read model anew beside the old one, which serves until then
+    Rebuild { name: String },
+    /// Applies the parked events of the read model again
+    Retry { name: String },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum EventsCommand {
+    /// Prints events as JSON lines, as they come
+    Tail,
+    /// Checks the hash chain
+    Verify,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RepackageArguments {
+    /// A .difypkg file, or the URL of one
+    pub(crate) input: String,
+    /// Machine to package for, such as `manylinux2014_x86_64`; may be given several times [default: this one]
+    #[arg(long = "platform", value_name = "P")]
+    pub(crate) platforms: Vec<Platform>,
+    /// Word before the extension of the result
+    #[arg(long, value_name = "S", default_value = "offline")]
+    pub(crate) suffix: Suffix,
+    /// Interpreter that the plugin will run on
+    #[arg(long, value_name = "V", default_value = "3.12")]
+    pub(crate) python: PythonVersion,
+    /// Take the floor in the platform's name literally
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Oldest glibc the result must run on, such as 2.28
+    #[arg(long, value_name = "F")]
+    pub(crate) glibc: Option<Floor>,
+    /// Oldest macOS the result must run on, such as 13.0
+    #[arg(long, value_name = "F")]
+    pub(crate) macos: Option<Floor>,
+    /// Directory for the result
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) output: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What this process takes part in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    Api,
+    Worker,
+    All,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct Options {
+    /// PostgreSQL to use; without it, the embedded one in the data directory
+    #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL", hide_env_values = true)]
+    pub(super) database_url: Option<String>,
+    /// Address and port of the API; port 0 takes a free one
+    #[arg(
+        long,
+        env = "PLUGYARD_LISTEN",
+        global = true,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8000"
+    )]
+    pub(super) listen: SocketAddr,
+    /// Everything this machine keeps [default: `$XDG_DATA_HOME/plugyard` or `~/.local/share/plugyard`]
+    #[arg(long, env = "PLUGYARD_DATA_DIR", global = true, value_name = "DIR")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// Store of the results, such as `s3://bucket/prefix` [default: a directory in the data directory]
+    #[arg(long, env = "PLUGYARD_BLOBS", global = true, value_name = "URL", hide_env_values = true)]
+    pub(super) blobs: Option<String>,
+    /// Which part of the work this process does
+    #[arg(long, env = "PLUGYARD_ROLE", global = true, value_enum, default_value = "all")]
+    pub(super) role: Role,
+    /// Bootstrap credential; without it there is no admin API
+    #[arg(long, env = "PLUGYARD_ADMIN_TOKEN", global = true, value_name = "TOKEN", hide_env_values = true)]
+    pub(super) admin_token: Option<String>,
+    /// Networks that callers' URLs may lead to although they are not public: `CIDR` or `CIDR:PORT`, by commas
+    #[arg(long, env = "PLUGYARD_FETCH_ALLOW", global = true, value_name = "LIST", default_value = "")]
+    pub(super) fetch_allow: List<AllowedNetwork>,
+    /// Hosts that callers' URLs are restricted to: names, or suffixes with a leading dot, by commas
+    #[arg(long, env = "PLUGYARD_FETCH_HOSTS", global = true, value_name = "LIST", default_value = "")]
+    pub(super) fetch_hosts: List<String>,
+    /// Simple package index, `URL` or `NAME=URL`; else `UV_INDEX_URL`, else `PIP_INDEX_URL`
+    #[arg(long, env = "UV_DEFAULT_INDEX", global = true, value_name = "URL", hide_env_values = true)]
+    pub(super) index: Option<String>,
+    /// Your own mirrors of the index's files, tried before the addresses in a lock, by commas
+    #[arg(
+        long,
+        env = "PLUGYARD_INDEX_FILES",
+        global = true,
+        value_name = "URLS",
+        default_value = "",
+        hide_env_values = true
+    )]
+    pub(super) index_files: List<Url>,
+    /// Refuse every other host of wheels
+    #[arg(long, env = "PLUGYARD_INDEX_FILES_ONLY", global = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub(super) index_files_only: bool,
+    /// `off`, or per dialect how many requests in how many seconds
+    #[arg(
+        long,
+        env = "PLUGYARD_RATE_LIMITS",
+        global = true,
+        value_name = "LIST",
+        default_value = "dify=10/60"
+    )]
+    pub(super) rate_limits: RateLimits,
+    /// Networks or addresses whose `X-Forwarded-For` is believed, by commas
+    #[arg(long, env = "PLUGYARD_TRUSTED_PROXIES", global = true, value_name = "CIDRS", default_value = "")]
+    pub(super) trusted_proxies: List<Network>,
+    /// Where clients reach this service from outside
+    #[arg(long, env = "PLUGYARD_PUBLIC_URL", global = true, value_name = "URL")]
+    pub(super) public_url: Option<String>,
+    /// What the documented Linux platforms mean
+    #[arg(long, env = "PLUGYARD_GLIBC_FLOOR", global = true, value_name = "F", default_value = "2.39")]
+    pub(super) glibc_floor: Floor,
+    /// What the documented macOS platforms mean
+    #[arg(long, env = "PLUGYARD_MACOS_FLOOR", global = true, value_name = "F", default_value = "14.0")]
+    pub(super) macos_floor: Floor,
+    /// Jobs that run at the same time
+    #[arg(long, env = "PLUGYARD_WORKERS", global = true, value_name = "N", default_value = "2", value_parser = at_least_one)]
+    pub(super) workers: usize,
+    /// How long results stay: `7d`, `12h`, `30m`, `45s`
+    #[arg(long, env = "PLUGYARD_RETENTION", global = true, value_name = "TIME", default_value = "7d")]
+    pub(super) retention: Span,
+    /// Size of the wheel cache: `20GiB`, `500MiB`, or bytes
+    #[arg(
+        long,
+        env = "PLUGYARD_WHEEL_CACHE_BYTES",
+        global = true,
+        value_name = "SIZE",
+        default_value = "20GiB"
+    )]
+    pub(super) wheel_cache_bytes: Bytes,
+    /// Connections at the same time; more wait to be accepted
+    #[arg(long, env = "PLUGYARD_CONNECTIONS", global = true, value_name = "N", default_value = "16384", value_parser = at_least_one)]
+    pub(super) connections: usize,
+    /// WebSockets at the same time
+    #[arg(long, env = "PLUGYARD_SOCKETS", global = true, value_name = "N", default_value = "12000", value_parser = at_least_one)]
+    pub(super) sockets: usize,
+    /// WebSockets at the same time from one address
+    #[arg(long, env = "PLUGYARD_SOCKETS_PER_ADDRESS", global = true, value_name = "N", default_value = "256", value_parser = at_least_one)]
+    pub(super) sockets_per_address: usize,
+    /// How much to log: error, warn, info, debug, trace [default: info for the service, warn for commands]
+    #[arg(long, env = "PLUGYARD_LOG", global = true, value_name = "LEVEL")]
+    pub(super) log: Option<Level>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("not a number above 0".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}

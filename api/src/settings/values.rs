@@ -1,0 +1,250 @@
+//! The forms that settings are written in.
+
+use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
+
+use ipnet::IpNet;
+
+/// A value that no debug line shows.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Values separated by commas; empty ones are skipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct List<T>(pub(super) Vec<T>);
+
+impl<T: FromStr> FromStr for List<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        parts.map(T::from_str).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// `10.0.0.0/8`, or one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Network(pub(super) IpNet);
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
+        let network = text.parse().ok().or_else(alone);
+        network.map(Self).ok_or_else(|| format!("{text} is neither a network nor an address"))
+    }
+}
+
+/// `10.0.0.0/8`, `10.0.0.0/8:8080`, `[fd00::/8]:443`; without a port every port of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AllowedNetwork {
+    pub(crate) network: IpNet,
+    pub(crate) port: Option<u16>,
+}
+
+impl FromStr for AllowedNetwork {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refused =
+            || format!("{text} is not a network: write 10.0.0.0/8, 10.0.0.0/8:8080 or [fd00::/8]:443");
+        let (network, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (network, port) = rest.split_once(']').ok_or_else(refused)?;
+                (
+                    network,
+                    if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or_else(refused)?) },
+                )
+            }
+            None => match text.split_once(':') {
+                Some((network, port)) if network.contains('.') => (network, Some(port)),
+                Some(_) | None => (text, None),
+            },
+        };
+        let port = port.map(|port| port.parse().map_err(|_not_a_port| refused())).transpose()?;
+        let Network(network) = network.parse().map_err(|_no_network: String| refused())?;
+        Ok(Self { network, port })
+    }
+}
+
+impl fmt::Display for AllowedNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "[{}]:{port}", self.network),
+            None => self.network.fmt(f),
+        }
+    }
+}
+
+/// At most so many requests in so long a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rate {
+    pub(crate) most: u32,
+    pub(crate) within: Duration,
+}
+
+/// Per dialect; None: no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RateLimits {
+    pub(crate) dify: Option<Rate>,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self { dify: Some(Rate { most: 10, within: Duration::from_secs(60) }) }
+    }
+}
+
+impl FromStr for RateLimits {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self { dify: None });
+        }
+        let mut limits = Self::default();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let refused = || format!("{part} is not a limit: write off, dify=off or dify=10/60");
+            let (dialect, rate) = part.split_once('=').ok_or_else(refused)?;
+            if dialect != "dify" {
+                return Err(refused());
+            }
+            limits.dify = if rate == "off" { None } else { Some(read_rate(rate).ok_or_else(refused)?) };
+        }
+        Ok(limits)
+    }
+}
+
+fn read_rate(text: &str) -> Option<Rate> {
+    let (most, seconds) = text.split_once('/')?;
+    let (most, seconds) = (most.parse().ok()?, seconds.parse().ok()?);
+    (most > 0 && seconds > 0).then_some(Rate { most, within: Duration::from_secs(seconds) })
+}
+
+/// `7d`, `12h`, `30m`, `45s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span(pub(super) Duration);
+
+impl FromStr for Span {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const REFUSED: &str = "write a time as 7d, 12h, 30m or 45s";
+        let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(REFUSED)?;
+        let unit = match unit {
+            "d" => 86_400,
+            "h" => 3_600,
+            "m" => 60,
+            "s" => 1,
+            _ => return Err(REFUSED),
+        };
+        let number: u32 = number.parse().map_err(|_not_a_number| REFUSED)?;
+        Ok(Self(Duration::from_secs(u64::from(number) * unit)))
+    }
+}
+
+/// `20GiB`, `500MiB`, `20GB` or plain bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bytes(pub(super) u64);
+
+impl FromStr for Bytes {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const REFUSED: &str = "write a size as 20GiB, 500MiB or a number of bytes";
+        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(end);
+        let unit: u64 = match unit.trim() {
+            "" | "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            "TiB" => 1 << 40,
+            "kB" => 1_000,
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            "TB" => 1_000_000_000_000,
+            _ => return Err(REFUSED),
+        };
+        let number: u64 = number.parse().map_err(|_not_a_number| REFUSED)?;
+        number.checked_mul(unit).map(Self).ok_or(REFUSED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_allowed_network_may_name_a_port() {
+        let read = |text: &str| text.parse::<AllowedNetwork>().map(|network| network.to_string());
+        assert_eq!(read("127.0.0.0/8").unwrap(), "127.0.0.0/8");
+        assert_eq!(read("10.0.0.0/8:8080").unwrap(), "[10.0.0.0/8]:8080");
+        assert_eq!(read("10.1.2.3:80").unwrap(), "[10.1.2.3/32]:80");
+        assert_eq!(read("[fd00::/8]:443").unwrap(), "[fd00::/8]:443");
+        assert_eq!(read("[fd00::/8]").unwrap(), "fd00::/8");
+        assert_eq!(read("fd00::/8").unwrap(), "fd00::/8");
+        for text in
+            ["", "localhost", "10.0.0.0/33", "10.0.0.0/8:x", "10.0.0.0/8:", "[::1]x", "10.0.0.0/8:70000"]
+        {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_address_is_a_network_too() {
+        let read = |text: &str| text.parse::<Network>().map(|Network(network)| network.to_string());
+        assert_eq!(read("192.0.2.1").unwrap(), "192.0.2.1/32");
+        assert_eq!(read("2001:db8::/32").unwrap(), "2001:db8::/32");
+        assert!(read("proxy").is_err());
+    }
+
+    #[test]
+    fn limits_are_off_default_or_given() {
+        let dify = |text: &str| text.parse::<RateLimits>().map(|limits| limits.dify);
+        let rate = |most, seconds| Some(Rate { most, within: Duration::from_secs(seconds) });
+        assert_eq!(dify("off"), Ok(None));
+        assert_eq!(dify("dify=off"), Ok(None));
+        assert_eq!(dify(""), Ok(rate(10, 60)));
+        assert_eq!(dify("dify=3/5"), Ok(rate(3, 5)));
+        for text in ["dify", "dify=0/60", "dify=10/0", "other=1/1", "10/60"] {
+            assert!(dify(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_and_sizes_have_units() {
+        assert_eq!("90m".parse(), Ok(Span(Duration::from_secs(5_400))));
+        assert_eq!("20GiB".parse(), Ok(Bytes(20 << 30)));
+        assert_eq!("1000".parse(), Ok(Bytes(1000)));
+        for text in ["", "d", "7", "7w", "-1d", "7é"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
+        for text in ["", "GiB", "1.5GiB", "99999999999TiB"] {
+            assert!(text.parse::<Bytes>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_skips_what_is_empty() {
+        assert_eq!(" a, ,b,".parse(), Ok(List(vec!["a".to_owned(), "b".to_owned()])));
+    }
+}

@@ -1,0 +1,80 @@
+//! What the process tells of itself: log lines on standard error, numbers on `/metrics`.
+
+mod observe;
+
+use std::{io::IsTerminal as _, sync::Arc, time::Duration};
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use tracing::Level;
+use tracing_subscriber::{filter::LevelFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+pub(crate) use observe::{RequestId, observe};
+
+/// JSON lines, or for people when standard error is a terminal. Panics are lines of the log too.
+pub(crate) fn log_to_stderr(level: Level) {
+    let level = LevelFilter::from_level(level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let started = if std::io::stderr().is_terminal() {
+        tracing_subscriber::registry().with(level).with(lines.with_target(false)).try_init()
+    } else {
+        let json = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
+        tracing_subscriber::registry().with(level).with(json).try_init()
+    };
+    if started.is_ok() {
+        std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));
+    }
+}
+
+/// The numbers of this process. Others add theirs through [`Telemetry::registry`].
+pub(crate) struct Telemetry {
+    registry: Registry,
+    requests: IntCounterVec,
+    seconds: HistogramVec,
+    pub(crate) sockets: IntGauge,
+}
+
+impl Telemetry {
+    pub(crate) fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let requests = IntCounterVec::new(
+            Opts::new("plugyard_http_requests_total", "Answers by route, status and dialect"),
+            &["route", "status", "dialect"],
+        )?;
+        let buckets = vec![0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0];
+        let seconds = HistogramVec::new(
+            HistogramOpts::new("plugyard_http_request_seconds", "From the request to the head of the answer")
+                .buckets(buckets),
+            &["route", "dialect"],
+        )?;
+        let sockets = IntGauge::new("plugyard_open_sockets", "WebSockets that are open")?;
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(seconds.clone()))?;
+        registry.register(Box::new(sockets.clone()))?;
+        Ok(Self { registry, requests, seconds, sockets })
+    }
+
+    /// For gauges and counters of other parts.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    fn count(&self, route: &str, status: StatusCode, dialect: &str, took: Duration) {
+        self.requests.with_label_values(&[route, status.as_str(), dialect]).inc();
+        self.seconds.with_label_values(&[route, dialect]).observe(took.as_secs_f64());
+    }
+}
+
+pub(crate) async fn metrics(State(telemetry): State<Arc<Telemetry>>) -> Response {
+    match TextEncoder::new().encode_to_string(&telemetry.registry().gather()) {
+        Ok(text) => ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics cannot be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
