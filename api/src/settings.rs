@@ -183,7 +183,7 @@ pub(crate) mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
         assert_eq!(settings.work_dir(), PathBuf::from("/d/work"));
         assert_eq!((settings.retention.as_secs(), settings.wheel_cache_bytes), (7 * 86_400, 20 << 30));
-        assert_eq!(settings.rate_limits.dify, Some(Rate { most: 10, within: Duration::from_secs(60) }));
+        assert_eq!(settings.rate_limits.dify, Some(Rate { most: 10, within: Duration::from_mins(1) }));
     }
 
     #[test]

@@ -193,10 +193,10 @@ pub(crate) struct Options {
     /// Connections at the same time; more wait to be accepted
     #[arg(long, env = "PLUGYARD_CONNECTIONS", global = true, value_name = "N", default_value = "16384", value_parser = at_least_one)]
     pub(super) connections: usize,
-    /// WebSockets at the same time
+    /// Task sockets at the same time
     #[arg(long, env = "PLUGYARD_SOCKETS", global = true, value_name = "N", default_value = "12000", value_parser = at_least_one)]
     pub(super) sockets: usize,
-    /// WebSockets at the same time from one address
+    /// Task sockets at the same time from one address
     #[arg(long, env = "PLUGYARD_SOCKETS_PER_ADDRESS", global = true, value_name = "N", default_value = "256", value_parser = at_least_one)]
     pub(super) sockets_per_address: usize,
     /// How much to log: error, warn, info, debug, trace [default: info for the service, warn for commands]

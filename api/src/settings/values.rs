@@ -109,7 +109,7 @@ pub(crate) struct RateLimits {
 
 impl Default for RateLimits {
     fn default() -> Self {
-        Self { dify: Some(Rate { most: 10, within: Duration::from_secs(60) }) }
+        Self { dify: Some(Rate { most: 10, within: Duration::from_mins(1) }) }
     }
 }
 
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn times_and_sizes_have_units() {
-        assert_eq!("90m".parse(), Ok(Span(Duration::from_secs(5_400))));
+        assert_eq!("90m".parse(), Ok(Span(Duration::from_mins(90))));
         assert_eq!("20GiB".parse(), Ok(Bytes(20 << 30)));
         assert_eq!("1000".parse(), Ok(Bytes(1000)));
         for text in ["", "d", "7", "7w", "-1d", "7é"] {
