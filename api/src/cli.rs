@@ -1,5 +1,6 @@
 //! What people run in a terminal.
 
+mod outcome;
 mod output;
 mod progress;
 pub(crate) mod projections;

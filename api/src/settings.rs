@@ -66,7 +66,11 @@ pub(crate) struct SocketCaps {
 /// What this process was started with. Ends the process itself on `--help`, `--version` and flags that make no
 /// sense.
 pub(crate) fn of_process() -> (Options, Command) {
-    let Arguments { options, command } = Arguments::parse();
+    let Arguments { options, command } = Arguments::try_parse().unwrap_or_else(|refusal| {
+        // When nobody reads, there is nobody to tell.
+        let _ = refusal.print();
+        std::process::exit(i32::from(refusal.use_stderr()))
+    });
     (options, command.unwrap_or(Command::Serve))
 }
 

@@ -133,10 +133,24 @@ pub(crate) struct Options {
     #[arg(long, env = "PLUGYARD_ADMIN_TOKEN", global = true, value_name = "TOKEN", hide_env_values = true)]
     pub(super) admin_token: Option<String>,
     /// Networks that callers' URLs may lead to although they are not public: `CIDR` or `CIDR:PORT`, by commas
-    #[arg(long, env = "PLUGYARD_FETCH_ALLOW", global = true, value_name = "LIST", default_value = "")]
+    #[arg(
+        long,
+        env = "PLUGYARD_FETCH_ALLOW",
+        global = true,
+        value_name = "LIST",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(super) fetch_allow: List<AllowedNetwork>,
     /// Hosts that callers' URLs are restricted to: names, or suffixes with a leading dot, by commas
-    #[arg(long, env = "PLUGYARD_FETCH_HOSTS", global = true, value_name = "LIST", default_value = "")]
+    #[arg(
+        long,
+        env = "PLUGYARD_FETCH_HOSTS",
+        global = true,
+        value_name = "LIST",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(super) fetch_hosts: List<String>,
     /// Simple package index, `URL` or `NAME=URL`; else `UV_INDEX_URL`, else `PIP_INDEX_URL`
     #[arg(long, env = "UV_DEFAULT_INDEX", global = true, value_name = "URL", hide_env_values = true)]
@@ -148,6 +162,7 @@ pub(crate) struct Options {
         global = true,
         value_name = "URLS",
         default_value = "",
+        hide_default_value = true,
         hide_env_values = true
     )]
     pub(super) index_files: List<Url>,
@@ -164,7 +179,14 @@ pub(crate) struct Options {
     )]
     pub(super) rate_limits: RateLimits,
     /// Networks or addresses whose `X-Forwarded-For` is believed, by commas
-    #[arg(long, env = "PLUGYARD_TRUSTED_PROXIES", global = true, value_name = "CIDRS", default_value = "")]
+    #[arg(
+        long,
+        env = "PLUGYARD_TRUSTED_PROXIES",
+        global = true,
+        value_name = "CIDRS",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(super) trusted_proxies: List<Network>,
     /// Where clients reach this service from outside
     #[arg(long, env = "PLUGYARD_PUBLIC_URL", global = true, value_name = "URL")]
