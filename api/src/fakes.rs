@@ -1,5 +1,8 @@
 //! Ports that keep everything in memory, for the tests of the handlers.
 
+mod served;
+mod views;
+
 use std::{
     collections::HashMap,
     ops::Range,
@@ -27,7 +30,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use domain::{
     recorded::Cursor,
-    task::{Artifact, Report, Task, TaskCommand, TaskError, TaskRequested, Timings},
+    task::{Task, TaskCommand, TaskError, TaskRequested},
     values::{Digest, Metadata, PluginIdentity, Target, TaskId},
 };
 use futures::{FutureExt as _, StreamExt as _};
@@ -35,6 +38,11 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+pub(crate) use served::Served;
+pub(crate) use views::{ARTIFACT, completed_view, queued_view};
+
+use views::at;
 
 use crate::{
     admin::Projections,
@@ -44,80 +52,6 @@ use crate::{
     shutdown::Shutdown,
     telemetry::Telemetry,
 };
-
-pub(crate) const ARTIFACT: &[u8] = b"PK\x03\x04 the bytes of the result";
-
-fn at(seconds: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_704_067_200 + seconds, 0).unwrap()
-}
-
-pub(crate) fn queued_view() -> TaskView {
-    TaskView {
-        id: TaskId(Uuid::from_u128(0x123e_4567_e89b_42d3_a456_4266_1417_4000)),
-        status: TaskStatus::Queued,
-        phase: None,
-        percent: 0,
-        message: String::new(),
-        error: None,
-        attempt: 1,
-        created_at: at(0),
-        updated_at: at(0),
-        ended_at: None,
-        original_filename: "agent.difypkg".to_owned(),
-        platform: "manylinux2014_x86_64".parse().unwrap(),
-        suffix: "offline".parse().unwrap(),
-        plugin: None,
-        artifact: None,
-        report: None,
-        sequence: 1,
-    }
-}
-
-pub(crate) fn completed_view() -> TaskView {
-    let sha256 = Digest::of_bytes(Sha256::digest(ARTIFACT).into());
-    TaskView {
-        status: TaskStatus::Completed,
-        percent: 100,
-        updated_at: at(60),
-        ended_at: Some(at(60)),
-        plugin: Some(PluginIdentity::new("langgenius", "agent", "0.0.9").unwrap()),
-        report: Some(report(&sha256)),
-        artifact: Some(Artifact {
-            sha256,
-            filename: "agent-offline.difypkg".to_owned(),
-            size: ARTIFACT.len() as u64,
-        }),
-        sequence: 9,
-        ..queued_view()
-    }
-}
-
-pub(crate) fn report(sha256: &Digest) -> Report {
-    let target = json!({"os": "linux", "arch": "x86_64", "floor": "2.39", "python": "3.12.3"});
-    let target: Target = serde_json::from_value(target).unwrap();
-    Report {
-        target,
-        strict: false,
-        source: "uv.lock".to_owned(),
-        resolver: None,
-        wheels: 3,
-        wheel_bytes: 1,
-        downloaded_bytes: 1,
-        cache_hits: 0,
-        output_bytes: 1,
-        uncompressed_bytes: 1,
-        sha256: sha256.to_string(),
-        identifier_in: "a/b:0.0.1@x".to_owned(),
-        identifier_out: "a/b:0.0.1@y".to_owned(),
-        needs_glibc: None,
-        needs_macos: None,
-        built: Vec::new(),
-        signed: false,
-        verified_install: None,
-        notes: Vec::new(),
-        timings: Timings::default(),
-    }
-}
 
 /// Every port in one.
 #[derive(Default)]
@@ -199,21 +133,18 @@ impl Commands<Task> for Fakes {
         command: TaskCommand,
         _: Metadata,
     ) -> Result<Option<Cursor>, CommandError<TaskError>> {
-        let mut state = self.up().map_err(|_| CommandError::Unavailable)?;
+        let mut state = self.up().map_err(|_down| CommandError::Unavailable)?;
         let id: TaskId = id.parse().unwrap();
-        match command {
-            TaskCommand::Request(TaskRequested { original_filename, options, .. }) => {
-                let view = TaskView { id, original_filename, platform: options.platform, ..queued_view() };
-                state.tasks.insert(id, view);
+        if let TaskCommand::Request(TaskRequested { original_filename, options, .. }) = command {
+            let view = TaskView { id, original_filename, platform: options.platform, ..queued_view() };
+            state.tasks.insert(id, view);
+        } else {
+            assert!(matches!(command, TaskCommand::Cancel { .. }), "nobody expected {command:?}");
+            let view = state.tasks.get_mut(&id).ok_or(CommandError::Refused(TaskError::Unknown))?;
+            if view.status.is_final() {
+                return Err(CommandError::Refused(TaskError::Finished));
             }
-            TaskCommand::Cancel { .. } => {
-                let view = state.tasks.get_mut(&id).ok_or(CommandError::Refused(TaskError::Unknown))?;
-                if view.status.is_final() {
-                    return Err(CommandError::Refused(TaskError::Finished));
-                }
-                view.status = TaskStatus::Cancelled;
-            }
-            other => panic!("nobody expected {other:?}"),
+            view.status = TaskStatus::Cancelled;
         }
         Ok(Some(Cursor::default()))
     }
@@ -366,7 +297,7 @@ impl Ids for Fakes {
 #[async_trait]
 impl Health for Fakes {
     async fn ready(&self) -> Result<(), &'static str> {
-        self.up().map(drop).map_err(|_| "DATABASE")
+        self.up().map(drop).map_err(|_down| "DATABASE")
     }
 }
 

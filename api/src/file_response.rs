@@ -1,7 +1,7 @@
 //! Serving a file that never changes: conditional requests, one range, and a name that is safe in a header
 //! (RFC 9110, RFC 6266, RFC 8187).
 
-use std::ops::Range;
+use std::{fmt::Write as _, ops::Range};
 
 use axum::http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
@@ -115,7 +115,8 @@ fn disposition(name: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            // Writing to a String cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     format!("attachment; filename=\"{fallback}\"; filename*=UTF-8''{encoded}")

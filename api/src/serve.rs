@@ -46,6 +46,17 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
         yard = wiring::build_services(settings, &shutdown) => yard?,
         () = shutdown.draining.cancelled() => return Ok(()),
     };
+    until_drained(listener, settings, yard, &shutdown).await;
+    Ok(())
+}
+
+/// Answers until the signal, and then for as long as somebody still waits for an answer.
+pub(crate) async fn until_drained(
+    listener: TcpListener,
+    settings: &Settings,
+    yard: Yard,
+    shutdown: &Shutdown,
+) {
     let Yard { services, close } = yard;
     let work = services.work.clone();
     let closing = CancellationToken::new();
@@ -68,7 +79,6 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
         warn!("the database did not end in time");
     }
     info!("ended");
-    Ok(())
 }
 
 fn announce(address: SocketAddr) -> std::io::Result<()> {
@@ -77,7 +87,7 @@ fn announce(address: SocketAddr) -> std::io::Result<()> {
     out.flush()
 }
 
-pub(crate) async fn accept(listener: TcpListener, router: Router, most: usize, closing: CancellationToken) {
+async fn accept(listener: TcpListener, router: Router, most: usize, closing: CancellationToken) {
     if let Ok(address) = listener.local_addr()
         && announce(address).is_err()
     {
@@ -144,5 +154,85 @@ fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         debug!(%error, "the limit of open files stays as it is");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        time::Instant,
+    };
+
+    use super::*;
+    use crate::fakes::Served;
+
+    #[tokio::test]
+    async fn what_is_no_http_is_answered_400_and_closed() {
+        let served = Served::with(&[]).await;
+        for bytes in [
+            "nonsense\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n folded\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",
+        ] {
+            let answer = served.say(bytes.as_bytes()).await;
+            assert!(answer.starts_with("HTTP/1.1 400"), "{bytes:?}: {answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn two_ways_to_tell_the_length_end_the_connection() {
+        let served = Served::with(&[]).await;
+        let smuggled = "POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n\
+                        0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+        let answer = served.say(smuggled.as_bytes()).await;
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+    }
+
+    #[tokio::test]
+    async fn urls_and_heads_too_long_have_their_own_status() {
+        let served = Served::with(&[]).await;
+        let get = |url: usize, header: usize| {
+            let (url, header) = ("a".repeat(url), "b".repeat(header));
+            format!("GET /api/v1/{url} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nA: {header}\r\n\r\n")
+        };
+        for (url, header, status) in [(9_000, 1, 414), (60_000, 1, 414), (1, 20_000, 431), (1, 200_000, 431)]
+        {
+            let answer = served.say(get(url, header).as_bytes()).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{url} {header}: {answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_head_that_does_not_arrive_ends_the_connection() {
+        let served = Served::with(&[]).await;
+        let mut stream = TcpStream::connect(served.address).await.unwrap();
+        stream.write_all(b"GET / HT").await.unwrap();
+        tokio::time::pause();
+        let began = Instant::now();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+        assert!((9..=11).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn requests_in_flight_are_answered_before_the_end() {
+        let served = Served::with(&["--rate-limits", "off"]).await;
+        let mut slow = TcpStream::connect(served.address).await.unwrap();
+        let head = "POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 43\r\n\r\n";
+        slow.write_all(head.as_bytes()).await.unwrap();
+        let idle = TcpStream::connect(served.address).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        served.services.shutdown.draining.cancel();
+        let ready = served.say(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+        assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("DRAINING"), "{ready}");
+        tokio::time::sleep(GRACE * 2).await;
+        assert!(TcpStream::connect(served.address).await.is_err(), "no new connections");
+        slow.write_all(br#"{"url": "https://example.com/x.difypkg"}   "#).await.unwrap();
+        let mut answer = String::new();
+        slow.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        served.ended.await.unwrap();
+        drop(idle);
     }
 }

@@ -9,17 +9,17 @@ use std::{env, ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use domain::values::{Arch, FloorPolicy, Os};
-use infrastructure::fetch::FetchAllow;
 use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
 
 pub(crate) use arguments::{Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role};
-pub(crate) use values::{Rate, RateLimits, Secret};
+pub(crate) use values::{AllowedNetwork, Rate, RateLimits, Secret};
 
 use arguments::Arguments;
 
 #[derive(Debug, Clone)]
+#[expect(dead_code, reason = "the adapters that read the rest are wired in later")]
 pub(crate) struct Settings {
     /// None: the embedded PostgreSQL.
     pub(crate) database_url: Option<Secret>,
@@ -27,11 +27,9 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     /// None: a directory inside the data directory.
     pub(crate) blobs: Option<Url>,
-    /// Credentials and region of the store, by the names of its own ecosystem.
-    pub(crate) blob_options: Vec<(String, String)>,
     pub(crate) role: Role,
     pub(crate) admin_token: Option<Secret>,
-    pub(crate) fetch_allow: FetchAllow,
+    pub(crate) fetch_allow: Vec<AllowedNetwork>,
     /// Exact names, or suffixes that begin with a dot; empty: any public host.
     pub(crate) fetch_hosts: Vec<String>,
     pub(crate) index: Index,
@@ -49,6 +47,7 @@ pub(crate) struct Settings {
 
 /// The operator's package index.
 #[derive(Debug, Clone)]
+#[expect(dead_code, reason = "the adapters that read it are wired in later")]
 pub(crate) struct Index {
     /// The simple index; may hold credentials as user info.
     pub(crate) simple: Option<Secret>,
@@ -67,7 +66,11 @@ pub(crate) struct SocketCaps {
 /// What this process was started with. Ends the process itself on `--help`, `--version` and flags that make no
 /// sense.
 pub(crate) fn of_process() -> (Options, Command) {
-    let Arguments { options, command } = Arguments::parse();
+    let Arguments { options, command } = Arguments::try_parse().unwrap_or_else(|refusal| {
+        // When nobody reads, there is nobody to tell.
+        let _ = refusal.print();
+        std::process::exit(i32::from(refusal.use_stderr()))
+    });
     (options, command.unwrap_or(Command::Serve))
 }
 
@@ -87,10 +90,9 @@ impl Settings {
                 None => default_data_dir()?,
             },
             blobs: filled(options.blobs).map(|url| Url::parse(&url)).transpose().context("PLUGYARD_BLOBS")?,
-            blob_options: env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect(),
             role: options.role,
             admin_token: filled(options.admin_token).map(Secret::from),
-            fetch_allow: options.fetch_allow,
+            fetch_allow: options.fetch_allow.0,
             fetch_hosts: options.fetch_hosts.0,
             index: Index {
                 simple: filled(simple).map(|named| index_url(&named)).transpose()?.map(Secret::from),
@@ -142,11 +144,7 @@ fn index_url(text: &str) -> anyhow::Result<String> {
     Ok(url.into())
 }
 
-/// Root's own directories are closed to the unprivileged user that PostgreSQL must run as.
 fn default_data_dir() -> anyhow::Result<PathBuf> {
-    if rustix::process::geteuid().is_root() {
-        return Ok(PathBuf::from("/var/lib/plugyard"));
-    }
     let dir = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = dir("XDG_DATA_HOME")
         .filter(|base| base.is_absolute())
@@ -189,7 +187,7 @@ pub(crate) mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
         assert_eq!(settings.work_dir(), PathBuf::from("/d/work"));
         assert_eq!((settings.retention.as_secs(), settings.wheel_cache_bytes), (7 * 86_400, 20 << 30));
-        assert_eq!(settings.rate_limits.dify, Some(Rate { most: 10, within: Duration::from_secs(60) }));
+        assert_eq!(settings.rate_limits.dify, Some(Rate { most: 10, within: Duration::from_mins(1) }));
     }
 
     #[test]

@@ -7,15 +7,17 @@ use tokio_util::task::TaskTracker;
 pub(crate) struct Work(TaskTracker);
 
 impl Work {
-    /// Runs to its end whether or not anybody still awaits the answer; shutdown waits for it.
+    /// Runs to its end whether or not anybody still awaits the answer; shutdown waits for it. A panic in there is
+    /// one of the caller.
     pub(crate) async fn finish<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        self.0.spawn(work).await.unwrap_or_else(|fault| {
-            tracing::error!(%fault, "a command ended without an answer");
-            Err(Error::unavailable())
-        })
+        match self.0.spawn(work).await {
+            Ok(answer) => answer,
+            Err(fault) if fault.is_panic() => std::panic::resume_unwind(fault.into_panic()),
+            Err(_aborted) => Err(Error::unavailable()),
+        }
     }
 
     /// Returns when nothing is left to finish.

@@ -14,13 +14,13 @@ pub(super) fn place(made: &Path, dir: &Path, name: &str) -> io::Result<PathBuf> 
     // Open to whom the user's umask allows, like every other new file.
     let usual = Permissions::from_mode(0o666);
     let waiting = tempfile::Builder::new().prefix(".plugyard-").permissions(usual).tempfile_in(&dir)?;
-    let mode = waiting.as_file().metadata()?.permissions();
+    let permissions = waiting.as_file().metadata()?.permissions();
     let waiting = waiting.into_temp_path();
     if fs::rename(made, &waiting).is_err() {
         // Another file system.
         fs::copy(made, &waiting)?;
     }
-    fs::set_permissions(&waiting, mode)?;
+    fs::set_permissions(&waiting, permissions)?;
     File::open(&waiting)?.sync_all()?;
     let path = dir.join(name);
     waiting.persist(&path)?;

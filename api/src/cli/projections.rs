@@ -2,23 +2,18 @@
 
 use std::io::Write as _;
 
-use application::signal::Signal;
-
 use crate::{
-    admin::Projections as _,
     settings::{ProjectionsCommand, Settings},
-    wiring::{self, Operator},
+    wiring,
 };
 
 pub(crate) async fn run(settings: &Settings, command: ProjectionsCommand) -> anyhow::Result<()> {
-    let database = wiring::open_database(settings).await?;
-    let operator = Operator::new(database.pools.clone(), projections::all(), Signal::default());
+    let projections = wiring::build_projections(settings).await?;
     let answer = match command {
-        ProjectionsCommand::List => operator.list().await,
-        ProjectionsCommand::Rebuild { name } => operator.rebuild(&name).await,
-        ProjectionsCommand::Retry { name } => operator.retry(&name).await,
+        ProjectionsCommand::List => projections.list().await?,
+        ProjectionsCommand::Rebuild { name } => projections.rebuild(&name).await?,
+        ProjectionsCommand::Retry { name } => projections.retry(&name).await?,
     };
-    database.close().await;
-    writeln!(std::io::stdout(), "{:#}", answer?)?;
+    writeln!(std::io::stdout(), "{answer:#}")?;
     Ok(())
 }

@@ -18,13 +18,16 @@ use domain::{
     task::{Report, Source},
     values::{FloorPolicy, Platform, Target, TargetOptions},
 };
-use serde_json::{Value, json};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{output, progress::Shown, workspace::Workspace};
+use super::{
+    outcome::{Outcome, word},
+    output,
+    progress::Shown,
+    workspace::Workspace,
+};
 use crate::{
-    report,
     settings::{RepackageArguments, Settings},
     shutdown::Signals,
     wiring,
@@ -66,12 +69,6 @@ struct Job {
 struct Wanted {
     platform: Platform,
     target: Target,
-}
-
-#[derive(Default)]
-struct Outcome {
-    made: Vec<(Platform, PathBuf, Report)>,
-    failed: Vec<(Platform, Failure)>,
 }
 
 impl Job {
@@ -194,11 +191,6 @@ fn wanted(arguments: &RepackageArguments, floors: FloorPolicy) -> Vec<Wanted> {
     platforms.into_iter().map(wanted).collect()
 }
 
-/// The empty platform by a word that fits into a file name.
-fn word(platform: &Platform) -> &str {
-    if platform.as_str().is_empty() { "host" } else { platform.as_str() }
-}
-
 fn is_url(input: &str) -> bool {
     input.contains("://")
 }
@@ -248,51 +240,5 @@ fn local(what: &str, error: &std::io::Error) -> Failure {
     Failure::transient(reason, format!("{what}: {error}"))
 }
 
-impl Outcome {
-    /// Results on standard output, everything else on standard error.
-    fn tell(&self, as_json: bool) -> std::io::Result<()> {
-        let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
-        let mut told: Vec<&Failure> = Vec::new();
-        for (platform, failure) in &self.failed {
-            // A package that is refused as a whole is refused once.
-            if told.contains(&failure) {
-                continue;
-            }
-            told.push(failure);
-            let about = if self.failed.len() + self.made.len() > 1 {
-                format!("{}: ", word(platform))
-            } else {
-                String::new()
-            };
-            writeln!(err, "error: {about}{failure} ({})", failure.reason)?;
-        }
-        if as_json {
-            writeln!(out, "{:#}", self.as_json())?;
-            return out.flush();
-        }
-        for (_, path, report) in &self.made {
-            for note in &report.notes {
-                writeln!(err, "note: {}", note.text)?;
-                for line in &note.lines {
-                    writeln!(err, "      {line}")?;
-                }
-            }
-            writeln!(out, "{}", path.display())?;
-        }
-        out.flush()
-    }
-
-    fn as_json(&self) -> Value {
-        let result = |(platform, path, facts): &(Platform, PathBuf, Report)| {
-            let mut body = report::body(facts);
-            body["platform"] = platform.as_str().into();
-            body["path"] = path.to_string_lossy().into();
-            body
-        };
-        let failure = |(platform, failure): &(Platform, Failure)| json!({"platform": platform, "error": failure.message, "reason": failure.reason});
-        json!({
-            "results": self.made.iter().map(result).collect::<Vec<_>>(),
-            "failed": self.failed.iter().map(failure).collect::<Vec<_>>(),
-        })
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 const PREFIX: &str = "cli-";
 const LOCK: &str = "lock";
 /// A directory this old without a lock was left before it had one.
-const OLD: Duration = Duration::from_secs(3600);
+const OLD: Duration = Duration::from_hours(1);
 
 pub(super) struct Workspace {
     // Before the lock: the directory goes while it is still ours.

@@ -43,9 +43,9 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let Extension(id) =
-            parts.extract::<Extension<RequestId>>().await.map_err(|_| DifyError::internal())?;
+            parts.extract::<Extension<RequestId>>().await.map_err(|_no_layer| DifyError::internal())?;
         let Extension(client) =
-            parts.extract::<Extension<Client>>().await.map_err(|_| DifyError::internal())?;
+            parts.extract::<Extension<Client>>().await.map_err(|_no_layer| DifyError::internal())?;
         let actor = Actor::anonymous(Dialect::Dify, Some(Addresses::from_ref(state).hash(client)));
         let key = match parts.headers.get("idempotency-key") {
             Some(key) => Some(read_key(key.as_bytes())?),

@@ -32,7 +32,7 @@ pub(crate) struct DifyError {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// One thing that is wrong with a malformed request, as FastAPI lists it.
+/// One thing that is wrong with a malformed request, as `FastAPI` lists it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Issue {
     pub(super) kind: &'static str,

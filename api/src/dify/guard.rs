@@ -9,18 +9,40 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use futures::StreamExt as _;
+
 use super::DifyError;
 
 const LONGEST_URL: usize = 8 * 1024;
 const MOST_PAIRS: usize = 200;
 const LARGEST_HEADERS: usize = 16 * 1024;
+const MOST_READ_ON: usize = 4 * 1024 * 1024;
+const LONGEST_READ_ON: Duration = Duration::from_secs(2);
 const LONGEST_ANSWER: Duration = Duration::from_secs(30);
 
 pub(super) async fn measure(request: Request, next: Next) -> Response {
     match judge(request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => {
+            read_on(request).await;
+            refusal.into_response()
+        }
     }
+}
+
+/// Takes in a little of a body that nobody wants, so that its sender sees the refusal instead of a reset.
+pub(super) async fn read_on(request: Request) {
+    let mut rest = request.into_body().into_data_stream();
+    let reading = async {
+        let mut read = 0;
+        while let Some(Ok(bytes)) = rest.next().await {
+            read += bytes.len();
+            if read > MOST_READ_ON {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LONGEST_READ_ON, reading).await;
 }
 
 fn judge(uri: &Uri, headers: &HeaderMap) -> Result<(), DifyError> {

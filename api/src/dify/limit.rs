@@ -13,7 +13,7 @@ use axum::{
 };
 use domain::values::Dialect;
 
-use super::DifyError;
+use super::{DifyError, guard::read_on};
 use crate::{address::Client, limits::Limit, settings::Rate};
 
 /// None: no limit.
@@ -33,8 +33,11 @@ pub(super) async fn charge(
     request: Request,
     next: Next,
 ) -> Result<Response, DifyError> {
-    if let Some(limit) = limit {
-        limit.take(client, Instant::now()).map_err(|standing| DifyError::limited(&standing))?;
+    if let Some(limit) = limit
+        && let Err(standing) = limit.take(client, Instant::now())
+    {
+        read_on(request).await;
+        return Err(DifyError::limited(&standing));
     }
     Ok(next.run(request).await)
 }

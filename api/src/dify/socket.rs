@@ -14,7 +14,7 @@ use application::{
 use axum::{
     Extension,
     extract::{
-        State,
+        FromRef, State,
         ws::{
             CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code,
             rejection::WebSocketUpgradeRejection,
@@ -34,7 +34,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{DifyError, Mount, Sockets, asker::Named, body::Frame, pace::Pace, sockets::Place};
-use crate::{address::Client, shutdown::Shutdown};
+use crate::{address::Client, services::Services, shutdown::Shutdown};
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 const PING: Duration = Duration::from_secs(20);
@@ -48,33 +48,52 @@ const LARGEST_HEARD: usize = 4 * 1024;
 const LARGEST_READ: usize = 64 * 1024;
 const BUFFER: usize = 4 * 1024;
 
+/// What a socket needs.
+#[derive(Clone)]
+pub(super) struct Desk {
+    queries: Arc<dyn TaskQueries>,
+    watch: Arc<WatchTasks>,
+    sockets: Arc<Sockets>,
+    shutdown: Shutdown,
+}
+
+impl FromRef<Services> for Desk {
+    fn from_ref(services: &Services) -> Self {
+        Self {
+            queries: services.task_queries.clone(),
+            watch: services.watch.clone(),
+            sockets: services.sockets.clone(),
+            shutdown: services.shutdown.clone(),
+        }
+    }
+}
+
 pub(super) async fn open(
-    State(queries): State<Arc<dyn TaskQueries>>,
-    State(watch): State<Arc<WatchTasks>>,
-    State(sockets): State<Arc<Sockets>>,
-    State(shutdown): State<Shutdown>,
+    State(desk): State<Desk>,
     Extension(mount): Extension<Mount>,
     Extension(client): Extension<Client>,
     named: Result<Named, DifyError>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, DifyError> {
     let view = match named {
-        Ok(Named(id)) => queries.get(id).await?,
+        Ok(Named(id)) => desk.queries.get(id).await?,
         Err(_no_uuid) => None,
     };
     let upgrade =
         upgrade.map_err(|_plain_request| if view.is_some() { no_upgrade() } else { DifyError::no_task() })?;
-    if shutdown.is_draining() {
+    if desk.shutdown.is_draining() {
         return Err(DifyError::unavailable("The server is shutting down"));
     }
-    let place = sockets.enter(client).ok_or_else(too_many)?;
-    let (ends, tracked) = (shutdown.draining.clone(), shutdown.foreground.token());
+    let place = desk.sockets.enter(client).ok_or_else(too_many)?;
+    let (ends, tracked) = (desk.shutdown.draining.clone(), desk.shutdown.foreground.token());
     let upgrade =
         upgrade.read_buffer_size(BUFFER).write_buffer_size(0).max_write_buffer_size(2 * LARGEST_READ);
     Ok(upgrade.max_message_size(LARGEST_READ).max_frame_size(LARGEST_READ).on_upgrade(
         async move |mut socket| {
             let end = match view {
-                Some(view) => Session::new(&mut socket, watch.watch(view), mount, &place, ends).run().await,
+                Some(view) => {
+                    Session::new(&mut socket, desk.watch.watch(view), mount, &place, ends).run().await
+                }
                 None => End::Close(close_code::POLICY, "Task not found"),
             };
             if let End::Close(code, reason) = end {
@@ -122,8 +141,8 @@ impl<'a> Session<'a> {
         place: &'a Place,
         ends: CancellationToken,
     ) -> Self {
-        let (pace, now) = (Pace::new(&views.borrow()), Instant::now());
-        Self { socket, views, mount, place, ends, pace, spoke: now, pinged: now, ponged: now }
+        let (shown, now) = (Pace::new(&views.borrow()), Instant::now());
+        Self { socket, views, mount, place, ends, pace: shown, spoke: now, pinged: now, ponged: now }
     }
 
     async fn run(mut self) -> End {

@@ -114,7 +114,7 @@ impl Arrived {
         if name.contains('\0') {
             return Err(DifyError::bad("The file name holds the character U+0000"));
         }
-        let (file, path) = new_file(dir).await.map_err(stored)?;
+        let (file, path) = new_file(dir).await.map_err(|error| stored(&error))?;
         let (mut file, mut hash, mut size) = (tokio::fs::File::from_std(file), Sha256::new(), 0_u64);
         while let Some(bytes) = in_time(field.chunk()).await? {
             size += bytes.len() as u64;
@@ -122,9 +122,9 @@ impl Arrived {
                 return Err(DifyError::bad("File size must be less than 100MB"));
             }
             hash.update(&bytes);
-            file.write_all(&bytes).await.map_err(stored)?;
+            file.write_all(&bytes).await.map_err(|error| stored(&error))?;
         }
-        file.flush().await.map_err(stored)?;
+        file.flush().await.map_err(|error| stored(&error))?;
         Ok(Self { path, sha256: Digest::of_bytes(hash.finalize().into()), name })
     }
 }
@@ -180,7 +180,7 @@ fn no_form() -> DifyError {
     DifyError::malformed(vec![Issue::missing(&["body", "file"])])
 }
 
-fn stored(error: std::io::Error) -> DifyError {
+fn stored(error: &std::io::Error) -> DifyError {
     tracing::error!(%error, "an upload cannot be stored");
     let full = error.kind() == std::io::ErrorKind::StorageFull;
     let failure = if full {

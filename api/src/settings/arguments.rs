@@ -4,11 +4,10 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::values::{Floor, Platform, PythonVersion, Suffix};
-use infrastructure::fetch::FetchAllow;
 use tracing::Level;
 use url::Url;
 
-use super::values::{Bytes, List, Network, RateLimits, Span};
+use super::values::{AllowedNetwork, Bytes, List, Network, RateLimits, Span};
 
 /// Repackages Dify plugins so that they install offline: as a service, or in one shot.
 #[derive(Debug, Parser)]
@@ -62,16 +61,9 @@ pub(crate) enum ProjectionsCommand {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum EventsCommand {
-    /// Prints the newest events as JSON lines
-    Tail {
-        /// How many
-        #[arg(short = 'n', long, default_value = "100")]
-        lines: u32,
-        /// Goes on with every new one
-        #[arg(short, long)]
-        follow: bool,
-    },
-    /// Checks the hash chain of every stream and the signed heads of the log
+    /// Prints events as JSON lines, as they come
+    Tail,
+    /// Checks the hash chain
     Verify,
 }
 
@@ -141,10 +133,24 @@ pub(crate) struct Options {
     #[arg(long, env = "PLUGYARD_ADMIN_TOKEN", global = true, value_name = "TOKEN", hide_env_values = true)]
     pub(super) admin_token: Option<String>,
     /// Networks that callers' URLs may lead to although they are not public: `CIDR` or `CIDR:PORT`, by commas
-    #[arg(long, env = "PLUGYARD_FETCH_ALLOW", global = true, value_name = "LIST", default_value = "")]
-    pub(super) fetch_allow: FetchAllow,
+    #[arg(
+        long,
+        env = "PLUGYARD_FETCH_ALLOW",
+        global = true,
+        value_name = "LIST",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(super) fetch_allow: List<AllowedNetwork>,
     /// Hosts that callers' URLs are restricted to: names, or suffixes with a leading dot, by commas
-    #[arg(long, env = "PLUGYARD_FETCH_HOSTS", global = true, value_name = "LIST", default_value = "")]
+    #[arg(
+        long,
+        env = "PLUGYARD_FETCH_HOSTS",
+        global = true,
+        value_name = "LIST",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(super) fetch_hosts: List<String>,
     /// Simple package index, `URL` or `NAME=URL`; else `UV_INDEX_URL`, else `PIP_INDEX_URL`
     #[arg(long, env = "UV_DEFAULT_INDEX", global = true, value_name = "URL", hide_env_values = true)]
@@ -156,6 +162,7 @@ pub(crate) struct Options {
         global = true,
         value_name = "URLS",
         default_value = "",
+        hide_default_value = true,
         hide_env_values = true
     )]
     pub(super) index_files: List<Url>,
@@ -172,7 +179,14 @@ pub(crate) struct Options {
     )]
     pub(super) rate_limits: RateLimits,
     /// Networks or addresses whose `X-Forwarded-For` is believed, by commas
-    #[arg(long, env = "PLUGYARD_TRUSTED_PROXIES", global = true, value_name = "CIDRS", default_value = "")]
+    #[arg(
+        long,
+        env = "PLUGYARD_TRUSTED_PROXIES",
+        global = true,
+        value_name = "CIDRS",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(super) trusted_proxies: List<Network>,
     /// Where clients reach this service from outside
     #[arg(long, env = "PLUGYARD_PUBLIC_URL", global = true, value_name = "URL")]
@@ -201,10 +215,10 @@ pub(crate) struct Options {
     /// Connections at the same time; more wait to be accepted
     #[arg(long, env = "PLUGYARD_CONNECTIONS", global = true, value_name = "N", default_value = "16384", value_parser = at_least_one)]
     pub(super) connections: usize,
-    /// WebSockets at the same time
+    /// Task sockets at the same time
     #[arg(long, env = "PLUGYARD_SOCKETS", global = true, value_name = "N", default_value = "12000", value_parser = at_least_one)]
     pub(super) sockets: usize,
-    /// WebSockets at the same time from one address
+    /// Task sockets at the same time from one address
     #[arg(long, env = "PLUGYARD_SOCKETS_PER_ADDRESS", global = true, value_name = "N", default_value = "256", value_parser = at_least_one)]
     pub(super) sockets_per_address: usize,
     /// How much to log: error, warn, info, debug, trace [default: info for the service, warn for commands]

@@ -53,6 +53,47 @@ impl FromStr for Network {
     }
 }
 
+/// `10.0.0.0/8`, `10.0.0.0/8:8080`, `[fd00::/8]:443`; without a port every port of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AllowedNetwork {
+    pub(crate) network: IpNet,
+    pub(crate) port: Option<u16>,
+}
+
+impl FromStr for AllowedNetwork {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refused =
+            || format!("{text} is not a network: write 10.0.0.0/8, 10.0.0.0/8:8080 or [fd00::/8]:443");
+        let (network, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (network, port) = rest.split_once(']').ok_or_else(refused)?;
+                (
+                    network,
+                    if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or_else(refused)?) },
+                )
+            }
+            None => match text.split_once(':') {
+                Some((network, port)) if network.contains('.') => (network, Some(port)),
+                Some(_) | None => (text, None),
+            },
+        };
+        let port = port.map(|port| port.parse().map_err(|_not_a_port| refused())).transpose()?;
+        let Network(network) = network.parse().map_err(|_no_network: String| refused())?;
+        Ok(Self { network, port })
+    }
+}
+
+impl fmt::Display for AllowedNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "[{}]:{port}", self.network),
+            None => self.network.fmt(f),
+        }
+    }
+}
+
 /// At most so many requests in so long a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rate {
@@ -68,7 +109,7 @@ pub(crate) struct RateLimits {
 
 impl Default for RateLimits {
     fn default() -> Self {
-        Self { dify: Some(Rate { most: 10, within: Duration::from_secs(60) }) }
+        Self { dify: Some(Rate { most: 10, within: Duration::from_mins(1) }) }
     }
 }
 
@@ -191,7 +232,7 @@ mod tests {
 
     #[test]
     fn times_and_sizes_have_units() {
-        assert_eq!("90m".parse(), Ok(Span(Duration::from_secs(5_400))));
+        assert_eq!("90m".parse(), Ok(Span(Duration::from_mins(90))));
         assert_eq!("20GiB".parse(), Ok(Bytes(20 << 30)));
         assert_eq!("1000".parse(), Ok(Bytes(1000)));
         for text in ["", "d", "7", "7w", "-1d", "7é"] {

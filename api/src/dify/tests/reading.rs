@@ -121,8 +121,8 @@ async fn a_result_is_downloaded_whole_in_part_or_not_again() {
     let part = yard.ask(Method::GET, &path, &[("range", "bytes=2-3")], Body::empty()).await.expect(206);
     assert_eq!(part.body, &ARTIFACT[2..4]);
     yard.ask(Method::GET, &path, &[("range", "bytes=9999-")], Body::empty()).await.expect(416);
-    let held = [("if-none-match", whole.header("etag"))];
-    assert!(yard.ask(Method::GET, &path, &held, Body::empty()).await.expect(304).body.is_empty());
+    let known = [("if-none-match", whole.header("etag"))];
+    assert!(yard.ask(Method::GET, &path, &known, Body::empty()).await.expect(304).body.is_empty());
 }
 
 #[tokio::test]

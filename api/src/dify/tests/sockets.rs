@@ -1,64 +1,33 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use application::queries::tasks::{TaskStatus, TaskView};
 use domain::task::Phase;
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Error, Message},
 };
-use tokio_util::sync::CancellationToken;
 
-use crate::{
-    fakes::{Fakes, completed_view, queued_view},
-    router::router,
-    serve,
-    services::Services,
-    settings::Role,
-};
+use crate::fakes::{Served, completed_view, queued_view};
 
 type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// A service on a port of its own, with its watcher running.
-struct Served {
-    fakes: Arc<Fakes>,
-    services: Services,
-    address: String,
-    _dir: TempDir,
+async fn open(served: &Served, path: &str) -> Result<Client, Error> {
+    connect_async(format!("ws://{}{path}", served.address)).await.map(|(client, _)| client)
 }
 
-impl Served {
-    async fn with(flags: &[&str]) -> Self {
-        let fakes = Fakes::new();
-        let (services, dir) = fakes.services(flags);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("ws://{}", listener.local_addr().unwrap());
-        let router = router(services.clone(), Role::All);
-        let (tracker, stop) = (&services.shutdown.background, CancellationToken::new());
-        tracker.spawn(serve::accept(listener, router, 100, stop.clone()));
-        let watch = services.watch.clone();
-        tracker.spawn(async move { watch.run(stop).await });
-        Self { fakes, services, address, _dir: dir }
-    }
-
-    async fn open(&self, path: &str) -> Result<Client, Error> {
-        connect_async(format!("{}{path}", self.address)).await.map(|(client, _)| client)
-    }
-
-    async fn watch(&self, view: TaskView) -> Client {
-        let id = self.fakes.put(view);
-        self.open(&format!("/ws/tasks/{id}")).await.unwrap()
-    }
+async fn watch(served: &Served, view: TaskView) -> Client {
+    let id = served.fakes.put(view);
+    open(served, &format!("/ws/tasks/{id}")).await.unwrap()
 }
 
 async fn next(client: &mut Client) -> Message {
     loop {
-        match client.next().await.unwrap().unwrap() {
-            Message::Ping(_) | Message::Pong(_) => {}
-            message => return message,
+        let message = client.next().await.unwrap().unwrap();
+        if !message.is_ping() && !message.is_pong() {
+            return message;
         }
     }
 }
@@ -68,16 +37,15 @@ async fn frame(client: &mut Client) -> Value {
 }
 
 async fn closed(client: &mut Client) -> (u16, String) {
-    match next(client).await {
-        Message::Close(Some(frame)) => (frame.code.into(), frame.reason.to_string()),
-        other => panic!("a close was expected: {other:?}"),
-    }
+    let message = next(client).await;
+    let Message::Close(Some(frame)) = message else { panic!("a close was expected: {message:?}") };
+    (frame.code.into(), frame.reason.to_string())
 }
 
 #[tokio::test]
 async fn the_first_frame_is_the_record_and_changes_follow() {
     let served = Served::with(&[]).await;
-    let mut client = served.watch(queued_view()).await;
+    let mut client = watch(&served, queued_view()).await;
     let first = frame(&mut client).await;
     assert_eq!(
         (&first["status"], &first["seq"], &first["attempt"]),
@@ -107,7 +75,7 @@ async fn the_first_frame_is_the_record_and_changes_follow() {
 async fn links_in_frames_carry_the_mount() {
     let served = Served::with(&[]).await;
     let id = served.fakes.put(completed_view());
-    let mut client = served.open(&format!("/dify/ws/tasks/{id}")).await.unwrap();
+    let mut client = open(&served, &format!("/dify/ws/tasks/{id}")).await.unwrap();
     assert!(frame(&mut client).await["download_url"].as_str().unwrap().starts_with("/dify/"));
 }
 
@@ -115,7 +83,7 @@ async fn links_in_frames_carry_the_mount() {
 async fn an_unknown_task_is_accepted_and_closed_with_1008() {
     let served = Served::with(&[]).await;
     for path in ["/ws/tasks/123e4567-e89b-42d3-a456-426614174999", "/dify/ws/tasks/nonsense"] {
-        let mut client = served.open(path).await.unwrap();
+        let mut client = open(&served, path).await.unwrap();
         assert_eq!(closed(&mut client).await, (1008, "Task not found".to_owned()));
     }
 }
@@ -123,7 +91,7 @@ async fn an_unknown_task_is_accepted_and_closed_with_1008() {
 #[tokio::test]
 async fn a_ping_in_text_is_answered_and_other_text_is_ignored() {
     let served = Served::with(&[]).await;
-    let mut client = served.watch(queued_view()).await;
+    let mut client = watch(&served, queued_view()).await;
     frame(&mut client).await;
     for text in ["nonsense", "{}", "{\"type\": \"hello\"}", "{\"type\": \"ping\", \"timestamp\": 7.5}"] {
         client.send(Message::text(text)).await.unwrap();
@@ -135,7 +103,7 @@ async fn a_ping_in_text_is_answered_and_other_text_is_ignored() {
 async fn a_frame_over_4_kib_ends_the_socket_with_1009() {
     let served = Served::with(&[]).await;
     for size in [4097, 100_000, 1_000_000] {
-        let mut client = served.watch(queued_view()).await;
+        let mut client = watch(&served, queued_view()).await;
         frame(&mut client).await;
         client.send(Message::text("x".repeat(size))).await.unwrap();
         assert_eq!(closed(&mut client).await.0, 1009, "{size}");
@@ -145,7 +113,7 @@ async fn a_frame_over_4_kib_ends_the_socket_with_1009() {
 #[tokio::test]
 async fn silence_is_broken_by_heartbeats_also_after_the_end() {
     let served = Served::with(&[]).await;
-    let mut client = served.watch(completed_view()).await;
+    let mut client = watch(&served, completed_view()).await;
     frame(&mut client).await;
     tokio::time::pause();
     let began = tokio::time::Instant::now();
@@ -162,8 +130,7 @@ async fn silence_is_broken_by_heartbeats_also_after_the_end() {
 async fn a_client_without_pongs_is_closed_with_1011() {
     let served = Served::with(&[]).await;
     let id = served.fakes.put(queued_view());
-    let address = served.address.strip_prefix("ws://").unwrap();
-    let mut raw = TcpStream::connect(address).await.unwrap();
+    let mut raw = TcpStream::connect(served.address).await.unwrap();
     let request = format!(
         "GET /ws/tasks/{id} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -172,7 +139,7 @@ async fn a_client_without_pongs_is_closed_with_1011() {
     tokio::time::pause();
     let mut heard = Vec::new();
     let all = tokio::io::AsyncReadExt::read_to_end(&mut raw, &mut heard);
-    tokio::time::timeout(Duration::from_secs(60), all).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_mins(1), all).await.unwrap().unwrap();
     let close = [&[0x88, 9, 0x03, 0xf3][..], b"No pong"].concat();
     assert!(heard.ends_with(&close), "{}", String::from_utf8_lossy(&heard));
 }
@@ -180,15 +147,15 @@ async fn a_client_without_pongs_is_closed_with_1011() {
 #[tokio::test]
 async fn more_sockets_than_allowed_are_refused_before_the_upgrade() {
     let served = Served::with(&["--sockets-per-address", "1"]).await;
-    let first = served.watch(queued_view()).await;
+    let first = watch(&served, queued_view()).await;
     let id = queued_view().id;
-    match served.open(&format!("/ws/tasks/{id}")).await {
+    match open(&served, &format!("/ws/tasks/{id}")).await {
         Err(Error::Http(response)) => assert_eq!(response.status().as_u16(), 429),
         other => panic!("{other:?}"),
     }
     drop(first);
     for _ in 0..100 {
-        if served.open(&format!("/ws/tasks/{id}")).await.is_ok() {
+        if open(&served, &format!("/ws/tasks/{id}")).await.is_ok() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -199,11 +166,11 @@ async fn more_sockets_than_allowed_are_refused_before_the_upgrade() {
 #[tokio::test]
 async fn draining_closes_sockets_with_1001_and_opens_no_new_ones() {
     let served = Served::with(&[]).await;
-    let mut client = served.watch(queued_view()).await;
+    let mut client = watch(&served, queued_view()).await;
     frame(&mut client).await;
     served.services.shutdown.draining.cancel();
     assert_eq!(closed(&mut client).await.0, 1001);
-    match served.open(&format!("/ws/tasks/{}", queued_view().id)).await {
+    match open(&served, &format!("/ws/tasks/{}", queued_view().id)).await {
         Err(Error::Http(response)) => {
             assert_eq!(response.status().as_u16(), 503);
             assert!(response.headers().contains_key("retry-after"));

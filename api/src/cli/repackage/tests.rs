@@ -1,0 +1,225 @@
+use std::{collections::VecDeque, fs, sync::Arc};
+
+use application::{
+    ports::{
+        blobs::{Results, StoredResult},
+        packaging::{
+            DependencySource, Inspector, OnBytes, PackJob, Packed, Packer, Wheel, WheelFacts, Wheels,
+        },
+    },
+    repackaging::Sharing,
+};
+use async_trait::async_trait;
+use domain::values::{Arch, Digest, PluginIdentity};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    fakes::Fakes,
+    settings::{Command, tests::settings},
+};
+
+/// Serves every target but those of aarch64; packs the target's name.
+struct Steps {
+    /// Cancelled when the wheels are asked for.
+    interrupt: Option<CancellationToken>,
+}
+
+#[async_trait]
+impl Inspector for Steps {
+    async fn inspect(
+        &self,
+        _: &Path,
+        targets: &[Target],
+        _: &CancellationToken,
+    ) -> Result<Inspection, Failure> {
+        let selection = |target: &Target| {
+            if target.arch == Arch::Aarch64 {
+                return Err(Failure::permanent(Reason::NoWheel, "x 1.0 has no wheel"));
+            }
+            let (source, wheels) = (DependencySource::Nothing, Vec::new());
+            Ok(Selection { source, wheels, needs: None, notes: Vec::new() })
+        };
+        Ok(Inspection {
+            sha256: Digest::of_bytes([0; 32]),
+            size: 1,
+            identity: PluginIdentity::new("a", "b", "0.0.1").unwrap(),
+            identifier: String::new(),
+            label: String::new(),
+            category: String::new(),
+            notes: Vec::new(),
+            selections: targets.iter().map(selection).collect(),
+        })
+    }
+}
+
+#[async_trait]
+impl Wheels for Steps {
+    async fn fetch(
+        &self,
+        _: &[Wheel],
+        _: &Path,
+        _: OnBytes<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<WheelFacts, Failure> {
+        if let Some(interrupt) = &self.interrupt {
+            interrupt.cancel();
+        }
+        if cancel.is_cancelled() { Err(Failure::cancelled()) } else { Ok(WheelFacts::default()) }
+    }
+}
+
+#[async_trait]
+impl Packer for Steps {
+    async fn pack(&self, job: PackJob<'_>, _: OnBytes<'_>, _: &CancellationToken) -> Result<Packed, Failure> {
+        fs::write(job.output, job.target.to_string()).unwrap();
+        Ok(Packed {
+            sha256: Digest::of_bytes([1; 32]),
+            size: 1,
+            uncompressed_bytes: 1,
+            identifier: String::new(),
+            notes: Vec::new(),
+        })
+    }
+
+    fn version(&self) -> &'static str {
+        "1"
+    }
+}
+
+#[async_trait]
+impl Results for Steps {
+    async fn get(&self, _: &Digest) -> Result<Option<StoredResult>, Failure> {
+        Ok(None)
+    }
+
+    async fn put(&self, _: &Digest, _: &StoredResult) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+struct Bench {
+    dir: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("agent.difypkg"), "PK").unwrap();
+        Self { dir }
+    }
+
+    fn job(&self, input: &str, flags: &[&str], interrupt: Option<CancellationToken>) -> Job {
+        let (data, output) = (self.path("data"), self.path("out"));
+        let all = [&["--data-dir", &data, "repackage", input, "--output", &output], flags].concat();
+        let (settings, command) = settings(&all).unwrap();
+        let Command::Repackage(arguments) = command else { panic!("{command:?}") };
+        let (fakes, steps) = (Fakes::new(), Arc::new(Steps { interrupt }));
+        let repackaging = Repackaging {
+            downloads: fakes.clone(),
+            inspector: steps.clone(),
+            wheels: steps.clone(),
+            packer: steps.clone(),
+            blobs: fakes,
+            results: steps,
+            shared: Sharing::default(),
+        };
+        Job {
+            repackaging,
+            wanted: wanted(&arguments, settings.floors),
+            arguments,
+            work_dir: settings.work_dir(),
+        }
+    }
+
+    async fn run(&self, flags: &[&str]) -> Outcome {
+        let input = self.path("agent.difypkg");
+        let outcome = self.job(&input, flags, None).run(&CancellationToken::new()).await;
+        assert_eq!(fs::read_dir(self.path("data/work")).unwrap().count(), 0, "the work is cleared away");
+        outcome
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn results(&self) -> VecDeque<String> {
+        let Ok(entries) = fs::read_dir(self.path("out")) else { return VecDeque::new() };
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort_unstable();
+        names.into()
+    }
+}
+
+const X86_64: [&str; 2] = ["--platform", "manylinux2014_x86_64"];
+const AARCH64: [&str; 2] = ["--platform", "manylinux2014_aarch64"];
+const MACOS: [&str; 2] = ["--platform", "macosx_10_9_x86_64"];
+
+#[tokio::test]
+async fn one_result_has_the_plain_name() {
+    let bench = Bench::new();
+    let outcome = bench.run(&[&X86_64[..], &X86_64, &["--suffix", "air"]].concat()).await;
+    assert!(outcome.failed.is_empty());
+    assert_eq!(bench.results(), ["agent-air.difypkg"]);
+    assert!(outcome.made[0].1.is_absolute());
+}
+
+#[tokio::test]
+async fn several_results_have_several_names() {
+    let bench = Bench::new();
+    let outcome = bench.run(&[&X86_64[..], &MACOS].concat()).await;
+    assert_eq!(outcome.made.len(), 2);
+    let names = ["agent-offline-macosx_10_9_x86_64.difypkg", "agent-offline-manylinux2014_x86_64.difypkg"];
+    assert_eq!(bench.results(), names);
+    assert_eq!(fs::read_to_string(&outcome.made[1].1).unwrap(), "macOS 14.0 x86_64");
+}
+
+#[tokio::test]
+async fn a_target_that_cannot_be_served_fails_alone() {
+    let bench = Bench::new();
+    let outcome = bench.run(&[&AARCH64[..], &X86_64].concat()).await;
+    let told = outcome.as_json();
+    assert_eq!(
+        told["failed"],
+        json!([{"platform": "manylinux2014_aarch64", "error": "x 1.0 has no wheel", "reason": "NO_WHEEL"}])
+    );
+    assert_eq!(told["results"][0]["platform"], "manylinux2014_x86_64");
+    assert_eq!(told["results"][0]["target"]["strict"], false);
+    assert_eq!(bench.results(), ["agent-offline-manylinux2014_x86_64.difypkg"]);
+}
+
+#[tokio::test]
+async fn an_input_that_is_not_there_fails_for_every_platform() {
+    let bench = Bench::new();
+    for (input, reason) in [
+        (bench.path("missing.difypkg"), Reason::FetchFailed),
+        (bench.path("."), Reason::FetchFailed),
+        ("https://example.com/a.zip".to_owned(), Reason::UrlForbidden),
+        ("https://10.0.0.1/a.difypkg".to_owned(), Reason::UrlForbidden),
+    ] {
+        let job = bench.job(&input, &[&X86_64[..], &AARCH64].concat(), None);
+        let outcome = job.run(&CancellationToken::new()).await;
+        let reasons: Vec<Reason> = outcome.failed.iter().map(|(_, failure)| failure.reason).collect();
+        assert_eq!(reasons, [reason, reason], "{input}");
+        assert_eq!(outcome.distinct_failures().len(), 1, "told once");
+    }
+    assert!(bench.results().is_empty());
+}
+
+#[tokio::test]
+async fn an_interrupted_job_leaves_nothing() {
+    let (bench, cancel) = (Bench::new(), CancellationToken::new());
+    let job = bench.job(&bench.path("agent.difypkg"), &[], Some(cancel.clone()));
+    let outcome = job.run(&cancel).await;
+    assert_eq!(outcome.failed[0].1.reason, Reason::Cancelled);
+    assert!(bench.results().is_empty());
+    assert_eq!(fs::read_dir(bench.path("data/work")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_name_in_a_url_is_encoded_and_one_in_a_path_is_not() {
+    assert_eq!(original_name("https://example.com/a%20b.difypkg?x"), "a b.difypkg");
+    assert_eq!(original_name("dir/a%20b?.difypkg"), "a%20b?.difypkg");
+}
