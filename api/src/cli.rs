@@ -1,5 +1,6 @@
 //! What people run in a terminal.
 
+pub(crate) mod events;
 mod outcome;
 mod output;
 mod progress;

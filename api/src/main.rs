@@ -38,8 +38,8 @@ fn main() -> ExitCode {
 fn run() -> anyhow::Result<ExitCode> {
     let (arguments, command) = settings::of_process();
     // Its environment is empty on purpose: there are no settings to read.
-    if let Command::Isolated { arguments } = command {
-        return Ok(wiring::isolated(&arguments));
+    if let Command::Isolated { .. } = command {
+        return Ok(infrastructure::isolation::serve_child());
     }
     let settings = Settings::new(arguments)?;
     let usual = if matches!(command, Command::Serve) { Level::INFO } else { Level::WARN };
@@ -62,8 +62,8 @@ async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitC
         Command::Repackage(arguments) => return cli::repackage::run(settings, arguments).await,
         Command::Migrate { new_epoch } => wiring::migrate(settings, new_epoch).await?,
         Command::Projections { command } => cli::projections::run(settings, command).await?,
-        Command::Events { command } => wiring::events(settings, command).await?,
-        Command::Isolated { arguments } => return Ok(wiring::isolated(&arguments)),
+        Command::Events { command } => return cli::events::run(settings, command).await,
+        Command::Isolated { .. } => return Ok(infrastructure::isolation::serve_child()),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,17 +9,17 @@ use std::{env, ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use domain::values::{Arch, FloorPolicy, Os};
+use infrastructure::fetch::FetchAllow;
 use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
 
 pub(crate) use arguments::{Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role};
-pub(crate) use values::{AllowedNetwork, Rate, RateLimits, Secret};
+pub(crate) use values::{Rate, RateLimits, Secret};
 
 use arguments::Arguments;
 
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "the adapters that read the rest are wired in later")]
 pub(crate) struct Settings {
     /// None: the embedded PostgreSQL.
     pub(crate) database_url: Option<Secret>,
@@ -27,15 +27,16 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     /// None: a directory inside the data directory.
     pub(crate) blobs: Option<Url>,
+    /// Credentials and region of the store, by the names of its own ecosystem.
+    pub(crate) blob_options: Vec<(String, String)>,
     pub(crate) role: Role,
     pub(crate) admin_token: Option<Secret>,
-    pub(crate) fetch_allow: Vec<AllowedNetwork>,
+    pub(crate) fetch_allow: FetchAllow,
     /// Exact names, or suffixes that begin with a dot; empty: any public host.
     pub(crate) fetch_hosts: Vec<String>,
     pub(crate) index: Index,
     pub(crate) rate_limits: RateLimits,
     pub(crate) trusted_proxies: Vec<IpNet>,
-    pub(crate) public_url: Option<Url>,
     pub(crate) floors: FloorPolicy,
     pub(crate) workers: usize,
     pub(crate) retention: Duration,
@@ -47,7 +48,6 @@ pub(crate) struct Settings {
 
 /// The operator's package index.
 #[derive(Debug, Clone)]
-#[expect(dead_code, reason = "the adapters that read it are wired in later")]
 pub(crate) struct Index {
     /// The simple index; may hold credentials as user info.
     pub(crate) simple: Option<Secret>,
@@ -90,9 +90,10 @@ impl Settings {
                 None => default_data_dir()?,
             },
             blobs: filled(options.blobs).map(|url| Url::parse(&url)).transpose().context("PLUGYARD_BLOBS")?,
+            blob_options: env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect(),
             role: options.role,
             admin_token: filled(options.admin_token).map(Secret::from),
-            fetch_allow: options.fetch_allow.0,
+            fetch_allow: options.fetch_allow,
             fetch_hosts: options.fetch_hosts.0,
             index: Index {
                 simple: filled(simple).map(|named| index_url(&named)).transpose()?.map(Secret::from),
@@ -101,10 +102,6 @@ impl Settings {
             },
             rate_limits: options.rate_limits,
             trusted_proxies: options.trusted_proxies.0.into_iter().map(|network| network.0).collect(),
-            public_url: filled(options.public_url)
-                .map(|url| Url::parse(&url))
-                .transpose()
-                .context("PLUGYARD_PUBLIC_URL")?,
             floors,
             workers: options.workers,
             retention: options.retention.0,
@@ -144,7 +141,11 @@ fn index_url(text: &str) -> anyhow::Result<String> {
     Ok(url.into())
 }
 
+/// Root's own directories are closed to the unprivileged user that PostgreSQL must run as.
 fn default_data_dir() -> anyhow::Result<PathBuf> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(PathBuf::from("/var/lib/plugyard"));
+    }
     let dir = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = dir("XDG_DATA_HOME")
         .filter(|base| base.is_absolute())

@@ -1,5 +1,6 @@
 //! What the process tells of itself: log lines on standard error, numbers on `/metrics`.
 
+mod log;
 mod observe;
 
 use std::{io::IsTerminal as _, sync::Arc, time::Duration};
@@ -13,6 +14,7 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Reg
 use tracing::Level;
 use tracing_subscriber::{filter::LevelFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
+pub(crate) use log::{LogGauges, watch_log};
 pub(crate) use observe::{RequestId, observe};
 
 /// JSON lines, or for people when standard error is a terminal. Panics are lines of the log too.
@@ -58,9 +60,9 @@ impl Telemetry {
         Ok(Self { registry, requests, seconds, sockets })
     }
 
-    /// For gauges and counters of other parts.
-    pub(crate) fn registry(&self) -> &Registry {
-        &self.registry
+    /// The numbers of the log, for whoever refreshes them.
+    pub(crate) fn log_gauges(&self) -> Result<LogGauges, prometheus::Error> {
+        LogGauges::register(&self.registry)
     }
 
     fn count(&self, route: &str, status: StatusCode, dialect: &str, took: Duration) {
@@ -70,7 +72,7 @@ impl Telemetry {
 }
 
 pub(crate) async fn metrics(State(telemetry): State<Arc<Telemetry>>) -> Response {
-    match TextEncoder::new().encode_to_string(&telemetry.registry().gather()) {
+    match TextEncoder::new().encode_to_string(&telemetry.registry.gather()) {
         Ok(text) => ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "the metrics cannot be written");

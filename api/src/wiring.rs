@@ -1,15 +1,24 @@
 //! Which adapter stands behind which port.
 
-use std::{ffi::OsString, process::ExitCode, sync::Arc};
+mod node;
+mod operator;
+mod packaging;
 
-use anyhow::bail;
-use application::repackaging::Repackaging;
+use std::sync::Arc;
+
+use anyhow::Context as _;
 use futures::future::BoxFuture;
+use infrastructure::{
+    database::Database,
+    event_log::{Heads, begin_new_epoch},
+};
+
+pub(crate) use operator::Operator;
+pub(crate) use packaging::build_repackaging;
 
 use crate::{
-    admin::Projections,
-    services::{Ports, Services},
-    settings::{EventsCommand, Settings},
+    services::Services,
+    settings::{Secret, Settings},
     shutdown::Shutdown,
     telemetry::Telemetry,
 };
@@ -23,43 +32,37 @@ pub(crate) struct Yard {
 /// Everything a service needs, started: database, read models and, by role, workers.
 pub(crate) async fn build_services(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<Yard> {
     let telemetry = Arc::new(Telemetry::new()?);
-    let (ports, close) = start(settings, shutdown, &telemetry).await?;
+    let (ports, close) = node::start(settings, shutdown, &telemetry).await?;
     Ok(Yard { services: Services::new(settings, shutdown, telemetry, ports)?, close })
 }
 
-#[expect(clippy::unused_async, reason = "the adapters are connected here")]
-async fn start(
-    _settings: &Settings,
-    _shutdown: &Shutdown,
-    _telemetry: &Telemetry,
-) -> anyhow::Result<(Ports, BoxFuture<'static, ()>)> {
-    bail!("this build has no adapters")
-}
-
-/// The steps of the main job, for use without a service.
-pub(crate) fn build_repackaging(_settings: &Settings) -> anyhow::Result<Repackaging> {
-    bail!("this build has no adapters")
-}
-
-/// The read models of the database, for the command line.
-#[expect(clippy::unused_async, reason = "the adapters are connected here")]
-pub(crate) async fn build_projections(_settings: &Settings) -> anyhow::Result<Arc<dyn Projections>> {
-    bail!("this build has no adapters")
-}
-
-#[expect(clippy::unused_async, reason = "the adapters are connected here")]
-pub(crate) async fn migrate(_settings: &Settings, _new_epoch: bool) -> anyhow::Result<()> {
-    bail!("this build has no adapters")
-}
-
-#[expect(clippy::unused_async, reason = "the adapters are connected here")]
-pub(crate) async fn events(_settings: &Settings, command: EventsCommand) -> anyhow::Result<()> {
-    match command {
-        EventsCommand::Tail | EventsCommand::Verify => bail!("this build has no adapters"),
+/// The database of the settings, brought up to date. Whoever opens it closes it.
+pub(crate) async fn open_database(settings: &Settings) -> anyhow::Result<Database> {
+    std::fs::create_dir_all(&settings.data_dir)
+        .with_context(|| format!("{} cannot be made", settings.data_dir.display()))?;
+    let url = settings.database_url.as_ref().map(Secret::reveal);
+    let database = Database::open(url, &settings.data_dir).await?;
+    if let Err(error) = database.prepare(&projections::all()).await {
+        database.close().await;
+        return Err(error.into());
     }
+    Ok(database)
 }
 
-/// The child process that reads one hostile package.
-pub(crate) fn isolated(_arguments: &[OsString]) -> ExitCode {
-    ExitCode::FAILURE
+pub(crate) async fn migrate(settings: &Settings, new_epoch: bool) -> anyhow::Result<()> {
+    let database = open_database(settings).await?;
+    let done = async {
+        if new_epoch {
+            begin_new_epoch(&mut database.pools.own_connection().await?).await?;
+        }
+        anyhow::Ok(())
+    };
+    let done = done.await;
+    database.close().await;
+    done
+}
+
+/// The signed heads of the log, beside the database.
+pub(crate) fn heads(settings: &Settings) -> anyhow::Result<Heads> {
+    Ok(Heads::open(&settings.data_dir.join("heads"))?)
 }

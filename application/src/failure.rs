@@ -38,6 +38,8 @@ pub enum Reason {
     WheelMismatch,
     IndexUnavailable,
     DiskFull,
+    /// The idempotency key was used for another request.
+    IdempotencyKeyReused,
     Interrupted,
     Cancelled,
     Internal,
@@ -85,6 +87,7 @@ impl Reason {
             Self::WheelMismatch => "WHEEL_MISMATCH",
             Self::IndexUnavailable => "INDEX_UNAVAILABLE",
             Self::DiskFull => "DISK_FULL",
+            Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::Interrupted => "INTERRUPTED",
             Self::Cancelled => "CANCELLED",
             Self::Internal => "INTERNAL",

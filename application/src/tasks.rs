@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::{
     commands::{CommandError, Commands, Once, Outcome},
     error::{Error, Kind},
+    failure::Reason,
     ports::{
         blobs::Blobs,
         freshness::Freshness,
@@ -137,13 +138,15 @@ impl Tasks {
 
 impl From<CommandError<TaskError>> for Error {
     fn from(error: CommandError<TaskError>) -> Self {
-        match error {
+        match &error {
             CommandError::Refused(TaskError::Unknown) => Self::not_found(TaskError::Unknown.to_string()),
             CommandError::Refused(refusal) => Self::new(Kind::Conflict, refusal.to_string()),
             CommandError::Contended => Self::new(Kind::Conflict, "Others kept changing this task; try again"),
-            CommandError::KeyReused => {
-                Self::new(Kind::Invalid, CommandError::<TaskError>::KeyReused.to_string())
-            }
+            CommandError::KeyReused => Self {
+                kind: Kind::Invalid,
+                message: error.to_string(),
+                reason: Some(Reason::IdempotencyKeyReused),
+            },
             CommandError::Unavailable => Self::unavailable(),
         }
     }

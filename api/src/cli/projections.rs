@@ -2,18 +2,23 @@
 
 use std::io::Write as _;
 
+use application::signal::Signal;
+
 use crate::{
+    admin::Projections as _,
     settings::{ProjectionsCommand, Settings},
-    wiring,
+    wiring::{self, Operator},
 };
 
 pub(crate) async fn run(settings: &Settings, command: ProjectionsCommand) -> anyhow::Result<()> {
-    let projections = wiring::build_projections(settings).await?;
+    let database = wiring::open_database(settings).await?;
+    let operator = Operator::new(database.pools.clone(), projections::all(), Signal::default());
     let answer = match command {
-        ProjectionsCommand::List => projections.list().await?,
-        ProjectionsCommand::Rebuild { name } => projections.rebuild(&name).await?,
-        ProjectionsCommand::Retry { name } => projections.retry(&name).await?,
+        ProjectionsCommand::List => operator.list().await,
+        ProjectionsCommand::Rebuild { name } => operator.rebuild(&name).await,
+        ProjectionsCommand::Retry { name } => operator.retry(&name).await,
     };
-    writeln!(std::io::stdout(), "{answer:#}")?;
+    database.close().await;
+    writeln!(std::io::stdout(), "{:#}", answer?)?;
     Ok(())
 }

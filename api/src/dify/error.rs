@@ -2,13 +2,12 @@
 
 use std::any::Any;
 
-use application::{Error, Kind, commands::CommandError, failure::Reason};
+use application::{Error, Kind, failure::Reason};
 use axum::{
     Json,
     http::{HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
-use domain::task::TaskError;
 use serde_json::{Value, json};
 
 use crate::limits::Standing;
@@ -125,7 +124,7 @@ impl DifyError {
 
 impl From<Error> for DifyError {
     fn from(error: Error) -> Self {
-        let reused = error.message == CommandError::<TaskError>::KeyReused.to_string();
+        let reused = error.reason == Some(Reason::IdempotencyKeyReused);
         let detail = match error.reason {
             None | Some(Reason::Internal) => error.message,
             Some(_) if EXACT.contains(&error.message.as_str()) => error.message,
@@ -191,6 +190,9 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_status() {
+        use application::commands::CommandError;
+        use domain::task::TaskError;
+
         for (kind, status) in [
             (Kind::NotFound, 404),
             (Kind::Invalid, 400),

@@ -4,10 +4,11 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::values::{Floor, Platform, PythonVersion, Suffix};
+use infrastructure::fetch::FetchAllow;
 use tracing::Level;
 use url::Url;
 
-use super::values::{AllowedNetwork, Bytes, List, Network, RateLimits, Span};
+use super::values::{Bytes, List, Network, RateLimits, Span};
 
 /// Repackages Dify plugins so that they install offline: as a service, or in one shot.
 #[derive(Debug, Parser)]
@@ -61,9 +62,16 @@ pub(crate) enum ProjectionsCommand {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum EventsCommand {
-    /// Prints events as JSON lines, as they come
-    Tail,
-    /// Checks the hash chain
+    /// Prints the newest events as JSON lines
+    Tail {
+        /// How many
+        #[arg(short = 'n', long, default_value = "100")]
+        lines: u32,
+        /// Goes on with every new one
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Checks the hash chain of every stream and the signed heads of the log
     Verify,
 }
 
@@ -141,7 +149,7 @@ pub(crate) struct Options {
         default_value = "",
         hide_default_value = true
     )]
-    pub(super) fetch_allow: List<AllowedNetwork>,
+    pub(super) fetch_allow: FetchAllow,
     /// Hosts that callers' URLs are restricted to: names, or suffixes with a leading dot, by commas
     #[arg(
         long,
@@ -188,9 +196,6 @@ pub(crate) struct Options {
         hide_default_value = true
     )]
     pub(super) trusted_proxies: List<Network>,
-    /// Where clients reach this service from outside
-    #[arg(long, env = "PLUGYARD_PUBLIC_URL", global = true, value_name = "URL")]
-    pub(super) public_url: Option<String>,
     /// What the documented Linux platforms mean
     #[arg(long, env = "PLUGYARD_GLIBC_FLOOR", global = true, value_name = "F", default_value = "2.39")]
     pub(super) glibc_floor: Floor,

@@ -53,47 +53,6 @@ impl FromStr for Network {
     }
 }
 
-/// `10.0.0.0/8`, `10.0.0.0/8:8080`, `[fd00::/8]:443`; without a port every port of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct AllowedNetwork {
-    pub(crate) network: IpNet,
-    pub(crate) port: Option<u16>,
-}
-
-impl FromStr for AllowedNetwork {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refused =
-            || format!("{text} is not a network: write 10.0.0.0/8, 10.0.0.0/8:8080 or [fd00::/8]:443");
-        let (network, port) = match text.strip_prefix('[') {
-            Some(rest) => {
-                let (network, port) = rest.split_once(']').ok_or_else(refused)?;
-                (
-                    network,
-                    if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or_else(refused)?) },
-                )
-            }
-            None => match text.split_once(':') {
-                Some((network, port)) if network.contains('.') => (network, Some(port)),
-                Some(_) | None => (text, None),
-            },
-        };
-        let port = port.map(|port| port.parse().map_err(|_not_a_port| refused())).transpose()?;
-        let Network(network) = network.parse().map_err(|_no_network: String| refused())?;
-        Ok(Self { network, port })
-    }
-}
-
-impl fmt::Display for AllowedNetwork {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.port {
-            Some(port) => write!(f, "[{}]:{port}", self.network),
-            None => self.network.fmt(f),
-        }
-    }
-}
-
 /// At most so many requests in so long a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rate {
@@ -192,22 +151,6 @@ impl FromStr for Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_allowed_network_may_name_a_port() {
-        let read = |text: &str| text.parse::<AllowedNetwork>().map(|network| network.to_string());
-        assert_eq!(read("127.0.0.0/8").unwrap(), "127.0.0.0/8");
-        assert_eq!(read("10.0.0.0/8:8080").unwrap(), "[10.0.0.0/8]:8080");
-        assert_eq!(read("10.1.2.3:80").unwrap(), "[10.1.2.3/32]:80");
-        assert_eq!(read("[fd00::/8]:443").unwrap(), "[fd00::/8]:443");
-        assert_eq!(read("[fd00::/8]").unwrap(), "fd00::/8");
-        assert_eq!(read("fd00::/8").unwrap(), "fd00::/8");
-        for text in
-            ["", "localhost", "10.0.0.0/33", "10.0.0.0/8:x", "10.0.0.0/8:", "[::1]x", "10.0.0.0/8:70000"]
-        {
-            assert!(read(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn one_address_is_a_network_too() {
