@@ -111,7 +111,7 @@ async fn a_failure_is_one_clear_sentence_and_leaves_nothing() {
         (vec!["broken.difypkg", "--suffix", "../x"], "uffix"),
         (vec!["broken.difypkg", "--python", "two"], "two"),
         (vec!["https://127.0.0.1.nip.invalid/x.difypkg"], "127.0.0.1.nip.invalid"),
-        (vec!["ftp://example.com/x.difypkg"], "ftp"),
+        (vec!["ftp://example.com/x.difypkg"], "example.com"),
     ] {
         let ran = Cli::on(ground.path()).args(["repackage"]).args(args.clone()).run().await;
         assert!(![Some(0), None].contains(&ran.code), "{args:?}: {ran:?}");

@@ -185,7 +185,8 @@ async fn the_floor_is_policy_unless_the_caller_is_strict() {
     let error = yard.failed(&ask(json!({ "strict": true })).await).await;
     assert_eq!(
         error,
-        "native 1.0 has no wheel for glibc 2.17 x86_64; it needs glibc 2.28 or newer (use strict=false) (NO_WHEEL)"
+        "native 1.0 has no wheel for glibc 2.17 x86_64; it needs glibc 2.28 or newer (use strict=false) \
+         [cp312-cp312-manylinux_2_28_x86_64] (NO_WHEEL)"
     );
     assert!(yard.failed(&ask(json!({ "glibc": "2.27" })).await).await.ends_with("(NO_WHEEL)"));
 }

@@ -17,6 +17,8 @@ async fn progress_is_told_from_the_first_frame_to_the_last_and_never_falls() {
     let (yard, sample) = (Yard::start().await, Sample::sized("told", 2_000_000));
     let (package, wheel) = (sample.package_path(), Sample::wheel_path(&sample.alpha));
     sample.files.first(&package, Act::Stall(100));
+    // Long enough for the socket to be told of the wheels: a job that is over at once has one frame.
+    sample.files.first(&wheel, Act::Status(503, vec![("Retry-After".into(), "1".into())], "busy".into()));
     let id = yard.repackage_url(&sample.package_url(), X86_64).await;
     let asked = Instant::now();
     let mut socket = yard.socket(&id).await;

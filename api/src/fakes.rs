@@ -207,7 +207,12 @@ impl Blobs for Fakes {
         Ok(())
     }
 
-    async fn open(&self, digest: &Digest, range: Option<Range<u64>>) -> Result<Option<Body>, Failure> {
+    async fn open(
+        &self,
+        digest: &Digest,
+        _size: u64,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Body>, Failure> {
         let Some(bytes) = self.lock().blobs.get(digest).cloned() else { return Ok(None) };
         let all = 0..bytes.len();
         let part = range.map_or(all, |part| part.start.try_into().unwrap()..part.end.try_into().unwrap());

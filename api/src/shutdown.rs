@@ -23,7 +23,8 @@ pub(crate) struct Shutdown {
 }
 
 impl Shutdown {
-    /// Raises `draining` on SIGTERM or SIGINT; a second signal ends the process at once.
+    /// Raises `draining` on SIGTERM or SIGINT. A second interrupt, from somebody at a terminal, ends the process at
+    /// once; a second SIGTERM, as supervisors send it, changes nothing.
     pub(crate) fn listen(&self) -> std::io::Result<()> {
         let mut signals = Signals::listen()?;
         let this = self.clone();
@@ -35,7 +36,7 @@ impl Shutdown {
             tracing::info!("draining");
             this.draining.cancel();
             tokio::select! {
-                () = signals.next() => std::process::exit(130),
+                _ = signals.interrupt.recv() => std::process::exit(130),
                 () = this.stopping.cancelled() => {}
             }
         });

@@ -3,18 +3,23 @@
 mod log;
 mod observe;
 
-use std::{io::IsTerminal as _, sync::Arc, time::Duration};
+use std::{
+    io::IsTerminal as _,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::{
     extract::State,
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
+use infrastructure::{event_log::LogWriter, postgres::Pools};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 use tracing::Level;
 use tracing_subscriber::{filter::LevelFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-pub(crate) use log::{LogGauges, watch_log};
+use log::LogGauges;
 pub(crate) use observe::{RequestId, observe};
 
 /// JSON lines, or for people when standard error is a terminal. Panics are lines of the log too.
@@ -35,6 +40,7 @@ pub(crate) fn log_to_stderr(level: Level) {
 /// The numbers of this process. Others add theirs through [`Telemetry::registry`].
 pub(crate) struct Telemetry {
     registry: Registry,
+    log: OnceLock<LogGauges>,
     requests: IntCounterVec,
     seconds: HistogramVec,
     pub(crate) sockets: IntGauge,
@@ -57,12 +63,15 @@ impl Telemetry {
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
         registry.register(Box::new(sockets.clone()))?;
-        Ok(Self { registry, requests, seconds, sockets })
+        Ok(Self { registry, log: OnceLock::new(), requests, seconds, sockets })
     }
 
-    /// The numbers of the log, for whoever refreshes them.
-    pub(crate) fn log_gauges(&self) -> Result<LogGauges, prometheus::Error> {
-        LogGauges::register(&self.registry)
+    /// Adds the numbers of the log.
+    pub(crate) fn watch_log(&self, pools: Pools, writer: LogWriter) -> Result<(), prometheus::Error> {
+        let gauges = LogGauges::register(&self.registry, pools, writer)?;
+        // A second log cannot come: registering its names has failed already.
+        let _ = self.log.set(gauges);
+        Ok(())
     }
 
     fn count(&self, route: &str, status: StatusCode, dialect: &str, took: Duration) {
@@ -72,6 +81,9 @@ impl Telemetry {
 }
 
 pub(crate) async fn metrics(State(telemetry): State<Arc<Telemetry>>) -> Response {
+    if let Some(log) = telemetry.log.get() {
+        log.refresh().await;
+    }
     match TextEncoder::new().encode_to_string(&telemetry.registry.gather()) {
         Ok(text) => ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => {

@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use domain::values::Digest;
 use futures::{StreamExt, TryStreamExt};
 use object_store::{
-    GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload, buffered::BufWriter, path::Path as Key,
+    GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutPayload, buffered::BufWriter,
+    path::Path as Key,
 };
 use tokio::io::AsyncWriteExt;
 
@@ -74,6 +75,15 @@ impl ObjectBlobs {
         linked.await.map_err(|_stopped| Failure::internal())?.map_err(|error| disk(&error))
     }
 
+    async fn get(&self, digest: &Digest, range: Option<Range<u64>>) -> Result<Option<GetResult>, Failure> {
+        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
+        match self.store.get_opts(&blob_key(digest), options).await {
+            Ok(found) => Ok(Some(found)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(fault(&error)),
+        }
+    }
+
     async fn exists(&self, key: &Key) -> Result<bool, Failure> {
         match self.store.head(key).await {
             Ok(_) => Ok(true),
@@ -98,19 +108,30 @@ impl Blobs for ObjectBlobs {
         self.upload(file, key).await
     }
 
-    async fn open(&self, digest: &Digest, range: Option<Range<u64>>) -> Result<Option<Body>, Failure> {
-        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
-        match self.store.get_opts(&blob_key(digest), options).await {
-            Ok(found) => Ok(Some(found.into_stream().map_err(|error| fault(&error)).boxed())),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(fault(&error)),
+    async fn open(
+        &self,
+        digest: &Digest,
+        size: u64,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Body>, Failure> {
+        let found = match self.store.head(&blob_key(digest)).await {
+            Ok(meta) => Some(meta.size),
+            Err(object_store::Error::NotFound { .. }) => None,
+            Err(error) => return Err(fault(&error)),
+        };
+        if found != Some(size) {
+            tracing::error!(%digest, size, ?found, reason = "BLOB_CORRUPT", "a blob is lost or has changed");
+            return Ok(None);
         }
+        let found = self.get(digest, range).await?;
+        Ok(found.map(|found| found.into_stream().map_err(|error| fault(&error)).boxed()))
     }
 
     async fn copy(&self, digest: &Digest, into: &Path) -> Result<bool, Failure> {
-        let Some(mut body) = self.open(digest, None).await? else { return Ok(false) };
+        let Some(found) = self.get(digest, None).await? else { return Ok(false) };
+        let mut body = found.into_stream();
         let mut file = tokio::fs::File::create_new(into).await.map_err(|error| disk(&error))?;
-        while let Some(bytes) = body.try_next().await? {
+        while let Some(bytes) = body.try_next().await.map_err(|error| fault(&error))? {
             file.write_all(&bytes).await.map_err(|error| disk(&error))?;
         }
         file.flush().await.map_err(|error| disk(&error))?;
@@ -213,12 +234,13 @@ mod tests {
         let blobs = ObjectBlobs::in_directory(&dir.path().join("store")).unwrap();
         Blobs::put(&blobs, &file, &digest).await.unwrap();
         Blobs::put(&blobs, &file, &digest).await.unwrap();
-        assert_eq!(read(blobs.open(&digest, None).await.unwrap()).await, b"0123456789");
-        assert_eq!(read(blobs.open(&digest, Some(2..5)).await.unwrap()).await, b"234");
+        assert_eq!(read(blobs.open(&digest, 10, None).await.unwrap()).await, b"0123456789");
+        assert_eq!(read(blobs.open(&digest, 10, Some(2..5)).await.unwrap()).await, b"234");
+        assert!(blobs.open(&digest, 9, None).await.unwrap().is_none(), "no longer what it was");
         assert_eq!(blobs.older_than(Duration::ZERO).await.unwrap(), std::slice::from_ref(&digest));
         blobs.delete(&digest).await.unwrap();
         blobs.delete(&digest).await.unwrap();
-        assert!(blobs.open(&digest, None).await.unwrap().is_none());
+        assert!(blobs.open(&digest, 10, None).await.unwrap().is_none());
     }
 
     #[tokio::test]

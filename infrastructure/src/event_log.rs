@@ -9,6 +9,7 @@ mod chain;
 mod epoch;
 mod feed;
 mod head;
+mod horizon;
 mod load;
 mod notifier;
 mod statement;
@@ -25,8 +26,9 @@ use crate::postgres::Pools;
 
 pub use append::{AppendError, Appended, LogWriter, WriterFacts};
 pub use epoch::{Life, begin_new_epoch, life};
-pub use feed::{Feed, Raw, oldest_writer};
+pub use feed::{Feed, Raw};
 pub use head::{Head, HeadError, Heads};
+pub use horizon::{Horizon, OldestWriter, horizon};
 pub use notifier::share_nudges;
 pub use verify::{Finding, verify};
 

@@ -62,6 +62,7 @@ impl Outcome {
             let mut body = report::body(facts);
             body["platform"] = platform.as_str().into();
             body["path"] = path.to_string_lossy().into();
+            body["size"] = facts.output_bytes.into();
             body
         };
         let failure = |(platform, failure): &(Platform, Failure)| json!({"platform": platform, "error": failure.message, "reason": failure.reason});

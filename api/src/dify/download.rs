@@ -45,7 +45,7 @@ async fn give(
         None => Body::empty(),
         Some(bytes) => {
             let part = (bytes != (0..*size)).then_some(bytes);
-            let bytes = blobs.open(sha256, part).await.map_err(application::Error::from)?;
+            let bytes = blobs.open(sha256, *size, part).await.map_err(application::Error::from)?;
             Body::from_stream(bytes.ok_or_else(DifyError::gone)?)
         }
     };

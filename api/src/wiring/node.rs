@@ -30,7 +30,7 @@ use crate::{
     services::Ports,
     settings::{Role, Settings},
     shutdown::Shutdown,
-    telemetry::{Telemetry, watch_log},
+    telemetry::Telemetry,
 };
 
 /// Opens the database, starts what the role asks for, and returns what the handlers need.
@@ -42,9 +42,7 @@ pub(super) async fn start(
     let database = Arc::new(open_database(settings).await?);
     let node = Node::new(settings, shutdown, database.clone())?;
     node.follow_the_log();
-    let gauges = telemetry.log_gauges()?;
-    let watching = watch_log(gauges, database.pools.clone(), node.writer.clone());
-    node.until_stopping(watching);
+    telemetry.watch_log(database.pools.clone(), node.writer.clone())?;
     if settings.role != Role::Api {
         node.work(settings)?;
     }

@@ -21,8 +21,13 @@ pub trait Blobs: Send + Sync {
     /// Stores a file whose sha256 the caller has verified. Storing the same bytes again changes nothing.
     async fn put(&self, file: &Path, digest: &Digest) -> Result<(), Failure>;
 
-    /// The bytes of the range, or all of them; `None` when there is no such blob.
-    async fn open(&self, digest: &Digest, range: Option<Range<u64>>) -> Result<Option<Body>, Failure>;
+    /// The bytes of the range, or all of them; `None` when there is no such blob, or not one of this size.
+    async fn open(
+        &self,
+        digest: &Digest,
+        size: u64,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Body>, Failure>;
 
     /// Copies the blob into the new file `into`; false when there is no such blob.
     async fn copy(&self, digest: &Digest, into: &Path) -> Result<bool, Failure>;

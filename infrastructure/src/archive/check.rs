@@ -148,6 +148,11 @@ fn check_kind(central: &Central, name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The trick of a bomb: many entries, one stream of bytes.
+fn overlapping() -> Failure {
+    Limits::too_large("Package entries share their bytes".to_owned())
+}
+
 /// Finds each entry's data. Together the entries must fill the file from its first byte to the directory.
 fn locate(
     file: &File,
@@ -160,8 +165,11 @@ fn locate(
     let mut expected = 0;
     for (position, &index) in order.iter().enumerate() {
         let central = &found[index].0;
-        if central.offset != expected {
-            return Err(ambiguous("its entries overlap or leave room between them"));
+        if central.offset < expected {
+            return Err(overlapping());
+        }
+        if central.offset > expected {
+            return Err(ambiguous("bytes lie between its entries"));
         }
         let next = order.get(position + 1).map_or(directory, |&next| found[next].0.offset);
         starts[index] = data_of(file, central, next)?;
@@ -205,7 +213,7 @@ fn data_of(file: &File, central: &Central, next: u64) -> Result<u64, Failure> {
         return Err(ambiguous("an entry and its directory record differ"));
     }
     let ends = local.data.checked_add(central.compressed).ok_or_else(|| damaged("an entry is too long"))?;
-    let after = next.checked_sub(ends).ok_or_else(|| ambiguous("its entries overlap"))?;
+    let after = next.checked_sub(ends).ok_or_else(overlapping)?;
     match (described, after) {
         (false, 0) => Ok(local.data),
         (true, 12 | 16 | 20 | 24) if descriptor_agrees(file, ends, after, central)? => Ok(local.data),

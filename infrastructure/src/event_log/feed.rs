@@ -3,8 +3,6 @@
 //! The cursor is the pair (transaction, position) behind the horizon, preceded by the epoch. A position alone
 //! would lose events, because positions are drawn before the commit.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use domain::{
     recorded::{Cursor, Event, Recorded, Stream, Unreadable},
@@ -124,17 +122,6 @@ impl Feed {
         let row = sqlx::query(&query).fetch_optional(executor).await?;
         row.as_ref().map_or(Ok(Cursor::default()), cursor)
     }
-}
-
-/// Age of the oldest transaction of the whole cluster that may still write, and so holds the feed back.
-pub async fn oldest_writer(executor: impl PgExecutor<'_>) -> Result<Duration, sqlx::Error> {
-    let seconds: f64 = sqlx::query_scalar(
-        "select coalesce(extract(epoch from max(clock_timestamp() - xact_start)), 0)::float8
-           from pg_stat_activity where backend_xid is not null",
-    )
-    .fetch_one(executor)
-    .await?;
-    Ok(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
 fn cursor(row: &PgRow) -> Result<Cursor, sqlx::Error> {

@@ -31,9 +31,6 @@ impl FetchPolicy {
         let fine = match host {
             Host::Ipv4(address) => self.admits(url, IpAddr::V4(address), port),
             Host::Ipv6(address) => self.admits(url, IpAddr::V6(address), port),
-            Host::Domain(name) if is_localhost(name) => {
-                self.admits(url, IpAddr::V4(Ipv4Addr::LOCALHOST), port)
-            }
             // What the name resolves to decides; here, only whether anything could make it right.
             Host::Domain(_) => match url.scheme() {
                 "https" => is_usual(port) || self.allow.knows_port(port),
@@ -72,11 +69,6 @@ impl FetchPolicy {
 
 fn is_usual(port: u16) -> bool {
     matches!(port, 80 | 443)
-}
-
-fn is_localhost(name: &str) -> bool {
-    let name = name.trim_end_matches('.');
-    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// The refusal of a URL itself; names its host only, the rest may hold a credential.

@@ -15,7 +15,7 @@ use super::{Runner, checkpoint};
 const MOST_LAG: i64 = 100_000;
 const PATIENCE: Duration = Duration::from_secs(2);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SubscriptionStatus {
     pub subscription: String,
     pub generation: i32,
@@ -24,6 +24,8 @@ pub struct SubscriptionStatus {
     pub position: i64,
     /// Events not yet applied, parked ones included.
     pub lag: i64,
+    /// Age of the oldest event not yet applied.
+    pub lag_seconds: f64,
     pub parked: Vec<Uuid>,
     pub error: Option<String>,
 }
@@ -40,7 +42,11 @@ pub async fn statuses(pool: &PgPool) -> Result<Vec<SubscriptionStatus>, sqlx::Er
                        order by p.parked_at, p.sequence) as parked,
                 (select count(*) from (select 1 from es.events e
                    where (e.epoch, e.transaction_id, e.global_position)
-                         > (c.epoch, c.transaction_id, c.global_position) limit $1) l) as lag
+                         > (c.epoch, c.transaction_id, c.global_position) limit $1) l) as lag,
+                coalesce((select extract(epoch from clock_timestamp() - e.recorded_at)::float8 from es.events e
+                   where (e.epoch, e.transaction_id, e.global_position)
+                         > (c.epoch, c.transaction_id, c.global_position)
+                   order by e.epoch, e.transaction_id, e.global_position limit 1), 0) as lag_seconds
            from es.checkpoints c where c.status <> 'retired' order by c.subscription, c.generation",
     )
     .bind(MOST_LAG)
@@ -56,6 +62,7 @@ pub async fn statuses(pool: &PgPool) -> Result<Vec<SubscriptionStatus>, sqlx::Er
                 status: row.try_get("status")?,
                 position: row.try_get("position")?,
                 lag: behind + i64::try_from(parked.len()).unwrap_or(i64::MAX),
+                lag_seconds: row.try_get::<f64, _>("lag_seconds")?.max(0.0),
                 error: row.try_get("error")?,
                 parked,
             })

@@ -31,13 +31,17 @@ impl Offence {
         Self { package: String::new(), reason: Reason::SourceForbidden, text }
     }
 
+    pub(super) fn mismatch(text: String) -> Self {
+        Self { package: String::new(), reason: Reason::WheelMismatch, text }
+    }
+
     pub(super) fn invalid(text: String) -> Self {
         Self { package: String::new(), reason: Reason::LockInvalid, text }
     }
 }
 
 pub(super) fn report(offences: &[Offence]) -> Failure {
-    let worst = [Reason::LockInvalid, Reason::SourceForbidden, Reason::NoWheel]
+    let worst = [Reason::LockInvalid, Reason::WheelMismatch, Reason::SourceForbidden, Reason::NoWheel]
         .into_iter()
         .find(|reason| offences.iter().any(|offence| offence.reason == *reason));
     let refused: Vec<&str> = offences.iter().map(|offence| offence.package.as_str()).collect();

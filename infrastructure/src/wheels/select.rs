@@ -158,7 +158,7 @@ impl Job<'_> {
         let label = Label::read(file_name)
             .filter(|label| normalised(label.project) == *name && same_version(label.version, version))
             .ok_or_else(|| {
-                Offence::invalid(format!("{named}: uv.lock gives it the file of another project"))
+                Offence::mismatch(format!("{named}: uv.lock gives it the file of another project"))
             })?;
         let sha256 =
             locked.sha256().ok_or_else(|| Offence::invalid(format!("{named} has no sha256 in uv.lock")))?;
