@@ -26,7 +26,10 @@ async fn progress_is_told_from_the_first_frame_to_the_last_and_never_falls() {
     assert!(asked.elapsed() < Duration::from_secs(1), "the current state comes at once");
     assert_eq!(first["task_id"], id);
     sample.files.reached(&package).await;
-    socket.record(|record| record["status"] == "downloading").await;
+    // The first frame may have been the one.
+    if first["status"] != "downloading" {
+        socket.record(|record| record["status"] == "downloading").await;
+    }
     sample.files.release();
     let records = socket.records().await;
     sample.files.reached(&wheel).await;
@@ -40,7 +43,7 @@ async fn progress_is_told_from_the_first_frame_to_the_last_and_never_falls() {
         {
             assert!(record.as_object().unwrap().contains_key(key), "{key} is missing in {record}");
         }
-        assert_eq!(record["attempt"], 1);
+        assert_eq!(record["attempt"], 1, "{records:#?}");
         assert!(record["seq"].is_i64(), "{record}");
     }
     let last = records.last().unwrap();

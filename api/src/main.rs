@@ -9,6 +9,7 @@ mod dify;
 mod fakes;
 mod file_response;
 mod health;
+mod json;
 mod limits;
 mod report;
 mod router;

@@ -8,6 +8,8 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::json::Unambiguous;
+
 use super::{DifyError, error::Issue};
 
 const LARGEST_JSON: usize = 1024 * 1024;
@@ -41,7 +43,7 @@ impl Fields {
         if bytes.is_empty() {
             return malformed(Issue::missing(&["body"]));
         }
-        match serde_json::from_slice(&bytes) {
+        match serde_json::from_slice(&bytes).map(|Unambiguous(value)| value) {
             Ok(Value::Object(members)) => Ok(Self::new(members, "body")),
             Ok(other) => {
                 let text = "Input should be a valid dictionary or object to extract fields from";

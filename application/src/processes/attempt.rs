@@ -94,7 +94,10 @@ impl RunTasks {
 
     /// Tells the log how it ended. `None`: the attempt was stopped by a shutdown.
     async fn conclude(&self, claim: &Claim, outcome: Option<Result<StoredResult, Failure>>) {
-        let attempt = claim.attempt;
+        let (task, attempt) = (claim.task, claim.attempt);
+        if let Some(Err(failure)) = &outcome {
+            info!(%task, attempt, reason = %failure.reason, transient = failure.transient, %failure, "the attempt failed");
+        }
         let command = match outcome {
             Some(Ok(stored)) => TaskCommand::Complete(Box::new(completed(claim, stored))),
             Some(Err(failure)) if failure.transient => {
