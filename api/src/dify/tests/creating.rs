@@ -85,7 +85,7 @@ async fn a_repeated_key_is_the_same_task_and_another_request_under_it_is_refused
     assert_eq!(first, again);
     assert_eq!(yard.fakes.tasks(), 1);
     let other = post(PATHS[0], json!({"url": URL, "suffix": "x"})).await.expect(422);
-    assert_eq!(other.detail(), "this Idempotency-Key was used for another request");
+    assert_eq!(other.detail(), "this Idempotency-Key was used for another request (IDEMPOTENCY_KEY_REUSED)");
     for key in ["", "ü", &"k".repeat(256)] {
         let headers = [("idempotency-key", key)];
         yard.ask(Method::POST, PATHS[0], &headers, json!({"url": URL}).to_string()).await.expect(400);
