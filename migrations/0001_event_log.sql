@@ -83,7 +83,7 @@ create table es.parked_events (
   primary key (subscription, generation, event_id)
 );
 
--- A cache of folded state. May be emptied at any time; nothing writes it yet.
+-- A cache of folded state. May be emptied at any time; streams of this size are folded without it.
 create table es.snapshots (
   aggregate_type text not null,
   aggregate_id text not null,

@@ -1,7 +1,10 @@
 //! Fetching results: ranges, validators, names, and what happens when the bytes are gone.
 
-use plugyard_tests::{Plugin, Sample, Upload, X86_64, Yard, sha256, tree, yard::task_id};
+use plugyard_tests::{
+    Plan, Plugin, Sample, Upload, X86_64, Yard, sha256, tree, until, waiting::seconds, yard::task_id,
+};
 use reqwest::Method;
+use serde_json::Value;
 
 #[tokio::test]
 async fn a_download_has_a_safe_name_a_length_and_a_validator() {
@@ -80,4 +83,21 @@ async fn a_result_whose_bytes_are_lost_or_changed_is_gone() {
         let answer = yard.get(&format!("/api/v1/tasks/{id}/download")).await.expect(410);
         assert!(!answer.detail().is_empty());
     }
+}
+
+#[tokio::test]
+async fn after_its_time_the_record_and_the_file_are_gone_together() {
+    let yard = Plan::default().set("PLUGYARD_RETENTION", "1s").start().await;
+    let id = yard.upload(&Plugin::new("passing"), X86_64).await;
+    yard.completed(&id).await;
+    let path = format!("/api/v1/tasks/{id}/download");
+    until("the result expires", seconds(30), async || (yard.get(&path).await.status == 410).then_some(()))
+        .await;
+    assert_eq!(yard.task(&id).await["download_url"], Value::Null);
+    let blobs = |path: &String| path.starts_with("blobs/blobs/");
+    until("its bytes are gone", seconds(10), async || {
+        (!tree::files_below(&yard.data_dir()).iter().any(blobs)).then_some(())
+    })
+    .await;
+    assert_eq!(yard.get("/api/v1/tasks/completed").await.json()["total"], 0);
 }

@@ -204,3 +204,16 @@ async fn a_request_that_is_left_alone_does_its_work() {
     sample.files.release();
     yard.completed(&id).await;
 }
+
+#[tokio::test]
+async fn a_write_says_where_it_stands_and_a_read_can_wait_for_it() {
+    let yard = Yard::start().await;
+    let made = yard.try_upload(Upload::of(&Plugin::new("placed"))).await.expect(200);
+    let position = made.header("x-log-position").to_owned();
+    let path = format!("/api/v1/tasks/{}", task_id(&made.json()));
+    assert!(!position.is_empty());
+    let after = |place: &str| yard.send(yard.request(Method::GET, &path).header("X-Read-After", place));
+    assert_eq!(after(&position).await.expect(200).header("x-log-lag"), "", "it was reached");
+    let odd = after("yesterday").await.expect(400);
+    assert!(odd.detail().contains("X-Log-Position"), "{}", odd.detail());
+}

@@ -26,7 +26,7 @@ pub(crate) use error::{DifyError, panicked};
 pub(crate) use limit::DifyLimit;
 pub(crate) use sockets::Sockets;
 
-use crate::services::Services;
+use crate::{consistency::read_after, services::Services};
 
 /// Where a request came in; links in its answer lead back the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +65,7 @@ pub(crate) fn router(services: &Services, mount: Mount) -> Router<Services> {
         .merge(swift)
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(services.clone(), read_after))
         .layer(middleware::from_fn(guard::measure))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(services.clone(), limit::announce))

@@ -285,6 +285,10 @@ impl Freshness for Fakes {
     async fn reached(&self, _: &str, _: Cursor) -> bool {
         true
     }
+
+    async fn lag(&self, _: &str) -> u64 {
+        0
+    }
 }
 
 impl Clock for Fakes {

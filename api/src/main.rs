@@ -4,6 +4,7 @@ mod address;
 mod admin;
 mod cli;
 mod connection;
+mod consistency;
 mod dify;
 #[cfg(test)]
 mod fakes;

@@ -112,6 +112,11 @@ impl Settings {
         })
     }
 
+    /// Where uploads arrive.
+    pub(crate) fn uploads_dir(&self) -> PathBuf {
+        self.data_dir.join("uploads")
+    }
+
     /// Where files wait that are not yet anything: uploads, work of attempts and of the command line.
     pub(crate) fn work_dir(&self) -> PathBuf {
         self.data_dir.join("work")

@@ -17,14 +17,15 @@ use axum::{
 use infrastructure::{event_log::LogWriter, postgres::Pools};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 use tracing::Level;
-use tracing_subscriber::{filter::LevelFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use log::LogGauges;
 pub(crate) use observe::{RequestId, observe};
 
 /// JSON lines, or for people when standard error is a terminal. Panics are lines of the log too.
 pub(crate) fn log_to_stderr(level: Level) {
-    let level = LevelFilter::from_level(level);
+    // PostgreSQL's notices are of no interest to whoever runs this.
+    let level = Targets::new().with_default(level).with_target("sqlx", Level::WARN.min(level));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let started = if std::io::stderr().is_terminal() {
         tracing_subscriber::registry().with(level).with(lines.with_target(false)).try_init()

@@ -172,24 +172,54 @@ impl Repackaging {
         };
         let facts = self.wheels.fetch(&job.selection.wheels, &wheels, &on_bytes, cancel).await?;
         let wheels_ms = millis(began);
-        let output = work.join("output.difypkg");
+        let packed = match self.pack(&job, work, progress, cancel).await {
+            Err(failure) if failure.reason == Reason::WheelMismatch => {
+                // Either the index serves what the lock does not say, or the disk under the cache has rotted.
+                if self.wheels.recheck(&job.selection.wheels).await? == 0 {
+                    return Err(failure);
+                }
+                tokio::fs::remove_dir_all(&wheels).await.map_err(|_left_behind| Failure::internal())?;
+                self.wheels.fetch(&job.selection.wheels, &wheels, &on_bytes, cancel).await?;
+                self.pack(&job, work, progress, cancel).await?
+            }
+            packed => packed?,
+        };
+        let timings = Timings { wheels_ms, pack_ms: millis(began) - wheels_ms, ..Timings::default() };
+        let report = report(&job, facts, &packed, timings);
+        Ok(Made {
+            file: output_of(work),
+            size: packed.size,
+            sha256: packed.sha256,
+            plugin: plugin.clone(),
+            report,
+        })
+    }
+
+    async fn pack(
+        &self,
+        job: &TargetJob<'_>,
+        work: &Path,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Packed, Failure> {
         let on_bytes = |done: u64, all: Option<u64>| {
             progress.report(Step::between(Phase::Packing, (85, 98), done, all, "Packing"));
         };
-        progress.report(Step::at(Phase::Packing, 85, "Packing", Some(plugin)));
+        progress.report(Step::at(Phase::Packing, 85, "Packing", Some(&job.inspection.identity)));
         let pack = PackJob {
             package: job.package,
             inspection: job.inspection,
             selection: job.selection,
             target: job.target,
-            wheels: &wheels,
-            output: &output,
+            wheels: &work.join("wheels"),
+            output: &output_of(work),
         };
-        let packed = self.packer.pack(pack, &on_bytes, cancel).await?;
-        let timings = Timings { wheels_ms, pack_ms: millis(began) - wheels_ms, ..Timings::default() };
-        let report = report(&job, facts, &packed, timings);
-        Ok(Made { file: output, size: packed.size, sha256: packed.sha256, plugin: plugin.clone(), report })
+        self.packer.pack(pack, &on_bytes, cancel).await
     }
+}
+
+fn output_of(work: &Path) -> PathBuf {
+    work.join("output.difypkg")
 }
 
 /// What [`Repackaging::make`] makes a package of.

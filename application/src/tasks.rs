@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use domain::{
+    recorded::Cursor,
     task::{RepackageOptions, Source, Task, TaskCommand, TaskError, TaskKind, TaskRequested},
     values::{Dialect, Digest, FloorPolicy, Metadata, Platform, Suffix, Target, TargetOptions, TaskId},
 };
@@ -53,10 +54,18 @@ pub struct Caller {
     pub once: Option<(String, [u8; 32])>,
 }
 
+/// An accepted request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    pub task: TaskId,
+    /// Where its event stands; none for a repeat, which wrote nothing.
+    pub position: Option<Cursor>,
+}
+
 impl Tasks {
     /// Repackages what stands behind a URL. A URL that names a forbidden place is refused before any task exists;
     /// one that cannot be fetched becomes a failed task.
-    pub async fn repackage_url(&self, url: &str, wish: Wish, caller: Caller) -> Result<TaskId, Error> {
+    pub async fn repackage_url(&self, url: &str, wish: Wish, caller: Caller) -> Result<Asked, Error> {
         self.downloads.check(url)?;
         let name = name_from_url(url);
         self.request(Source::Url(url.to_owned()), name, wish, caller).await
@@ -70,21 +79,18 @@ impl Tasks {
         name: &str,
         wish: Wish,
         caller: Caller,
-    ) -> Result<TaskId, Error> {
+    ) -> Result<Asked, Error> {
         self.inspector.inspect(file, &[], &tokio_util::sync::CancellationToken::new()).await?;
         self.blobs.put(file, sha256).await?;
         self.request(Source::UploadSha256(sha256.clone()), plain_name(name), wish, caller).await
     }
 
     /// Ends an unfinished task at once, running or not.
-    pub async fn cancel(&self, id: TaskId, caller: Caller) -> Result<(), Error> {
+    pub async fn cancel(&self, id: TaskId, caller: Caller) -> Result<Option<Cursor>, Error> {
         let by = caller.metadata.actor_principal.clone();
-        let written =
-            self.commands.execute(&id.to_string(), TaskCommand::Cancel { by }, caller.metadata).await?;
-        if let Some(cursor) = written {
-            self.freshness.reached(READ_MODEL, cursor).await;
-        }
-        Ok(())
+        let command = TaskCommand::Cancel { by };
+        let written = self.commands.execute(&id.to_string(), command, caller.metadata).await?;
+        Ok(self.shown(written).await)
     }
 
     async fn request(
@@ -93,7 +99,7 @@ impl Tasks {
         name: String,
         wish: Wish,
         caller: Caller,
-    ) -> Result<TaskId, Error> {
+    ) -> Result<Asked, Error> {
         let id = TaskId(self.ids.secret());
         let command = TaskCommand::Request(TaskRequested {
             task_uid: id,
@@ -113,26 +119,25 @@ impl Tasks {
         let stream = id.to_string();
         let Some((key, request_hash)) = caller.once else {
             let written = self.commands.execute(&stream, command, caller.metadata).await?;
-            self.shown(written).await;
-            return Ok(id);
+            return Ok(Asked { task: id, position: self.shown(written).await });
         };
         let scope = format!("{}:repackage", caller.metadata.actor_principal);
         let once = Once { scope, key, request_hash, response: json!({"task_id": id}) };
         match self.commands.execute_once(&stream, command, caller.metadata, once).await? {
-            Outcome::Written(written) => {
-                self.shown(written).await;
-                Ok(id)
-            }
-            Outcome::Repeated(answer) => {
-                serde_json::from_value(answer["task_id"].clone()).map_err(|_shape| Error::unavailable())
-            }
+            Outcome::Written(written) => Ok(Asked { task: id, position: self.shown(written).await }),
+            Outcome::Repeated(answer) => match serde_json::from_value(answer["task_id"].clone()) {
+                Ok(task) => Ok(Asked { task, position: None }),
+                Err(_shape) => Err(Error::unavailable()),
+            },
         }
     }
 
-    async fn shown(&self, written: Option<domain::recorded::Cursor>) {
+    /// Waits until the next read by anyone shows it.
+    async fn shown(&self, written: Option<Cursor>) -> Option<Cursor> {
         if let Some(cursor) = written {
             self.freshness.reached(READ_MODEL, cursor).await;
         }
+        written
     }
 }
 

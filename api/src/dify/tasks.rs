@@ -18,7 +18,7 @@ use super::{
     fields::Fields,
     order::UrlOrder,
 };
-use crate::{report, work::Work};
+use crate::{consistency::LogPosition, report, work::Work};
 
 const SHOWN: u32 = 10;
 const MOST_SHOWN: u32 = 100;
@@ -32,12 +32,13 @@ pub(super) async fn create(
     State(work): State<Work>,
     asker: Asker,
     body: Body,
-) -> Result<Json<Record>, DifyError> {
+) -> Result<(LogPosition, Json<Record>), DifyError> {
     let order = UrlOrder::read(Fields::of_json(body).await?)?;
     let caller = asker.caller("/api/v1/tasks", &order.canonical());
     let name = name_from_url(&order.url);
-    let id = work.finish(async move { tasks.repackage_url(&order.url, order.wish, caller).await }).await?;
-    Ok(Json(created(id, name, &*queries, &*clock).await))
+    let accepted =
+        work.finish(async move { tasks.repackage_url(&order.url, order.wish, caller).await }).await?;
+    Ok((LogPosition(accepted.position), Json(created(accepted.task, name, &*queries, &*clock).await)))
 }
 
 /// The task exists from here on, so its record is given even if it cannot be read back at once.
@@ -91,10 +92,10 @@ pub(super) async fn cancel(
     Extension(mount): Extension<Mount>,
     Named(id): Named,
     asker: Asker,
-) -> Result<Json<Record>, DifyError> {
+) -> Result<(LogPosition, Json<Record>), DifyError> {
     let caller = asker.caller("/api/v1/tasks/cancel", &Value::Null);
-    work.finish(async move { tasks.cancel(id, caller).await }).await?;
-    Ok(Json(Record::of(&find(&*queries, id).await?, mount)))
+    let position = work.finish(async move { tasks.cancel(id, caller).await }).await?;
+    Ok((LogPosition(position), Json(Record::of(&find(&*queries, id).await?, mount))))
 }
 
 /// Why there is no file to give.

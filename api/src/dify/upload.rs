@@ -30,7 +30,7 @@ use super::{
     order::{self, Options},
     tasks::created,
 };
-use crate::{services::Uploads, work::Work};
+use crate::{consistency::LogPosition, services::Uploads, work::Work};
 
 const MOST_PARTS: usize = 20;
 const LONGEST_TEXT: usize = 8 * 1024;
@@ -60,7 +60,7 @@ pub(super) async fn create(
     State(work): State<Work>,
     asker: Asker,
     request: Request,
-) -> Result<Json<Record>, DifyError> {
+) -> Result<(LogPosition, Json<Record>), DifyError> {
     let mut parts = Multipart::from_request(request, &()).await.map_err(|_no_form| no_form())?;
     let form = match Form::read(&mut parts, &dir).await {
         Ok(form) => form,
@@ -77,12 +77,12 @@ pub(super) async fn create(
     let canonical = json!({"file": file.sha256, "name": name, "wish": order::canonical(&wish)});
     let caller = asker.caller("/api/v1/tasks/upload", &canonical);
     // The file goes with the work, not with the request.
-    let id = work
+    let accepted = work
         .finish(
             async move { tasks.repackage_upload(&file.path, &file.sha256, &file.name, wish, caller).await },
         )
         .await?;
-    Ok(Json(created(id, name, &*queries, &*clock).await))
+    Ok((LogPosition(accepted.position), Json(created(accepted.task, name, &*queries, &*clock).await)))
 }
 
 impl Form {

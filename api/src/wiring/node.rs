@@ -1,6 +1,6 @@
 //! One node: its readers of the log, its workers, its housekeeping.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use application::{
     commands::Commands,
@@ -33,12 +33,27 @@ use crate::{
     telemetry::Telemetry,
 };
 
+/// Longer than any upload takes: another process may be taking one in here.
+const ABANDONED: Duration = Duration::from_hours(1);
+
+/// Removes uploads that a killed process was taking in; their requests are gone with it.
+fn sweep_uploads(settings: &Settings) {
+    for entry in std::fs::read_dir(settings.uploads_dir()).into_iter().flatten().flatten() {
+        let modified = entry.metadata().and_then(|data| data.modified());
+        if modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > ABANDONED)) {
+            // What cannot be removed now can be at the next start.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Opens the database, starts what the role asks for, and returns what the handlers need.
 pub(super) async fn start(
     settings: &Settings,
     shutdown: &Shutdown,
     telemetry: &Telemetry,
 ) -> anyhow::Result<(Ports, BoxFuture<'static, ()>)> {
+    sweep_uploads(settings);
     let database = Arc::new(open_database(settings).await?);
     let node = Node::new(settings, shutdown, database.clone())?;
     node.follow_the_log();

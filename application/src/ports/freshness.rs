@@ -7,4 +7,7 @@ use domain::recorded::Cursor;
 pub trait Freshness: Send + Sync {
     /// Waits, two seconds at most, until the read model has passed the cursor; false if it gave up.
     async fn reached(&self, read_model: &str, cursor: Cursor) -> bool;
+
+    /// How many events the read model has not taken in yet; 0 if nobody can tell.
+    async fn lag(&self, read_model: &str) -> u64;
 }

@@ -126,6 +126,9 @@ pub trait Wheels: Send + Sync {
         on_bytes: OnBytes<'_>,
         cancel: &CancellationToken,
     ) -> Result<WheelFacts, Failure>;
+
+    /// Hashes the cached files of these wheels again and drops those that have changed on the disk; how many.
+    async fn recheck(&self, wheels: &[Wheel]) -> Result<usize, Failure>;
 }
 
 /// What fetching cost.

@@ -291,6 +291,27 @@ fn any_command() -> impl Strategy<Value = TaskCommand> {
 
 proptest! {
     #[test]
+    fn a_state_stored_at_any_event_and_the_tail_are_the_full_replay(
+        commands in proptest::collection::vec(any_command(), 0..40)
+    ) {
+        let (mut full, mut events) = (Task::default(), Vec::new());
+        for command in commands {
+            for event in full.decide(command).unwrap_or_default() {
+                full.apply(event.clone());
+                events.push(event);
+            }
+        }
+        for cut in 0..=events.len() {
+            let mut state = Task::default();
+            events[..cut].iter().cloned().for_each(|event| state.apply(event));
+            let stored = serde_json::to_string(&state).unwrap();
+            let mut state: Task = serde_json::from_str(&stored).unwrap();
+            events[cut..].iter().cloned().for_each(|event| state.apply(event));
+            prop_assert_eq!(&state, &full);
+        }
+    }
+
+    #[test]
     fn whatever_is_tried_there_is_at_most_one_outcome_and_progress_never_falls(
         commands in proptest::collection::vec(any_command(), 0..60)
     ) {

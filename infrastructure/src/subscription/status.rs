@@ -105,4 +105,10 @@ impl Freshness for Freshly {
         }
         false
     }
+
+    async fn lag(&self, read_model: &str) -> u64 {
+        let statuses = statuses(&self.pool).await.unwrap_or_default();
+        let live = statuses.iter().find(|one| one.subscription == read_model && one.status != "building");
+        live.and_then(|live| u64::try_from(live.lag).ok()).unwrap_or(0)
+    }
 }

@@ -64,15 +64,6 @@ impl WheelCache {
         Ok(Self { store, client, patience, slots, flights: Mutex::default() })
     }
 
-    /// Throws out every file whose bytes have changed on disk; gives how many. Reads the whole cache.
-    ///
-    /// # Errors
-    /// When the cache cannot be read.
-    pub async fn scrub(&self) -> io::Result<usize> {
-        let store = Arc::clone(&self.store);
-        tokio::task::spawn_blocking(move || store.scrub()).await.map_err(io::Error::other)?
-    }
-
     async fn evict(&self) {
         let store = Arc::clone(&self.store);
         match tokio::task::spawn_blocking(move || store.evict()).await {
@@ -238,6 +229,13 @@ fn authority(url: &Url) -> String {
 
 #[async_trait]
 impl Wheels for WheelCache {
+    async fn recheck(&self, wheels: &[Wheel]) -> Result<usize, Failure> {
+        let store = Arc::clone(&self.store);
+        let digests: Vec<Digest> = wheels.iter().map(|wheel| wheel.sha256.clone()).collect();
+        let rechecked = tokio::task::spawn_blocking(move || store.recheck(&digests)).await;
+        rechecked.unwrap_or_else(|stopped| Err(io::Error::other(stopped))).map_err(crate::archive::io_failure)
+    }
+
     async fn fetch(
         &self,
         wheels: &[Wheel],

@@ -56,6 +56,10 @@ impl Inspector for Steps {
 
 #[async_trait]
 impl Wheels for Steps {
+    async fn recheck(&self, _wheels: &[Wheel]) -> Result<usize, Failure> {
+        Ok(0)
+    }
+
     async fn fetch(
         &self,
         _: &[Wheel],

@@ -99,15 +99,12 @@ impl Store {
         Ok(())
     }
 
-    /// Throws out every file whose bytes are no longer those of its name; gives how many.
-    pub(super) fn scrub(&self) -> io::Result<usize> {
+    /// Throws out those of the files whose bytes have changed on the disk; how many.
+    pub(super) fn recheck(&self, wheels: &[Digest]) -> io::Result<usize> {
         let mut bad = 0;
-        for Stored { path, .. } in self.files()? {
-            let named = path.file_stem().and_then(|stem| stem.to_str()?.parse::<Digest>().ok());
-            if file_sha256(&path).ok() != named {
-                fs::remove_file(&path)?;
-                bad += 1;
-            }
+        for sha256 in wheels {
+            let path = self.path(sha256);
+            bad += usize::from(path.exists() && drop_unless(&path, Some(sha256))?);
         }
         Ok(bad)
     }
@@ -151,6 +148,16 @@ struct Stored {
 fn has_room(path: &Path, bytes: u64) -> bool {
     rustix::fs::statvfs(path)
         .map_or(true, |fs| fs.f_bavail.saturating_mul(fs.f_frsize) >= bytes.saturating_add(RESERVE))
+}
+
+/// Removes the file if its bytes are not those of the digest; whether it did.
+fn drop_unless(path: &Path, named: Option<&Digest>) -> io::Result<bool> {
+    let bad = file_sha256(path).ok().as_ref() != named;
+    if bad {
+        tracing::error!(path = %path.display(), reason = "BLOB_CORRUPT", "a cached wheel has changed on the disk");
+        fs::remove_file(path)?;
+    }
+    Ok(bad)
 }
 
 #[cfg(test)]
@@ -198,7 +205,7 @@ mod tests {
         assert_eq!(store.size(&sha256, Some(5)), None);
         fs::write(store.path(&sha256), b"1112").unwrap();
         assert_eq!(store.size(&sha256, Some(4)), Some(4));
-        assert_eq!(store.scrub().unwrap(), 1);
+        assert_eq!(store.recheck(std::slice::from_ref(&sha256)).unwrap(), 1);
         assert_eq!(store.size(&sha256, Some(4)), None);
     }
 
