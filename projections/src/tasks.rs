@@ -10,7 +10,7 @@ use application::queries::tasks::TaskView;
 use async_trait::async_trait;
 use domain::{
     recorded::{Event, Recorded},
-    task::{Source, TaskEvent},
+    task::TaskEvent,
     values::TaskId,
 };
 use infrastructure::subscription::{ApplyError, Projection};
@@ -112,22 +112,6 @@ impl Projection for Tasks {
     }
 }
 
-/// One row: what the view does not show is the input that an unfinished task still needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct TaskRow {
-    view: TaskView,
-    input: Option<String>,
-}
-
-impl TaskRow {
-    fn input_of(subject: &Source) -> Option<String> {
-        match subject {
-            Source::Url(_) => None,
-            Source::UploadSha256(digest) => Some(digest.to_string()),
-        }
-    }
-}
-
 fn table(generation: i32) -> String {
     format!("read.tasks_v{generation}")
 }
@@ -141,13 +125,13 @@ async fn load(
     transaction: &mut PgConnection,
     table: &str,
     ids: &[Uuid],
-) -> Result<BTreeMap<TaskId, TaskRow>, sqlx::Error> {
-    let query = format!("select view, input from {table} where task_id = any($1)");
+) -> Result<BTreeMap<TaskId, TaskView>, sqlx::Error> {
+    let query = format!("select view from {table} where task_id = any($1)");
     let rows = sqlx::query(&query).bind(ids).fetch_all(transaction).await?;
     rows.iter()
         .map(|row| {
             let view: Json<TaskView> = row.try_get("view")?;
-            Ok((view.0.id, TaskRow { view: view.0, input: row.try_get("input")? }))
+            Ok((view.0.id, view.0))
         })
         .collect()
 }
@@ -155,18 +139,18 @@ async fn load(
 async fn store(
     transaction: &mut PgConnection,
     table: &str,
-    rows: impl Iterator<Item = TaskRow>,
+    rows: impl Iterator<Item = TaskView>,
 ) -> Result<(), sqlx::Error> {
     let (mut ids, mut statuses, mut created, mut ended) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut artifacts, mut inputs, mut views) = (Vec::new(), Vec::new(), Vec::new());
-    for row in rows {
-        ids.push(row.view.id.0);
-        statuses.push(row.view.status.as_str());
-        created.push(row.view.created_at);
-        ended.push(row.view.ended_at);
-        artifacts.push(row.view.artifact.as_ref().map(|artifact| artifact.sha256.to_string()));
-        inputs.push(row.input);
-        views.push(Json(row.view));
+    for view in rows {
+        ids.push(view.id.0);
+        statuses.push(view.status.as_str());
+        created.push(view.created_at);
+        ended.push(view.ended_at);
+        artifacts.push(view.artifact.as_ref().map(|artifact| artifact.sha256.to_string()));
+        inputs.push(view.input.as_ref().map(ToString::to_string));
+        views.push(Json(view));
     }
     let query = format!(
         "insert into {table} (task_id, status, created_at, ended_at, artifact, input, view)

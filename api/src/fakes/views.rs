@@ -32,6 +32,7 @@ pub(crate) fn queued_view() -> TaskView {
         platform: "manylinux2014_x86_64".parse().unwrap(),
         suffix: "offline".parse().unwrap(),
         plugin: None,
+        input: None,
         artifact: None,
         report: None,
         sequence: 1,

@@ -58,15 +58,19 @@ impl ExpireArtifacts {
         let retention = chrono::Duration::from_std(self.retention).unwrap_or(chrono::Duration::MAX);
         let before = self.clock.now().checked_sub_signed(retention).unwrap_or_default();
         for view in self.tasks.due_to_expire(before, AT_A_TIME).await? {
-            let Some(artifact) = view.artifact else { continue };
             let by = Metadata::of_process("expire_artifacts", view.id.to_string(), view.id.to_string());
             let written =
                 self.commands.execute(&view.id.to_string(), TaskCommand::ExpireArtifact, by).await?;
             let Some(cursor) = written else { continue };
             info!(task = %view.id, "the result has expired");
-            let shown = self.freshness.reached(READ_MODEL, cursor).await;
-            if shown && !self.tasks.needs_blob(&artifact.sha256).await? {
-                self.blobs.delete(&artifact.sha256).await?;
+            if !self.freshness.reached(READ_MODEL, cursor).await {
+                continue;
+            }
+            let artifact = view.artifact.map(|artifact| artifact.sha256);
+            for digest in artifact.into_iter().chain(view.input) {
+                if !self.tasks.needs_blob(&digest).await? {
+                    self.blobs.delete(&digest).await?;
+                }
             }
         }
         Ok(())

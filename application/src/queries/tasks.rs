@@ -30,6 +30,8 @@ pub struct TaskView {
     pub platform: Platform,
     pub suffix: Suffix,
     pub plugin: Option<PluginIdentity>,
+    /// The uploaded package, if it was one.
+    pub input: Option<Digest>,
     pub artifact: Option<Artifact>,
     pub report: Option<Report>,
     /// Of the last event; grows with every change that the log keeps.

@@ -3,19 +3,16 @@
 use application::queries::tasks::{TaskFault, TaskStatus, TaskView};
 use domain::{
     recorded::{Event, Recorded},
-    task::{TaskEvent, TaskRequested},
+    task::{Source, TaskEvent, TaskRequested},
 };
 
-use super::TaskRow;
-
 /// `None` when the stream does not begin with its request.
-pub(super) fn fold(row: Option<TaskRow>, recorded: &Recorded) -> Option<TaskRow> {
+pub(super) fn fold(row: Option<TaskView>, recorded: &Recorded) -> Option<TaskView> {
     let Event::Task(_, event) = &recorded.event;
     if let TaskEvent::TaskRequested(requested) = event {
-        return Some(requested_row(requested, recorded));
+        return Some(requested_view(requested, recorded));
     }
-    let mut row = row?;
-    let view = &mut row.view;
+    let mut view = row?;
     view.updated_at = recorded.recorded_at;
     view.sequence = recorded.sequence;
     match event {
@@ -42,27 +39,27 @@ pub(super) fn fold(row: Option<TaskRow>, recorded: &Recorded) -> Option<TaskRow>
             view.plugin = Some(completed.plugin.clone());
             view.artifact = Some(completed.artifact.clone());
             view.report = Some(completed.report.clone());
-            end(view, TaskStatus::Completed, "Completed", recorded);
+            end(&mut view, TaskStatus::Completed, "Completed", recorded);
         }
         TaskEvent::TaskFailed { code, message } => {
             view.error = Some(TaskFault { code: code.clone(), message: message.clone() });
-            end(view, TaskStatus::Failed, "Failed", recorded);
+            end(&mut view, TaskStatus::Failed, "Failed", recorded);
         }
         TaskEvent::TaskCancelled { .. } => {
             let message = "Cancelled (CANCELLED)".to_owned();
             view.error = Some(TaskFault { code: "CANCELLED".to_owned(), message });
-            end(view, TaskStatus::Cancelled, "Cancelled", recorded);
+            end(&mut view, TaskStatus::Cancelled, "Cancelled", recorded);
         }
         TaskEvent::ArtifactExpired { .. } => {
             view.status = TaskStatus::Expired;
             "Expired".clone_into(&mut view.message);
         }
     }
-    Some(row)
+    Some(view)
 }
 
-fn requested_row(requested: &TaskRequested, recorded: &Recorded) -> TaskRow {
-    let view = TaskView {
+fn requested_view(requested: &TaskRequested, recorded: &Recorded) -> TaskView {
+    TaskView {
         id: requested.task_uid,
         status: TaskStatus::Queued,
         phase: None,
@@ -77,11 +74,14 @@ fn requested_row(requested: &TaskRequested, recorded: &Recorded) -> TaskRow {
         platform: requested.options.platform.clone(),
         suffix: requested.options.suffix.clone(),
         plugin: None,
+        input: match &requested.subject {
+            Source::Url(_) => None,
+            Source::UploadSha256(digest) => Some(digest.clone()),
+        },
         artifact: None,
         report: None,
         sequence: recorded.sequence,
-    };
-    TaskRow { view, input: TaskRow::input_of(&requested.subject) }
+    }
 }
 
 fn end(view: &mut TaskView, status: TaskStatus, message: &str, recorded: &Recorded) {

@@ -43,7 +43,7 @@ impl PgTasks {
                 row = fold(row, &recorded);
             }
         }
-        Ok(row.map(|row| row.view))
+        Ok(row)
     }
 
     async fn newest(&self, which: &str, limit: u32) -> Result<Vec<TaskView>, Error> {
