@@ -29,6 +29,9 @@ pub(crate) async fn measure() -> Table {
     let (warm, cold) = (Load::warm(WARM_STREAMS), Load::cold(COLD_STREAMS));
     warm.begin(&ground).await;
     cold.begin(&ground).await;
+    let mut table = Table::default();
+    ground.rest().await;
+    latency::measure(&ground, &warm, "on a calm database", &mut table).await;
     let mut rounds: Vec<[Vec<Round>; 3]> = CONCURRENT.map(|_| <[Vec<Round>; 3]>::default()).into();
     for _ in 0..ROUNDS {
         for (concurrent, [bare, held, loaded]) in CONCURRENT.into_iter().zip(&mut rounds) {
@@ -37,7 +40,6 @@ pub(crate) async fn measure() -> Table {
             loaded.push(cold.run(&ground, concurrent, LENGTH).await);
         }
     }
-    let mut table = Table::default();
     for (concurrent, [bare, held, loaded]) in CONCURRENT.into_iter().zip(&rounds) {
         let target = Target::AtLeast(match concurrent {
             8 => 0.8,
@@ -57,7 +59,7 @@ pub(crate) async fn measure() -> Table {
     for (what, share) in waits::during(&ground, &warm, 32, LENGTH).await {
         table.fact(format!("  32 at once, in memory: a connection of the writer: {what}"), share);
     }
-    latency::measure(&ground, &warm, &mut table).await;
+    latency::measure(&ground, &warm, "right after these rounds", &mut table).await;
     table
 }
 

@@ -36,6 +36,12 @@ impl Ground {
         Node { pools, signals, writer, tasks, running }
     }
 
+    /// Leaves PostgreSQL nothing to catch up with.
+    pub(super) async fn rest(&self) {
+        self.database.execute("vacuum analyze es.events").await.unwrap();
+        self.database.execute("checkpoint").await.unwrap();
+    }
+
     /// Flushes of the write-ahead log so far. A backend tells of its own when it ends.
     pub(super) async fn flushes(&self) -> i64 {
         until("the clients are gone", Duration::from_secs(10), async || {

@@ -28,7 +28,7 @@ use crate::{
 const EVERY: Duration = Duration::from_millis(1);
 const APPENDS: usize = 5000;
 
-pub(super) async fn measure(ground: &Ground, load: &Load, table: &mut Table) {
+pub(super) async fn measure(ground: &Ground, load: &Load, when: &str, table: &mut Table) {
     let node = ground.node();
     let stop = CancellationToken::new();
     let runner = follow(ground, &node, &stop).await;
@@ -43,6 +43,8 @@ pub(super) async fn measure(ground: &Ground, load: &Load, table: &mut Table) {
         while let Some(Ok(())) = end.run_until_cancelled(moves.changed()).await {
             seen.push((*moves.borrow_and_update(), Instant::now()));
         }
+        // The end may be told before the last move.
+        seen.push((*moves.borrow(), Instant::now()));
         seen
     });
     let begun = Instant::now();
@@ -54,15 +56,20 @@ pub(super) async fn measure(ground: &Ground, load: &Load, table: &mut Table) {
     let seen = watching.join_next().await.unwrap().unwrap();
     drop(runner);
     node.end().await;
+    Landed::forget(ground).await;
 
+    let pages = count(seen.len());
     let shown = |cursor: Cursor| seen[seen.partition_point(|(reached, _)| *reached < cursor)].1;
+    let events = count(returned.len());
     let lags: Vec<f64> = returned
         .into_iter()
         .map(|(cursor, at)| shown(cursor).saturating_duration_since(at).as_secs_f64() * 1e3)
         .collect();
-    let unit = format!("ms at {} appends/s", whole(rate));
+    let unit = format!("ms at {} appends/s, {when}", whole(rate));
     table.judge("commit to projected, median", median(&lags), &unit, Target::AtMost(10.0));
     table.judge("commit to projected, p99", percentile(&lags, 99.0), &unit, Target::AtMost(50.0));
+    let every = events / rate / pages * 1e3;
+    table.fact("  its pages", format!("one every {every:.1} ms, of {:.1} events", events / pages));
 }
 
 /// Every append's place and when its command returned.
@@ -95,6 +102,13 @@ async fn follow(ground: &Ground, node: &Node, stop: &CancellationToken) -> Arc<R
 
 /// A row for each event, in one statement a page.
 struct Landed;
+
+impl Landed {
+    async fn forget(ground: &Ground) {
+        let gone = "delete from es.checkpoints where subscription = 'landed'; drop table read.landed_v1";
+        ground.database.execute(gone).await.unwrap();
+    }
+}
 
 #[async_trait]
 impl Projection for Landed {
