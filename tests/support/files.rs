@@ -6,6 +6,7 @@ mod serving;
 use std::{
     collections::{BTreeMap, VecDeque},
     net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -50,6 +51,8 @@ pub struct Asked {
 #[derive(Default)]
 struct Route {
     content: Arc<Vec<u8>>,
+    /// Served from there, and not held in memory.
+    file: Option<PathBuf>,
     first: VecDeque<Act>,
     always: Option<Act>,
 }
@@ -101,6 +104,12 @@ impl Files {
     /// Serves the bytes under the path; answers its URL.
     pub fn put(&self, path: &str, content: impl Into<Vec<u8>>) -> String {
         self.routes().entry(path.into()).or_default().content = Arc::new(content.into());
+        self.url(path)
+    }
+
+    /// Serves a file too large for memory, whole and without acts; answers its URL.
+    pub fn put_file(&self, path: &str, file: &Path) -> String {
+        self.routes().entry(path.into()).or_default().file = Some(file.to_owned());
         self.url(path)
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write as _,
+    fs::File,
     io::{BufRead, BufReader, Write},
     net::TcpStream,
     sync::{Arc, atomic::Ordering},
@@ -64,6 +65,11 @@ struct Answering<'a> {
 
 impl Answering<'_> {
     fn answer(&mut self, asked: &Asked, if_range: Option<&str>) -> std::io::Result<Then> {
+        if let Some(mut file) = self.file_for(&asked.path) {
+            self.head(200, &[("Content-Length", file.metadata()?.len().to_string())])?;
+            std::io::copy(&mut file, &mut self.stream)?;
+            return Ok(Then::GoOn);
+        }
         let (act, content) = self.act_for(&asked.path);
         let Some(content) = content else {
             return self.whole(404, &[], b"no such file");
@@ -128,6 +134,11 @@ impl Answering<'_> {
         let Some(route) = routes.get_mut(path) else { return (Act::Serve, None) };
         let act = route.first.pop_front().or_else(|| route.always.clone()).unwrap_or(Act::Serve);
         (act, Some(Arc::clone(&route.content)))
+    }
+
+    fn file_for(&self, path: &str) -> Option<File> {
+        let file = lock(&self.state.routes).get(path)?.file.clone()?;
+        Some(File::open(file).expect("a served file stays"))
     }
 
     fn file(&mut self, asked: &Asked, if_range: Option<&str>, content: &[u8]) -> std::io::Result<Then> {
