@@ -94,6 +94,13 @@ create table es.snapshots (
   primary key (aggregate_type, aggregate_id, state_version)
 );
 
+-- A stream as an aggregate loads it, through postgres-es: the chain stands in the place of the metadata.
+create view es.streams as
+  select aggregate_type, aggregate_id, sequence, event_type, event_version, payload,
+         to_jsonb(encode(chain, 'hex')) as metadata
+    from es.events;
+grant select on es.streams to plugyard_app;
+
 create function es.refuse_change() returns trigger language plpgsql as
   $$ begin raise exception 'es.events is append-only'; end $$;
 create trigger events_append_only before update or delete on es.events

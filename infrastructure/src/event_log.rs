@@ -10,6 +10,7 @@ mod epoch;
 mod feed;
 mod head;
 mod horizon;
+mod line;
 mod load;
 mod notifier;
 mod statement;

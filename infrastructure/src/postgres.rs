@@ -16,8 +16,8 @@ pub struct Pools {
     /// Short write transactions: checkpoints, job rows. Never limited in time: a commit that waits must not be
     /// cancelled.
     pub writes: PgPool,
-    /// The append statement alone.
-    pub appends: PgPool,
+    /// Streams on their way into memory. Apart, so that many loads do not keep readers of the log waiting.
+    pub loads: PgPool,
     options: PgConnectOptions,
 }
 
@@ -58,14 +58,14 @@ impl Pools {
         let writes = base().max_connections(8).after_connect(move |connection, _| {
             Box::pin(async move { connection.execute(write_setup).await.map(drop) })
         });
-        let appends =
-            base().max_connections(4).test_before_acquire(false).after_connect(move |connection, _| {
+        let loads =
+            base().max_connections(8).test_before_acquire(false).after_connect(move |connection, _| {
                 Box::pin(async move { connection.execute(write_setup).await.map(drop) })
             });
         Self {
             reads: reads.connect_lazy_with(named("plugyard-reads")),
             writes: writes.connect_lazy_with(named("plugyard-writes")),
-            appends: appends.connect_lazy_with(named("plugyard-appends")),
+            loads: loads.connect_lazy_with(named("plugyard-loads")),
             options: options.clone(),
         }
     }
@@ -76,8 +76,20 @@ impl Pools {
         self.options.clone().application_name("plugyard").connect().await
     }
 
+    /// A connection that only appends. One plan serves every batch: planning would cost more than a small one.
+    pub(crate) async fn append_connection(&self) -> Result<sqlx::PgConnection, sqlx::Error> {
+        use sqlx::ConnectOptions;
+        let mut connection = self.options.clone().application_name("plugyard-appends").connect().await?;
+        connection
+            .execute(
+                "set role plugyard_app; set lock_timeout = '5s'; set plan_cache_mode = force_generic_plan",
+            )
+            .await?;
+        Ok(connection)
+    }
+
     pub async fn close(&self) {
-        tokio::join!(self.reads.close(), self.writes.close(), self.appends.close());
+        tokio::join!(self.reads.close(), self.writes.close(), self.loads.close());
     }
 }
 

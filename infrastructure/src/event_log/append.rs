@@ -20,7 +20,6 @@ use domain::{
     values::Metadata,
 };
 use serde_json::Value;
-use sqlx::PgPool;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -31,12 +30,15 @@ use uuid::Uuid;
 use super::{
     cache::Folded,
     chain::{self, Link},
-    statement::{self, Fault, Outcome},
+    line::Line,
+    statement::{Fault, Outcome},
 };
 use crate::{postgres::Pools, subscription::Signals, system};
 
 /// Statements in flight at the same time.
 const IN_FLIGHT: usize = 3;
+/// Commands that make another statement worth its commit while one is in flight.
+const WORTH_ANOTHER: usize = 32;
 /// Events one statement carries at most, unless a single command brings more.
 const EVENTS_A_STATEMENT: usize = 300;
 /// Commands that may wait; beyond it callers wait to get in.
@@ -149,7 +151,7 @@ impl LogWriter {
     pub fn new(pools: &Pools, signals: &Signals) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (queue, commands) = mpsc::channel(QUEUE);
         let facts = Arc::new(WriterFacts::default());
-        let writer = Writer { pool: pools.appends.clone(), signals: signals.clone(), facts: facts.clone() };
+        let writer = Writer { pools: pools.clone(), signals: signals.clone(), facts: facts.clone() };
         (Self { queue, facts }, writer.run(commands))
     }
 
@@ -167,7 +169,7 @@ impl LogWriter {
 
 #[derive(Clone)]
 struct Writer {
-    pool: PgPool,
+    pools: Pools,
     signals: Signals,
     facts: Arc<WriterFacts>,
 }
@@ -176,22 +178,32 @@ impl Writer {
     async fn run(self, mut commands: mpsc::Receiver<Waiting>) {
         let mut queue: Vec<Waiting> = Vec::new();
         let mut busy: HashSet<Stream> = HashSet::new();
-        let mut in_flight: JoinSet<Vec<Stream>> = JoinSet::new();
+        let mut idle: Vec<Line> = (0..IN_FLIGHT).map(|_| Line::default()).collect();
+        let mut in_flight: JoinSet<(Line, Vec<Stream>)> = JoinSet::new();
         let mut open = true;
         while open || !queue.is_empty() || !in_flight.is_empty() {
-            while in_flight.len() < IN_FLIGHT {
+            while in_flight.is_empty() || queue.len() >= WORTH_ANOTHER {
+                let Some(line) = idle.pop() else { break };
                 let batch = next_batch(&mut queue, &mut busy);
                 if batch.is_empty() {
+                    idle.push(line);
                     break;
                 }
-                in_flight.spawn(self.clone().write(batch));
+                in_flight.spawn(self.clone().write(line, batch));
             }
             tokio::select! {
                 received = commands.recv_many(&mut queue, QUEUE), if open && queue.len() < QUEUE => {
                     open = received > 0;
+                    // Whoever was woken together with the first may join its statement.
+                    tokio::task::yield_now().await;
+                    while let Ok(waiting) = commands.try_recv() {
+                        queue.push(waiting);
+                    }
                 }
                 Some(done) = in_flight.join_next() => {
-                    for stream in done.unwrap_or_default() {
+                    let (line, streams) = done.unwrap_or_default();
+                    idle.push(line);
+                    for stream in streams {
                         busy.remove(&stream);
                     }
                 }
@@ -200,54 +212,51 @@ impl Writer {
     }
 
     /// Answers every command of the batch and returns their streams.
-    async fn write(self, batch: Vec<Waiting>) -> Vec<Stream> {
+    async fn write(self, mut line: Line, batch: Vec<Waiting>) -> (Line, Vec<Stream>) {
         let streams = batch.iter().map(|(append, _)| append.stream.clone()).collect();
         let (appends, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        if let Ok(outcomes) = self.store(&appends).await {
+        if let Ok(outcomes) = self.store(&mut line, &appends).await {
             self.tell();
             for (outcome, reply) in outcomes.into_iter().zip(replies) {
                 let _ = reply.send(self.answer(outcome));
             }
-            return streams;
+            return (line, streams);
         }
         // The whole statement is undone, or nobody knows: each command alone, and only the guilty one fails.
         let deadline = Instant::now() + PATIENCE;
         for (append, reply) in appends.into_iter().zip(replies) {
-            let answer = self.alone(&append, deadline).await;
+            let answer = self.alone(&mut line, &append, deadline).await;
             self.tell();
             let _ = reply.send(answer);
         }
-        streams
+        (line, streams)
     }
 
-    async fn alone(&self, append: &Append, deadline: Instant) -> Result<Appended, AppendError> {
+    async fn alone(
+        &self,
+        line: &mut Line,
+        append: &Append,
+        deadline: Instant,
+    ) -> Result<Appended, AppendError> {
         loop {
-            match self.store(std::slice::from_ref(append)).await {
-                Ok(outcomes) => {
-                    let outcome = outcomes.into_iter().next().unwrap_or(Outcome::Raced);
-                    // The first try may have been stored although its answer was lost.
-                    if outcome == Outcome::Raced
-                        && let Ok(Some(cursor)) = statement::already_stored(&self.pool, append).await
-                    {
-                        return Ok(Appended { cursor: Some(cursor) });
-                    }
-                    return self.answer(outcome);
+            let fault = match self.store(line, std::slice::from_ref(append)).await {
+                Ok(outcomes) if outcomes.first() != Some(&Outcome::Raced) => {
+                    return self.answer(outcomes.into_iter().next().unwrap_or(Outcome::Raced));
                 }
+                // An earlier try may have been stored although its answer was lost.
+                Ok(_) | Err(Fault::Stream) => match line.already_stored(&self.pools, append).await {
+                    Ok(Some(cursor)) => return Ok(Appended { cursor: Some(cursor) }),
+                    Ok(None) => return self.answer(Outcome::Raced),
+                    Err(fault) => fault,
+                },
                 Err(Fault::Key) => return Err(AppendError::KeyUsed),
-                Err(Fault::Stream) => {
-                    let stored = statement::already_stored(&self.pool, append).await;
-                    return match stored {
-                        Ok(Some(cursor)) => Ok(Appended { cursor: Some(cursor) }),
-                        Ok(None) => self.answer(Outcome::Raced),
-                        Err(_) => Err(AppendError::Unavailable),
-                    };
-                }
-                Err(Fault::Other(error)) if Instant::now() > deadline => {
-                    tracing::error!(%error, "the log cannot be appended to");
-                    return Err(AppendError::Unavailable);
-                }
-                Err(Fault::Other(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(Fault::Other(error)) => error,
+            };
+            if Instant::now() > deadline {
+                tracing::error!(error = %fault, "the log cannot be appended to");
+                return Err(AppendError::Unavailable);
             }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
@@ -256,8 +265,8 @@ impl Writer {
         self.signals.written.raise();
     }
 
-    async fn store(&self, appends: &[Append]) -> Result<Vec<Outcome>, Fault> {
-        let outcomes = statement::store(&self.pool, appends).await?;
+    async fn store(&self, line: &mut Line, appends: &[Append]) -> Result<Vec<Outcome>, Fault> {
+        let outcomes = line.store(&self.pools, appends).await?;
         let events: usize = appends.iter().map(|append| append.events.len()).sum();
         self.facts.statements.fetch_add(1, Ordering::Relaxed);
         self.facts.commands.fetch_add(appends.len() as u64, Ordering::Relaxed);

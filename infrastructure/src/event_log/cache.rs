@@ -7,7 +7,7 @@ use std::{
 
 use lru::LruCache;
 
-const STREAMS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4095);
+const STREAMS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(16_383);
 
 /// A stream as it was after its event number `version`.
 #[derive(Debug, Clone)]

@@ -43,6 +43,13 @@ pub(super) fn next(previous: &[u8], link: &Link<'_>) -> [u8; 32] {
     hash.finalize().into()
 }
 
+/// Of the hexadecimal text that the view `es.streams` gives. An event that came from outside this product carries no
+/// chain; the next one begins a new chain, and `events verify` tells of it.
+pub(super) fn read(text: &Value) -> [u8; 32] {
+    let bytes = text.as_str().and_then(|text| hex::decode(text).ok());
+    bytes.and_then(|bytes| bytes.try_into().ok()).unwrap_or(BEGINNING)
+}
+
 /// Sorted keys, no spaces: the same text before the database and after it.
 fn canonical(value: &Value) -> String {
     let mut text = String::new();

@@ -90,15 +90,18 @@ impl Feed {
 
     /// Whether anything at all lies after the cursor, behind the horizon or beyond it.
     pub async fn anything_after(executor: impl PgExecutor<'_>, after: Cursor) -> Result<bool, sqlx::Error> {
-        sqlx::query_scalar(
-            "select exists (select 1 from es.events e
-              where (e.epoch, e.transaction_id, e.global_position) > ($1, $2::text::xid8, $3))",
+        // The order makes a generic plan take the index; an `exists` would scan the log.
+        let next = sqlx::query(
+            "select e.global_position from es.events e
+              where (e.epoch, e.transaction_id, e.global_position) > ($1, $2::text::xid8, $3)
+              order by e.epoch, e.transaction_id, e.global_position limit 1",
         )
         .bind(after.epoch)
         .bind(after.transaction.to_string())
         .bind(after.position)
-        .fetch_one(executor)
-        .await
+        .fetch_optional(executor)
+        .await?;
+        Ok(next.is_some())
     }
 
     /// The place after which the last `count` readable events lie.

@@ -1,4 +1,5 @@
-//! Loading a stream: the rows through `postgres-es`, the upcasters, the fold.
+//! Loading a stream: the rows through `postgres-es`, the upcasters, the fold. It reads the view `es.streams`, which
+//! gives it the chain where it expects metadata: an aggregate needs the one and not the other.
 
 use application::commands::Once;
 use cqrs_es::{
@@ -35,8 +36,8 @@ pub(super) enum LoadError {
 impl Loader {
     pub(super) fn new(pools: &Pools) -> Self {
         let events =
-            PostgresEventRepository::new(pools.writes.clone()).with_tables("es.events", "es.snapshots");
-        Self { events, pool: pools.writes.clone() }
+            PostgresEventRepository::new(pools.loads.clone()).with_tables("es.streams", "es.snapshots");
+        Self { events, pool: pools.loads.clone() }
     }
 
     /// The whole stream, folded. An event this build does not know fails the load: an aggregate never guesses.
@@ -49,6 +50,7 @@ impl Loader {
                 return Err(LoadError::Hole(folded.version + 1));
             }
             folded.version = sequence;
+            folded.chain = chain::read(&row.metadata);
             let stored =
                 Stored { event_type: row.event_type, event_version: row.event_version, payload: row.payload };
             for current in upcasters::upcast(stored) {
@@ -57,24 +59,7 @@ impl Loader {
                 folded.state.apply(event);
             }
         }
-        if folded.version > 0 {
-            folded.chain = self.chain_at::<A>(id, folded.version).await?;
-        }
         Ok(folded)
-    }
-
-    async fn chain_at<A: Aggregate>(&self, id: &str, sequence: i64) -> Result<[u8; 32], LoadError> {
-        let chain: Vec<u8> = sqlx::query_scalar(
-            "select chain from es.events where aggregate_type = $1 and aggregate_id = $2 and sequence = $3",
-        )
-        .bind(A::TYPE)
-        .bind(id)
-        .bind(sequence)
-        .fetch_one(&self.pool)
-        .await?;
-        // An event that came from outside this product carries no chain; the next one begins a new chain, and
-        // `events verify` tells of it.
-        Ok(chain.try_into().unwrap_or(chain::BEGINNING))
     }
 
     /// The request hash and the answer that were stored under a key.

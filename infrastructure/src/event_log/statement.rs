@@ -1,8 +1,10 @@
 //! The append statement: many commands, one round trip, one commit, no transaction around it.
 
+use std::collections::HashMap;
+
 use domain::recorded::Cursor;
 use serde_json::Value;
-use sqlx::{PgPool, Row, postgres::PgRow};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::append::Append;
@@ -38,10 +40,11 @@ with asked as (
    order by e.c, e.n
   returning epoch, transaction_id, global_position, aggregate_type, aggregate_id
 )
-select c.c, max(a.epoch) as epoch, max(a.transaction_id::text) as xid, max(a.global_position) as position
-  from current c left join appended a
-    on a.aggregate_type = c.aggregate_type and a.aggregate_id = c.aggregate_id
- group by c.c";
+select aggregate_type, aggregate_id, max(epoch) as epoch, max(transaction_id::text) as xid,
+       max(global_position) as position
+  from appended group by aggregate_type, aggregate_id
+union all
+select aggregate_type, aggregate_id, null, null, null from current where size = 0";
 
 const STORED: &str = "
 select epoch, transaction_id::text as xid, global_position as position from es.events where event_id = $1";
@@ -73,7 +76,7 @@ impl From<sqlx::Error> for Fault {
 }
 
 /// The outcome of each command, in their order.
-pub(super) async fn store(pool: &PgPool, appends: &[Append]) -> Result<Vec<Outcome>, Fault> {
+pub(super) async fn store(connection: &mut PgConnection, appends: &[Append]) -> Result<Vec<Outcome>, Fault> {
     let columns = Columns::of(appends);
     let rows = sqlx::query(APPEND)
         .bind(columns.aggregate_type)
@@ -92,23 +95,28 @@ pub(super) async fn store(pool: &PgPool, appends: &[Append]) -> Result<Vec<Outco
         .bind(columns.event_version)
         .bind(columns.payload)
         .bind(columns.chain)
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await?;
-    let mut outcomes = vec![Outcome::Raced; appends.len()];
-    for row in rows {
-        let command: i64 = row.try_get("c")?;
-        let slot = usize::try_from(command - 1).ok().and_then(|index| outcomes.get_mut(index));
-        if let Some(slot) = slot {
-            *slot = Outcome::Stored(cursor(&row)?);
-        }
+    // A stream stands in a statement once at most.
+    let mut stored = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let key: (String, String) = (row.try_get("aggregate_type")?, row.try_get("aggregate_id")?);
+        stored.insert(key, cursor(row)?);
     }
-    Ok(outcomes)
+    let outcome = |append: &Append| {
+        let stream = (append.stream.aggregate_type.clone(), append.stream.aggregate_id.clone());
+        stored.get(&stream).map_or(Outcome::Raced, |cursor| Outcome::Stored(*cursor))
+    };
+    Ok(appends.iter().map(outcome).collect())
 }
 
 /// Where the last event of the command stands, if an earlier try stored it.
-pub(super) async fn already_stored(pool: &PgPool, append: &Append) -> Result<Option<Cursor>, sqlx::Error> {
+pub(super) async fn already_stored(
+    connection: &mut PgConnection,
+    append: &Append,
+) -> Result<Option<Cursor>, sqlx::Error> {
     let Some(last) = append.events.last() else { return Ok(None) };
-    let row = sqlx::query(STORED).bind(last.id).fetch_optional(pool).await?;
+    let row = sqlx::query(STORED).bind(last.id).fetch_optional(connection).await?;
     row.as_ref().map_or(Ok(None), cursor)
 }
 

@@ -42,7 +42,8 @@ pub async fn statuses(pool: &PgPool) -> Result<Vec<SubscriptionStatus>, sqlx::Er
                        order by p.parked_at, p.sequence) as parked,
                 (select count(*) from (select 1 from es.events e
                    where (e.epoch, e.transaction_id, e.global_position)
-                         > (c.epoch, c.transaction_id, c.global_position) limit $1) l) as lag,
+                         > (c.epoch, c.transaction_id, c.global_position)
+                   order by e.epoch, e.transaction_id, e.global_position limit $1) l) as lag,
                 coalesce((select extract(epoch from clock_timestamp() - e.recorded_at)::float8 from es.events e
                    where (e.epoch, e.transaction_id, e.global_position)
                          > (c.epoch, c.transaction_id, c.global_position)
