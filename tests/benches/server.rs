@@ -33,7 +33,7 @@ async fn second_start(table: &mut Table) {
     let mut times = Vec::new();
     for _ in 0..STARTS {
         let begun = Instant::now();
-        let postgres = EmbeddedPostgres::start(&data).await.unwrap();
+        let mut postgres = EmbeddedPostgres::start(&data).await.unwrap();
         times.push(begun.elapsed());
         postgres.stop().await;
     }

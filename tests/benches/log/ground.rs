@@ -30,7 +30,7 @@ impl Ground {
 
     pub(super) fn node(&self) -> Node {
         let (pools, signals, running) = (Pools::new(&self.options), Signals::default(), TaskTracker::new());
-        let (writer, run) = LogWriter::new(&pools, signals.appended.clone());
+        let (writer, run) = LogWriter::new(&pools, &signals);
         running.spawn(run);
         let tasks = Arc::new(LogCommands::new(&pools, writer.clone()));
         Node { pools, signals, writer, tasks, running }
