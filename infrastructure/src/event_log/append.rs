@@ -38,7 +38,7 @@ use crate::{postgres::Pools, subscription::Signals, system};
 /// Statements in flight at the same time.
 const IN_FLIGHT: usize = 3;
 /// Commands that make another statement worth its commit while one is in flight.
-const WORTH_ANOTHER: usize = 32;
+const WORTH_ANOTHER: usize = 4;
 /// Events one statement carries at most, unless a single command brings more.
 const EVENTS_A_STATEMENT: usize = 300;
 /// Commands that may wait; beyond it callers wait to get in.
