@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use plugyard_tests::{
     AARCH64, Cli, Files, Lock, Plugin, Wheel, X86_64, Yard, binary,
-    python::{cut_off, directory, says, succeeds, unpack, uv, version},
+    python::{cut_off, directory, really_locked, says, succeeds, unpack, uv, version},
 };
 
 /// A plugin whose dependencies the host's Python can import, compiled ones for both architectures.
@@ -134,22 +134,8 @@ async fn pythons_reader_finds_nothing_wrong() {
 #[tokio::test]
 async fn a_lock_made_by_uv_is_repackaged_from_the_real_index() {
     let ground = binary::ground();
-    let project = ground.path().join("cwd/project");
-    std::fs::create_dir(&project).unwrap();
-    let requires = format!(">={}", version());
-    let text = format!(
-        "[project]\nname = \"real\"\nversion = \"0.1.0\"\nrequires-python = \"{requires}\"\n\
-         dependencies = [\"markupsafe\", \"six\"]\n"
-    );
-    std::fs::write(project.join("pyproject.toml"), &text).unwrap();
-    let mut lock = std::process::Command::new(uv());
-    lock.current_dir(&project).arg("lock").arg("--python").arg(directory().join("python3"));
-    succeeds(lock.env("UV_CACHE_DIR", ground.path().join("tmp/uv")).env("UV_SYSTEM_CERTS", "true"));
-    let plugin = Plugin::new("real")
-        .file("pyproject.toml", text)
-        .file("uv.lock", std::fs::read(project.join("uv.lock")).unwrap());
+    let plugin = really_locked("real", &["markupsafe", "six"]);
     std::fs::write(ground.path().join("cwd/real.difypkg"), plugin.bytes()).unwrap();
-    std::fs::remove_dir_all(ground.path().join("tmp/uv")).unwrap();
 
     let args =
         ["repackage", "real.difypkg", "--platform", X86_64, "--platform", AARCH64, "--python", version()];

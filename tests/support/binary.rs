@@ -21,8 +21,10 @@ pub fn kept_dir() -> PathBuf {
 }
 
 fn profile_dir() -> PathBuf {
-    let executable = std::env::current_exe().expect("the test executable has a path");
-    executable.parent().and_then(Path::parent).expect("<target>/<profile>/deps").to_owned()
+    let executable = std::env::current_exe().expect("the executable has a path");
+    let directory = executable.parent().expect("<target>/<profile> or <target>/<profile>/deps");
+    let is_test = directory.file_name().is_some_and(|name| name == "deps");
+    if is_test { directory.parent().expect("<target>/<profile>").to_owned() } else { directory.to_owned() }
 }
 
 /// Settings every run gets: a home and a temporary directory of its own, so that stray files show.

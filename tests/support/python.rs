@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::binary;
+use crate::plugin::Plugin;
 
 /// Runs to the end; panics with everything it said on failure.
 pub fn succeeds(command: &mut Command) -> Output {
@@ -77,4 +78,21 @@ pub fn cut_off(program: impl AsRef<OsStr>) -> Command {
 /// Unpacks a package with Python's own reader.
 pub fn unpack(package: &Path, into: &Path) {
     succeeds(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(package).arg(into));
+}
+
+/// A plugin whose lock a real uv made, of what the package index has today, for this machine's Python.
+pub fn really_locked(name: &str, dependencies: &[&str]) -> Plugin {
+    let project = tempfile::tempdir().unwrap();
+    let list: Vec<String> = dependencies.iter().map(|dependency| format!("{dependency:?}")).collect();
+    let text = format!(
+        "[project]\nname = {name:?}\nversion = \"0.1.0\"\nrequires-python = \">={}\"\ndependencies = [{}]\n",
+        version(),
+        list.join(", ")
+    );
+    std::fs::write(project.path().join("pyproject.toml"), &text).unwrap();
+    let mut lock = Command::new(uv());
+    lock.current_dir(&project).arg("lock").arg("--python").arg(directory().join("python3"));
+    succeeds(lock.env("UV_CACHE_DIR", project.path().join("cache")).env("UV_SYSTEM_CERTS", "true"));
+    let lock = std::fs::read(project.path().join("uv.lock")).unwrap();
+    Plugin::new(name).file("pyproject.toml", text).file("uv.lock", lock)
 }
