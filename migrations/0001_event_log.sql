@@ -1,15 +1,6 @@
 -- The event log. Everything else in this database can be rebuilt from it.
 create schema es;
 
-do $$
-begin
-  create role plugyard_app nologin;
-exception when duplicate_object or unique_violation then
-  null;                                            -- another database of this cluster made it
-end $$;
-grant plugyard_app to current_user;
-grant usage on schema es to plugyard_app;
-
 -- Which life of the log this is. Written when a restored copy is found, with the owner role; read by every append.
 create table es.log_epoch (
   only_row boolean primary key default true check (only_row),
@@ -99,7 +90,6 @@ create view es.streams as
   select aggregate_type, aggregate_id, sequence, event_type, event_version, payload,
          to_jsonb(encode(chain, 'hex')) as metadata
     from es.events;
-grant select on es.streams to plugyard_app;
 
 create function es.refuse_change() returns trigger language plpgsql as
   $$ begin raise exception 'es.events is append-only'; end $$;
@@ -107,7 +97,3 @@ create trigger events_append_only before update or delete on es.events
   for each row execute function es.refuse_change();
 create trigger events_no_truncate before truncate on es.events
   for each statement execute function es.refuse_change();
-
-grant select, insert on es.events to plugyard_app;
-grant select on es.log_epoch to plugyard_app;
-grant select, insert, update, delete on es.commands, es.checkpoints, es.parked_events, es.snapshots to plugyard_app;

@@ -32,5 +32,3 @@ create table es.job_runtime (
   message text not null,
   seq bigint not null default 1
 ) with (fillfactor = 70);
-
-grant select, insert, update, delete on es.jobs, es.job_runtime to plugyard_app;

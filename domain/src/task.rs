@@ -11,8 +11,8 @@ mod report;
 pub use command::TaskCommand;
 pub use error::TaskError;
 pub use event::{
-    Artifact, Loss, Phase, RepackageOptions, Source, TaskCompleted, TaskEvent, TaskKind, TaskProgressed,
-    TaskRequested,
+    Artifact, Fault, Loss, Phase, RepackageOptions, Source, TaskCompleted, TaskEvent, TaskKind,
+    TaskProgressed, TaskRequested,
 };
 pub use report::{Note, Report, Timings};
 
@@ -58,18 +58,14 @@ impl Task {
             TaskCommand::Request(requested) => self.request(requested),
             TaskCommand::Start { attempt, worker } => self.start(attempt, worker),
             TaskCommand::Report(progress) => self.report(progress),
-            TaskCommand::LoseAttempt { attempt, reason, message, retry_at } => {
-                self.lose(attempt, TaskEvent::TaskAttemptLost { attempt, reason, message, retry_at })
+            TaskCommand::LoseAttempt { attempt, reason, fault, retry_in_ms } => {
+                self.lose(attempt, TaskEvent::TaskAttemptLost { attempt, reason, fault, retry_in_ms })
             }
             TaskCommand::Complete(completed) => self.complete(completed),
-            TaskCommand::Fail { attempt, code, message } => self.fail(attempt, code, message),
+            TaskCommand::Fail { attempt, fault } => self.fail(attempt, fault),
             TaskCommand::Cancel { by } => self.cancel(by),
             TaskCommand::ExpireArtifact => self.expire(),
         }
-    }
-
-    pub fn is_absent(&self) -> bool {
-        self.stage == Stage::Absent
     }
 
     fn request(&self, requested: TaskRequested) -> Result<Vec<TaskEvent>, TaskError> {
@@ -89,7 +85,7 @@ impl Task {
         if self.stage == Stage::Running {
             events = self.lose_by_lease(self.last_attempt);
         }
-        if events.iter().any(|event| matches!(event, TaskEvent::TaskFailed { .. })) {
+        if events.iter().any(|event| matches!(event, TaskEvent::TaskFailed(_))) {
             return Ok(events);
         }
         events.push(TaskEvent::TaskStarted { attempt, worker });
@@ -120,18 +116,19 @@ impl Task {
         self.with_failure_limit(TaskEvent::TaskAttemptLost {
             attempt,
             reason: Loss::Lease,
-            message: None,
-            retry_at: None,
+            fault: None,
+            retry_in_ms: 0,
         })
     }
 
     fn with_failure_limit(&self, lost: TaskEvent) -> Vec<TaskEvent> {
-        let TaskEvent::TaskAttemptLost { reason, message, .. } = &lost else { return vec![lost] };
+        let TaskEvent::TaskAttemptLost { reason, fault, .. } = &lost else { return vec![lost] };
         if !reason.counts() || self.failures + 1 < MAX_FAILURES {
             return vec![lost];
         }
-        let message = message.clone().unwrap_or_else(|| "Interrupted".to_owned());
-        vec![lost, TaskEvent::TaskFailed { code: "INTERRUPTED".to_owned(), message }]
+        let interrupted = || Fault { code: "INTERRUPTED".to_owned(), message: "Interrupted".to_owned() };
+        let fault = fault.clone().unwrap_or_else(interrupted);
+        vec![lost, TaskEvent::TaskFailed(fault)]
     }
 
     /// A repeated outcome of the same attempt is the same outcome, not a second one.
@@ -146,9 +143,9 @@ impl Task {
         Ok(vec![TaskEvent::TaskCompleted(completed)])
     }
 
-    fn fail(&self, attempt: u32, code: String, message: String) -> Result<Vec<TaskEvent>, TaskError> {
+    fn fail(&self, attempt: u32, fault: Fault) -> Result<Vec<TaskEvent>, TaskError> {
         self.must_be_open(attempt)?;
-        Ok(vec![TaskEvent::TaskFailed { code, message }])
+        Ok(vec![TaskEvent::TaskFailed(fault)])
     }
 
     fn cancel(&self, by: String) -> Result<Vec<TaskEvent>, TaskError> {
@@ -231,7 +228,7 @@ impl Aggregate for Task {
                 self.percent = 100;
                 self.artifact = Some(completed.artifact);
             }
-            TaskEvent::TaskFailed { .. } => self.close(Stage::Failed),
+            TaskEvent::TaskFailed(_) => self.close(Stage::Failed),
             TaskEvent::TaskCancelled { .. } => self.close(Stage::Cancelled),
             TaskEvent::ArtifactExpired { .. } => self.close(Stage::Expired),
         }

@@ -47,6 +47,20 @@ impl Place {
         let user = User::for_server()?;
         Server::start(&binaries, user.as_ref(), &self.home, &self.sockets)
     }
+
+    /// Starts or takes over the server, and waits until it answers.
+    async fn run(&self, options: &PgConnectOptions) -> Result<Server, Error> {
+        let mut server = self.start()?;
+        if let Err(error) = server.answers(options).await {
+            // A server that was taken over may have been on its way out.
+            if !server.has_ended() {
+                return Err(error);
+            }
+            server = self.start()?;
+            server.answers(options).await?;
+        }
+        Ok(server)
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -90,15 +104,7 @@ impl EmbeddedPostgres {
             answers(&options).await?;
             return Ok(Self { options, place, owned: None });
         };
-        let mut server = place.start()?;
-        if let Err(error) = server.answers(&options).await {
-            // A server that was taken over may have been on its way out.
-            if !server.has_ended() {
-                return Err(error);
-            }
-            server = place.start()?;
-            server.answers(&options).await?;
-        }
+        let server = place.run(&options).await?;
         Ok(Self { options, place, owned: Some((server, lock)) })
     }
 
@@ -106,15 +112,21 @@ impl EmbeddedPostgres {
         &self.options
     }
 
-    /// Starts an owned server again if it has ended by itself.
+    /// Keeps the cluster running: starts an owned server again if it has ended by itself, and takes over a cluster
+    /// whose owner is gone.
     pub async fn revive(&mut self) -> Result<(), Error> {
-        let Some((server, _)) = &mut self.owned else { return Ok(()) };
-        if !server.has_ended() {
-            return Ok(());
+        if let Some((server, _)) = &mut self.owned {
+            if !server.has_ended() {
+                return Ok(());
+            }
+            tracing::warn!("PostgreSQL has ended; starting it again");
+            *server = self.place.start()?;
+            return server.answers(&self.options).await;
         }
-        tracing::warn!("PostgreSQL has ended; starting it again");
-        *server = self.place.start()?;
-        server.answers(&self.options).await
+        let Some(lock) = try_lock(&self.place.home)? else { return Ok(()) };
+        tracing::warn!("the owner of PostgreSQL is gone; taking over");
+        self.owned = Some((self.place.run(&self.options).await?, lock));
+        Ok(())
     }
 
     /// Stops an owned server and waits for it; the lock goes last.
@@ -134,7 +146,8 @@ fn socket_directory(home: &Path) -> PathBuf {
         return inside;
     }
     let name = hex::encode(&Sha256::digest(home.as_os_str().as_encoded_bytes())[..8]);
-    std::env::temp_dir().join(format!("plugyard-{name}"))
+    // The same for every process, whatever its own idea of a temporary directory.
+    Path::new("/tmp").join(format!("plugyard-{name}"))
 }
 
 fn try_lock(home: &Path) -> Result<Option<File>, Error> {

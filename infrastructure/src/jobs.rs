@@ -11,11 +11,13 @@ use sqlx::{PgPool, Row, postgres::PgRow};
 #[derive(Debug, Clone)]
 pub struct PgJobs {
     pool: PgPool,
+    leases: PgPool,
 }
 
 impl PgJobs {
-    pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+    /// `leases` serves renewals alone.
+    pub fn new(pool: PgPool, leases: PgPool) -> Self {
+        Self { pool, leases }
     }
 }
 
@@ -45,7 +47,14 @@ impl Jobs for PgJobs {
         .fetch_all(&self.pool)
         .await
         .map_err(|error| unavailable(&error))?;
-        rows.iter().map(claim).collect::<Result<_, _>>().map_err(|error| unavailable(&error))
+        let read = |row: &PgRow| {
+            claim(row)
+                .inspect_err(
+                    |error| tracing::error!(%error, "a job cannot be read by this build; its lease will end"),
+                )
+                .ok()
+        };
+        Ok(rows.iter().filter_map(read).collect())
     }
 
     async fn renew(&self, task: TaskId, attempt: u32) -> Result<Lease, Error> {
@@ -55,7 +64,7 @@ impl Jobs for PgJobs {
         )
         .bind(task.to_string())
         .bind(i64::from(attempt))
-        .execute(&self.pool)
+        .execute(&self.leases)
         .await
         .map_err(|error| unavailable(&error))?;
         Ok(if renewed.rows_affected() == 1 { Lease::Held } else { Lease::Lost })

@@ -18,6 +18,8 @@ pub struct Pools {
     pub writes: PgPool,
     /// Streams on their way into memory. Apart, so that many loads do not keep readers of the log waiting.
     pub loads: PgPool,
+    /// Leases of running work: a pool full of other things must not cost a healthy job its lease.
+    pub leases: PgPool,
     options: PgConnectOptions,
 }
 
@@ -62,7 +64,11 @@ impl Pools {
             base().max_connections(8).test_before_acquire(false).after_connect(move |connection, _| {
                 Box::pin(async move { connection.execute(write_setup).await.map(drop) })
             });
+        let leases = base().max_connections(2).after_connect(move |connection, _| {
+            Box::pin(async move { connection.execute(write_setup).await.map(drop) })
+        });
         Self {
+            leases: leases.connect_lazy_with(named("plugyard-leases")),
             reads: reads.connect_lazy_with(named("plugyard-reads")),
             writes: writes.connect_lazy_with(named("plugyard-writes")),
             loads: loads.connect_lazy_with(named("plugyard-loads")),
@@ -89,7 +95,7 @@ impl Pools {
     }
 
     pub async fn close(&self) {
-        tokio::join!(self.reads.close(), self.writes.close(), self.loads.close());
+        tokio::join!(self.reads.close(), self.writes.close(), self.loads.close(), self.leases.close());
     }
 }
 
@@ -98,7 +104,32 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), Unusable> {
     use sqlx::ConnectOptions;
     let mut connection = options.clone().connect().await.map_err(Unusable::Unreachable)?;
     refuse_unsafe(&mut connection).await?;
-    sqlx::migrate!("../migrations").run(&mut connection).await?;
+    let mut migrator = sqlx::migrate!("../migrations");
+    // During a downgrade this build meets a schema that a newer one has extended.
+    migrator.set_ignore_missing(true);
+    migrator.run(&mut connection).await?;
+    grant(&mut connection).await?;
+    Ok(())
+}
+
+/// The role and its rights, if anything of them is missing: a dump does not bring them along.
+async fn grant(owner: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+    let granted: bool = sqlx::query_scalar(
+        "select coalesce((select pg_has_role(current_user, oid, 'member')
+                             and has_table_privilege(oid, 'es.events', 'insert')
+                             and has_table_privilege(oid, 'es.job_runtime', 'update')
+                             and has_schema_privilege(oid, 'read', 'usage')
+                             and not exists (select 1 from pg_tables t where t.schemaname = 'read'
+                                  and not has_table_privilege(r.oid, 'read.' || quote_ident(t.tablename), 'insert'))
+                            from pg_roles r where rolname = 'plugyard_app'), false)",
+    )
+    .fetch_one(&mut *owner)
+    .await?;
+    if !granted {
+        sqlx::raw_sql(concat!("begin;", include_str!("../../migrations/grants.sql"), "commit;"))
+            .execute(owner)
+            .await?;
+    }
     Ok(())
 }
 

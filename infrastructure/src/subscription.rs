@@ -41,7 +41,7 @@ pub trait Projection: Send + Sync + 'static {
     /// Makes the tables of a generation, as the owner. Does nothing if they are there.
     async fn create(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error>;
 
-    /// Makes this generation the one that readers see, as the owner; `None`-like for what is never rebuilt.
+    /// Makes this generation the one that readers see, as the owner.
     async fn show(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error>;
 
     /// Removes the tables of a generation that nobody sees any more.
@@ -94,9 +94,10 @@ impl From<sqlx::Error> for ApplyError {
             .and_then(sqlx::error::DatabaseError::code)
             .map(|code| code[..2].to_owned());
         match class.as_deref() {
-            // Data exceptions, violated constraints, wrong statements: no later try changes them.
-            Some("22" | "23" | "42" | "P0") => Self::Poison(error.to_string()),
-            _ => Self::Database(error),
+            // Connection, rollback, resources, intervention, system: a later try may fare better. So may one on the
+            // primary, if this was a standby.
+            None | Some("08" | "25" | "40" | "53" | "55" | "57" | "58" | "XX") => Self::Database(error),
+            Some(_) => Self::Poison(error.to_string()),
         }
     }
 }

@@ -2,13 +2,13 @@
 //! outcome closes it. Nothing else inserts, requeues or closes a task's row, so each happens exactly once.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use domain::{
     recorded::{Event, Recorded},
     task::{Source, TaskEvent, TaskKind, TaskRequested},
-    values::TaskId,
+    values::{Digest, TaskId},
 };
 use infrastructure::subscription::{ApplyError, Projection};
+use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
@@ -66,11 +66,11 @@ impl Projection for JobQueue {
             let Event::Task(task, event) = &recorded.event;
             match event {
                 TaskEvent::TaskRequested(requested) => enqueue(transaction, *task, requested).await?,
-                TaskEvent::TaskAttemptLost { attempt, reason, retry_at, .. } => {
-                    requeue(transaction, *task, *attempt, reason.counts(), *retry_at).await?;
+                TaskEvent::TaskAttemptLost { attempt, reason, retry_in_ms, .. } => {
+                    requeue(transaction, *task, *attempt, reason.counts(), *retry_in_ms).await?;
                 }
                 TaskEvent::TaskCompleted(_) => close(transaction, *task, "done").await?,
-                TaskEvent::TaskFailed { .. } => close(transaction, *task, "dead").await?,
+                TaskEvent::TaskFailed(_) => close(transaction, *task, "dead").await?,
                 TaskEvent::TaskCancelled { .. } => close(transaction, *task, "cancelled").await?,
                 TaskEvent::TaskStarted { .. }
                 | TaskEvent::TaskProgressed(_)
@@ -114,7 +114,9 @@ fn unique_key(requested: &TaskRequested) -> String {
     };
     let options = &requested.options;
     let target = options.target;
-    format!("{input} {target} {} {}", target.python, options.asked.strict)
+    let text = format!("{input} {target} {} {}", target.python, options.asked.strict);
+    // A URL may be longer than what an index can hold.
+    Digest::of_bytes(Sha256::digest(text).into()).to_string()
 }
 
 async fn requeue(
@@ -122,17 +124,17 @@ async fn requeue(
     task: TaskId,
     attempt: u32,
     counts: bool,
-    retry_at: Option<DateTime<Utc>>,
+    retry_in_ms: u64,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update es.jobs set state = 'queued', failures = failures + $3, worker = null, lease_until = null,
-                run_at = coalesce($4, clock_timestamp())
+                run_at = clock_timestamp() + $4 * interval '1 millisecond'
           where aggregate_type = 'task' and aggregate_id = $1 and step = '' and attempt = $2 and state = 'running'",
     )
     .bind(task.to_string())
     .bind(i64::from(attempt))
     .bind(i32::from(counts))
-    .bind(retry_at)
+    .bind(i64::try_from(retry_in_ms).unwrap_or(0))
     .execute(transaction)
     .await
     .map(drop)

@@ -64,8 +64,7 @@ impl Projection for Tasks {
     async fn show(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error> {
         let table = table(generation);
         for statement in [
-            "drop view if exists read.tasks".to_owned(),
-            format!("create view read.tasks as select * from {table}"),
+            format!("create or replace view read.tasks as select * from {table}"),
             "grant select on read.tasks to plugyard_app".to_owned(),
         ] {
             sqlx::query(&statement).execute(&mut *owner).await?;

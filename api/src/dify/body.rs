@@ -187,27 +187,11 @@ pub(super) fn status_word(view: &TaskView) -> &'static str {
 
 fn error_text(view: &TaskView) -> Option<String> {
     match view.status {
-        TaskStatus::Cancelled => Some("Cancelled (CANCELLED)".to_owned()),
-        TaskStatus::Failed => Some(view.error.as_ref().map_or_else(
-            || "Interrupted (INTERRUPTED)".to_owned(),
-            |fault| {
-                if ends_with_a_reason(&fault.message) {
-                    fault.message.clone()
-                } else {
-                    format!("{} ({})", fault.message, fault.code)
-                }
-            },
-        )),
+        TaskStatus::Cancelled | TaskStatus::Failed => {
+            view.error.as_ref().map(|fault| format!("{} ({})", fault.message, fault.code))
+        }
         TaskStatus::Queued | TaskStatus::Running | TaskStatus::Completed | TaskStatus::Expired => None,
     }
-}
-
-/// Workers put the word there themselves.
-fn ends_with_a_reason(text: &str) -> bool {
-    let word = text.strip_suffix(')').and_then(|text| text.rsplit_once(" (")).map(|(_, word)| word);
-    word.is_some_and(|word| {
-        word.len() > 3 && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
-    })
 }
 
 fn download_url(view: &TaskView, mount: Mount) -> Option<String> {
@@ -229,7 +213,7 @@ fn maybe_instant<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> 
 
 #[cfg(test)]
 mod tests {
-    use application::queries::tasks::TaskFault;
+    use domain::task::Fault;
 
     use super::*;
     use crate::fakes::{completed_view, queued_view};
@@ -261,13 +245,10 @@ mod tests {
     #[test]
     fn a_failure_says_its_reason_once() {
         let text = |message: &str| {
-            let error = Some(TaskFault { code: "NO_WHEEL".to_owned(), message: message.to_owned() });
+            let error = Some(Fault { code: "NO_WHEEL".to_owned(), message: message.to_owned() });
             error_text(&TaskView { status: TaskStatus::Failed, error, ..queued_view() }).unwrap()
         };
         assert_eq!(text("x has no wheel (use strict=false)"), "x has no wheel (use strict=false) (NO_WHEEL)");
-        assert_eq!(text("x has no wheel (NO_WHEEL)"), "x has no wheel (NO_WHEEL)");
-        let cancelled = TaskView { status: TaskStatus::Cancelled, ..queued_view() };
-        assert_eq!(error_text(&cancelled).unwrap(), "Cancelled (CANCELLED)");
     }
 
     #[test]

@@ -117,14 +117,14 @@ impl Node {
     }
 
     fn work(&self, settings: &Settings) -> anyhow::Result<()> {
-        let jobs = Arc::new(PgJobs::new(self.database.pools.writes.clone()));
+        let jobs =
+            Arc::new(PgJobs::new(self.database.pools.writes.clone(), self.database.pools.leases.clone()));
         let work = settings.work_dir();
         std::fs::create_dir_all(&work)?;
         let run = Arc::new(RunTasks {
             jobs: jobs.clone(),
             commands: self.commands.clone(),
             repackaging: self.repackaging.clone(),
-            clock: Arc::new(System),
             ids: Arc::new(System),
             queued: self.signals.projected.clone(),
             progressed: self.signals.projected.clone(),
@@ -133,7 +133,7 @@ impl Node {
             slots: settings.workers,
         });
         self.shutdown.foreground.spawn(run.run(self.shutdown.draining.clone()));
-        let reap = ReapAttempts { jobs, commands: self.commands.clone(), clock: Arc::new(System), work };
+        let reap = ReapAttempts { jobs, commands: self.commands.clone(), work };
         let stop = self.shutdown.stopping.clone();
         self.shutdown.background.spawn(reap.run(stop.clone()));
         let expire = ExpireArtifacts {

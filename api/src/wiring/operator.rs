@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use application::{Error, signal::Signal};
+use application::{Error, Kind, signal::Signal};
 use async_trait::async_trait;
 use infrastructure::{
     event_log::{Feed, Life, life},
@@ -15,6 +15,7 @@ use crate::{admin::Projections, health::Health};
 
 /// A reader this far behind would show the past.
 const READY_WITHIN: i64 = 1_000;
+const READY_WITHIN_SECONDS: f64 = 60.0;
 
 pub(crate) struct Operator {
     pools: Pools,
@@ -66,6 +67,7 @@ impl Projections for Operator {
                 RebuildError::Apply(infrastructure::subscription::ApplyError::Database(error)) => {
                     unavailable(&error)
                 }
+                busy @ RebuildError::Busy(_) => Error::new(Kind::Conflict, busy.to_string()),
                 other @ (RebuildError::Apply(_)
                 | RebuildError::NotLive(_)
                 | RebuildError::NotRebuildable(_)
@@ -99,7 +101,8 @@ impl Health for Operator {
         let statuses = statuses(&self.pools.reads).await.map_err(|_unreachable| "DATABASE")?;
         let behind = statuses.iter().any(|status| {
             let parked = i64::try_from(status.parked.len()).unwrap_or(i64::MAX);
-            status.status == "halted" || (status.status == "live" && status.lag - parked > READY_WITHIN)
+            let late = status.lag - parked > READY_WITHIN || status.lag_seconds > READY_WITHIN_SECONDS;
+            status.status == "halted" || (status.status == "live" && late)
         });
         if behind { Err("PROJECTIONS") } else { Ok(()) }
     }

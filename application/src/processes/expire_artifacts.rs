@@ -59,9 +59,15 @@ impl ExpireArtifacts {
         let before = self.clock.now().checked_sub_signed(retention).unwrap_or_default();
         for view in self.tasks.due_to_expire(before, AT_A_TIME).await? {
             let by = Metadata::of_process("expire_artifacts", view.id.to_string(), view.id.to_string());
-            let written =
-                self.commands.execute(&view.id.to_string(), TaskCommand::ExpireArtifact, by).await?;
-            let Some(cursor) = written else { continue };
+            let expired = self.commands.execute(&view.id.to_string(), TaskCommand::ExpireArtifact, by).await;
+            let cursor = match expired {
+                Ok(Some(cursor)) => cursor,
+                Ok(None) => continue,
+                Err(error) => {
+                    warn!(task = %view.id, %error, "a result could not be made to expire");
+                    continue;
+                }
+            };
             info!(task = %view.id, "the result has expired");
             if !self.freshness.reached(READ_MODEL, cursor).await {
                 continue;

@@ -12,10 +12,7 @@ use tracing::{info, warn};
 use super::attempt::owner_of;
 use crate::{
     commands::Commands,
-    ports::{
-        jobs::{Jobs, Lease},
-        system::Clock,
-    },
+    ports::jobs::{Jobs, Lease},
 };
 
 const EVERY: Duration = Duration::from_secs(5);
@@ -23,7 +20,6 @@ const EVERY: Duration = Duration::from_secs(5);
 pub struct ReapAttempts {
     pub jobs: Arc<dyn Jobs>,
     pub commands: Arc<dyn Commands<Task>>,
-    pub clock: Arc<dyn Clock>,
     /// Work directories of attempts; those of dead ones are removed.
     pub work: PathBuf,
 }
@@ -45,12 +41,8 @@ impl ReapAttempts {
             Err(error) => return warn!(%error, "overdue attempts cannot be listed"),
         };
         for (task, attempt) in overdue {
-            let command = TaskCommand::LoseAttempt {
-                attempt,
-                reason: Loss::Lease,
-                message: Some("Interrupted (INTERRUPTED)".to_owned()),
-                retry_at: Some(self.clock.now()),
-            };
+            let command =
+                TaskCommand::LoseAttempt { attempt, reason: Loss::Lease, fault: None, retry_in_ms: 0 };
             let by = Metadata::of_process("reap_attempts", task.to_string(), format!("{task}:{attempt}"));
             match self.commands.execute(&task.to_string(), command, by).await {
                 Ok(_) => info!(%task, attempt, "the attempt is lost: its worker was not heard of"),

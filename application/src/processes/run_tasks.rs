@@ -16,10 +16,7 @@ use tracing::warn;
 
 use crate::{
     commands::Commands,
-    ports::{
-        jobs::Jobs,
-        system::{Clock, Ids},
-    },
+    ports::{jobs::Jobs, system::Ids},
     repackaging::Repackaging,
     signal::Signal,
 };
@@ -31,7 +28,6 @@ pub struct RunTasks {
     pub jobs: Arc<dyn Jobs>,
     pub commands: Arc<dyn Commands<Task>>,
     pub repackaging: Arc<Repackaging>,
-    pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
     /// Raised when the queue has changed.
     pub queued: Signal,

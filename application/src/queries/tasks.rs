@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
-    task::{Artifact, Phase, Report},
+    task::{Artifact, Fault, Phase, Report},
     values::{Digest, Platform, PluginIdentity, Suffix, TaskId},
 };
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ pub struct TaskView {
     /// 0 to 100; never falls.
     pub percent: u8,
     pub message: String,
-    pub error: Option<TaskFault>,
+    pub error: Option<Fault>,
     /// Counted failures + 1.
     pub attempt: u32,
     pub created_at: DateTime<Utc>,
@@ -48,12 +48,6 @@ pub enum TaskStatus {
     Cancelled,
     /// Completed, and the retention time is over: record and file are gone together.
     Expired,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskFault {
-    pub code: String,
-    pub message: String,
 }
 
 impl TaskStatus {

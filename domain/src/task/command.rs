@@ -1,8 +1,6 @@
 //! What may be asked of a task. Ids and times come in here; the domain makes neither.
 
-use chrono::{DateTime, Utc};
-
-use super::{Loss, TaskCompleted, TaskProgressed, TaskRequested};
+use super::{Fault, Loss, TaskCompleted, TaskProgressed, TaskRequested};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskCommand {
@@ -16,15 +14,14 @@ pub enum TaskCommand {
     LoseAttempt {
         attempt: u32,
         reason: Loss,
-        /// What went wrong, for the user, should this have been the last try.
-        message: Option<String>,
-        retry_at: Option<DateTime<Utc>>,
+        /// What the user is told, should this have been the last try.
+        fault: Option<Fault>,
+        retry_in_ms: u64,
     },
     Complete(Box<TaskCompleted>),
     Fail {
         attempt: u32,
-        code: String,
-        message: String,
+        fault: Fault,
     },
     Cancel {
         by: String,

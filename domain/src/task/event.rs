@@ -1,6 +1,5 @@
 //! What happened to a task. Variants and fields are only ever added.
 
-use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
@@ -21,15 +20,12 @@ pub enum TaskEvent {
         attempt: u32,
         reason: Loss,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        message: Option<String>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        retry_at: Option<DateTime<Utc>>,
+        fault: Option<Fault>,
+        /// From the time of the event, by the clock of the database.
+        retry_in_ms: u64,
     },
     TaskCompleted(Box<TaskCompleted>),
-    TaskFailed {
-        code: String,
-        message: String,
-    },
+    TaskFailed(Fault),
     TaskCancelled {
         by: String,
     },
@@ -100,6 +96,13 @@ pub enum Phase {
     Storing,
 }
 
+/// What went wrong: a stable word, and a sentence for the user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    pub code: String,
+    pub message: String,
+}
+
 /// Why an attempt ended without an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -158,7 +161,7 @@ impl TaskEvent {
             Self::TaskProgressed(_) => "TaskProgressed",
             Self::TaskAttemptLost { .. } => "TaskAttemptLost",
             Self::TaskCompleted(_) => "TaskCompleted",
-            Self::TaskFailed { .. } => "TaskFailed",
+            Self::TaskFailed(_) => "TaskFailed",
             Self::TaskCancelled { .. } => "TaskCancelled",
             Self::ArtifactExpired { .. } => "ArtifactExpired",
         }

@@ -44,11 +44,11 @@ fn start(attempt: u32) -> TaskCommand {
 }
 
 fn lost(attempt: u32, reason: Loss) -> TaskEvent {
-    TaskEvent::TaskAttemptLost { attempt, reason, message: None, retry_at: None }
+    TaskEvent::TaskAttemptLost { attempt, reason, fault: None, retry_in_ms: 0 }
 }
 
 fn lose(attempt: u32, reason: Loss) -> TaskCommand {
-    TaskCommand::LoseAttempt { attempt, reason, message: None, retry_at: None }
+    TaskCommand::LoseAttempt { attempt, reason, fault: None, retry_in_ms: 0 }
 }
 
 fn at(attempt: u32, phase: Phase, percent: u8) -> TaskProgressed {
@@ -95,6 +95,10 @@ fn boxed(attempt: u32) -> Box<TaskCompleted> {
 
 fn done(attempt: u32) -> TaskEvent {
     TaskEvent::TaskCompleted(boxed(attempt))
+}
+
+fn fault(code: &str) -> Fault {
+    Fault { code: code.to_owned(), message: "m".to_owned() }
 }
 
 fn digest() -> Digest {
@@ -160,8 +164,34 @@ fn the_fifth_counted_failure_ends_the_task() {
         past.extend([started(attempt), lost(attempt, Loss::Error)]);
     }
     past.push(started(5));
-    let failed = TaskEvent::TaskFailed { code: "INTERRUPTED".to_owned(), message: "Interrupted".to_owned() };
+    let failed =
+        TaskEvent::TaskFailed(Fault { code: "INTERRUPTED".to_owned(), message: "Interrupted".to_owned() });
     task().given(past).when(lose(5, Loss::Lease)).then_expect_events(vec![lost(5, Loss::Lease), failed]);
+}
+
+#[test]
+fn the_last_fault_is_what_the_user_is_told() {
+    let mut past = vec![asked()];
+    for attempt in 1..=4 {
+        past.extend([started(attempt), lost(attempt, Loss::Error)]);
+    }
+    past.push(started(5));
+    let gone = TaskCommand::LoseAttempt {
+        attempt: 5,
+        reason: Loss::Error,
+        fault: Some(fault("FETCH_FAILED")),
+        retry_in_ms: 7,
+    };
+    let lost = TaskEvent::TaskAttemptLost {
+        attempt: 5,
+        reason: Loss::Error,
+        fault: Some(fault("FETCH_FAILED")),
+        retry_in_ms: 7,
+    };
+    task()
+        .given(past)
+        .when(gone)
+        .then_expect_events(vec![lost, TaskEvent::TaskFailed(fault("FETCH_FAILED"))]);
 }
 
 #[test]
@@ -175,11 +205,7 @@ fn a_released_attempt_is_not_a_failure() {
 
 #[test]
 fn a_finished_task_stays_as_it_is() {
-    for end in [
-        done(1),
-        TaskEvent::TaskFailed { code: "X".to_owned(), message: "x".to_owned() },
-        TaskEvent::TaskCancelled { by: "x".to_owned() },
-    ] {
+    for end in [done(1), TaskEvent::TaskFailed(fault("X")), TaskEvent::TaskCancelled { by: "x".to_owned() }] {
         for command in [start(2), TaskCommand::Cancel { by: "y".to_owned() }, lose(1, Loss::Lease)] {
             task()
                 .given(vec![asked(), started(1), end.clone()])
@@ -254,7 +280,7 @@ fn every_event_survives_its_stored_form() {
         progressed(1, Phase::Wheels, 40),
         lost(1, Loss::Error),
         done(1),
-        TaskEvent::TaskFailed { code: "NO_WHEEL".to_owned(), message: "m".to_owned() },
+        TaskEvent::TaskFailed(fault("NO_WHEEL")),
         TaskEvent::TaskCancelled { by: "x".to_owned() },
         TaskEvent::ArtifactExpired { sha256: digest() },
     ];
@@ -279,11 +305,7 @@ fn any_command() -> impl Strategy<Value = TaskCommand> {
         attempt.clone().prop_map(|a| lose(a, Loss::Lease)),
         attempt.clone().prop_map(|a| lose(a, Loss::Released)),
         attempt.clone().prop_map(|a| TaskCommand::Complete(boxed(a))),
-        attempt.prop_map(|attempt| TaskCommand::Fail {
-            attempt,
-            code: "X".to_owned(),
-            message: "x".to_owned()
-        }),
+        attempt.prop_map(|attempt| TaskCommand::Fail { attempt, fault: fault("X") }),
         Just(TaskCommand::Cancel { by: "x".to_owned() }),
         Just(TaskCommand::ExpireArtifact),
     ]
@@ -320,7 +342,7 @@ proptest! {
         for command in commands {
             for event in state.decide(command).unwrap_or_default() {
                 match &event {
-                    TaskEvent::TaskCompleted(_) | TaskEvent::TaskFailed { .. } | TaskEvent::TaskCancelled { .. } => {
+                    TaskEvent::TaskCompleted(_) | TaskEvent::TaskFailed(_) | TaskEvent::TaskCancelled { .. } => {
                         outcomes += 1;
                     }
                     TaskEvent::TaskProgressed(progress) => {

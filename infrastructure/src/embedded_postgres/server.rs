@@ -2,7 +2,10 @@
 
 use std::{
     io,
-    os::unix::{fs::PermissionsExt, process::CommandExt},
+    os::unix::{
+        fs::{DirBuilderExt, MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -53,10 +56,13 @@ impl Server {
         if !data.join("PG_VERSION").exists() {
             initialise(binaries, user, home, &data)?;
         }
-        if let Some(pid) = left_running(&data) {
+        if let Some(pid) = left_running(&data, sockets) {
             return Ok(Self { pid, child: None });
         }
-        let log = std::fs::File::create(home.join("log"))
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(home.join("log"))
             .map_err(|error| Error::Directory(home.to_owned(), error))?;
         let mut command = Command::new(binaries.path("postgres"));
         command.arg("-D").arg(&data).arg("-k").arg(sockets).arg("-p").arg(PORT.to_string());
@@ -134,14 +140,24 @@ impl Drop for Server {
 
 fn prepare(user: Option<&User>, home: &Path, sockets: &Path) -> Result<(), Error> {
     let failed = |error: io::Error| Error::Directory(home.to_owned(), error);
-    std::fs::create_dir_all(sockets).map_err(failed)?;
+    match std::fs::DirBuilder::new().mode(0o700).create(sockets) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+        Ok(()) | Err(_) => {}
+    }
+    // In a directory where everybody may write, somebody may have been there first.
+    let there = std::fs::symlink_metadata(sockets).map_err(failed)?;
+    let ours = rustix::process::geteuid().as_raw();
+    if !there.is_dir() || !(there.uid() == ours || user.is_some_and(|user| user.is(there.uid()))) {
+        return Err(Error::Directory(sockets.to_owned(), io::Error::other("it belongs to somebody else")));
+    }
     let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
     mode(sockets, 0o700).map_err(failed)?;
     let Some(user) = user else { return mode(home, 0o700).map_err(failed) };
     // The server's user must get through the data directory, which is ours; not through what lies above it.
     mode(home, 0o700).map_err(failed)?;
     if let Some(data_dir) = home.parent() {
-        mode(data_dir, 0o711).map_err(failed)?;
+        let now = std::fs::metadata(data_dir).map_err(failed)?.permissions().mode();
+        mode(data_dir, now | 0o001).map_err(failed)?;
     }
     user.own(home).map_err(failed)?;
     user.own(sockets).map_err(failed)?;
@@ -177,13 +193,17 @@ fn as_user(user: Option<&User>, command: &mut Command) {
 }
 
 /// The first line of `postmaster.pid`, if that process is alive and a PostgreSQL server.
-fn left_running(data: &Path) -> Option<rustix::process::Pid> {
+fn left_running(data: &Path, sockets: &Path) -> Option<rustix::process::Pid> {
     let text = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
     let pid = rustix::process::Pid::from_raw(text.lines().next()?.trim().parse().ok()?)?;
     // The number may belong to another process by now; a server works in its data directory. Where there is no
-    // /proc, the server itself refuses a second start and says so.
+    // /proc, it must at least answer on the socket.
     let directory = std::fs::read_link(format!("/proc/{}/cwd", pid.as_raw_nonzero()));
-    let is_server = directory.map_or(true, |directory| directory == data);
+    let socket = sockets.join(format!(".s.PGSQL.{PORT}"));
+    let is_server = match directory {
+        Ok(directory) => directory == data,
+        Err(_) => std::os::unix::net::UnixStream::connect(socket).is_ok(),
+    };
     (is_server && is_alive(pid)).then_some(pid)
 }
 

@@ -26,6 +26,10 @@ impl User {
         command.uid(self.uid).gid(self.gid);
     }
 
+    pub(super) fn is(&self, uid: u32) -> bool {
+        self.uid == uid
+    }
+
     pub(super) fn own(&self, path: &Path) -> io::Result<()> {
         std::os::unix::fs::chown(path, Some(self.uid), Some(self.gid))
     }

@@ -239,6 +239,9 @@ impl Writer {
         deadline: Instant,
     ) -> Result<Appended, AppendError> {
         loop {
+            if Instant::now() > deadline {
+                return Err(AppendError::Unavailable);
+            }
             let fault = match self.store(line, std::slice::from_ref(append)).await {
                 Ok(outcomes) if outcomes.first() != Some(&Outcome::Raced) => {
                     return self.answer(outcomes.into_iter().next().unwrap_or(Outcome::Raced));
@@ -252,10 +255,7 @@ impl Writer {
                 Err(Fault::Key) => return Err(AppendError::KeyUsed),
                 Err(Fault::Other(error)) => error,
             };
-            if Instant::now() > deadline {
-                tracing::error!(error = %fault, "the log cannot be appended to");
-                return Err(AppendError::Unavailable);
-            }
+            tracing::warn!(error = %fault, "an append is tried again");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

@@ -79,6 +79,8 @@ impl Heads {
 
     /// Adds a head for what has come since the last one; `None` if nothing has.
     pub async fn add(&self, connection: &mut PgConnection) -> Result<Option<Head>, HeadError> {
+        // A server and a command may both be about to add the next one; the lock goes with the file.
+        let _alone = self.lock()?;
         let last = self.all()?.pop();
         let (after, hash, number) = match &last {
             Some(head) => (self.cursor(&head.statement)?, head.statement.hash.clone(), head.statement.number),
@@ -96,6 +98,15 @@ impl Heads {
             serde_json::to_vec_pretty(&head).map_err(|error| HeadError::File(path.clone(), error.into()))?;
         write_private(&path, &text).map_err(|error| HeadError::File(path, error))?;
         Ok(Some(head))
+    }
+
+    fn lock(&self) -> Result<std::fs::File, HeadError> {
+        let path = self.directory.join("lock");
+        let lock = std::fs::File::create(&path).and_then(|file| {
+            rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+            Ok(file)
+        });
+        lock.map_err(|error| HeadError::File(path, error))
     }
 
     /// Numbers of the heads that the log does not match any more, and how many there are.

@@ -24,18 +24,26 @@ pub(super) async fn live(
     row.as_ref().map(read).transpose()
 }
 
+const LOCK: &str =
+    "select generation, epoch, transaction_id::text as xid, global_position from es.checkpoints
+                      where subscription = $1 and status = 'live' for update";
+
 /// The live one, locked until the transaction ends; `None` when another node holds it or it is not live.
 pub(super) async fn lock(
     transaction: &mut PgConnection,
     name: &str,
 ) -> Result<Option<Checkpoint>, sqlx::Error> {
-    let row = sqlx::query(
-        "select generation, epoch, transaction_id::text as xid, global_position from es.checkpoints
-          where subscription = $1 and status = 'live' for update skip locked",
-    )
-    .bind(name)
-    .fetch_optional(transaction)
-    .await?;
+    let query = format!("{LOCK} skip locked");
+    let row = sqlx::query(&query).bind(name).fetch_optional(transaction).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The same, after whoever holds it.
+pub(super) async fn wait_for_lock(
+    transaction: &mut PgConnection,
+    name: &str,
+) -> Result<Option<Checkpoint>, sqlx::Error> {
+    let row = sqlx::query(LOCK).bind(name).fetch_optional(transaction).await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -96,7 +104,7 @@ pub(super) async fn insert(
     .map(drop)
 }
 
-pub(super) fn read(row: &PgRow) -> Result<Checkpoint, sqlx::Error> {
+fn read(row: &PgRow) -> Result<Checkpoint, sqlx::Error> {
     let xid: String = row.try_get("xid")?;
     let transaction = xid.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
     Ok(Checkpoint {

@@ -9,6 +9,8 @@ use super::{ApplyError, Projection, checkpoint};
 use crate::event_log::{Feed, Raw};
 
 const PAGE: i64 = 2000;
+/// How often a swap gives way to long queries.
+const SWAPS: u32 = 10;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rebuilt {
@@ -25,6 +27,8 @@ pub enum RebuildError {
     NotRebuildable(&'static str),
     #[error("{0} has no live generation; start the server once, or retry it first")]
     NotLive(&'static str),
+    #[error("{0} is being rebuilt already")]
+    Busy(&'static str),
     #[error(transparent)]
     Apply(#[from] ApplyError),
     #[error("event {0} cannot be read by this build: {1}")]
@@ -70,6 +74,29 @@ pub async fn rebuild(
     if !projection.can_be_rebuilt() {
         return Err(RebuildError::NotRebuildable(name));
     }
+    // Held by the connection: it goes with it, whatever happens to this process.
+    let alone: bool =
+        sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended('rebuild:' || $1, 0))")
+            .bind(name)
+            .fetch_one(&mut *owner)
+            .await?;
+    if !alone {
+        return Err(RebuildError::Busy(name));
+    }
+    let rebuilt = replay_and_swap(owner, projection, &mut on_events).await;
+    sqlx::query("select pg_advisory_unlock(hashtextextended('rebuild:' || $1, 0))")
+        .bind(name)
+        .execute(owner)
+        .await?;
+    rebuilt
+}
+
+async fn replay_and_swap(
+    owner: &mut PgConnection,
+    projection: &dyn Projection,
+    on_events: &mut impl FnMut(u64),
+) -> Result<Rebuilt, RebuildError> {
+    let name = projection.name();
     let generation = begin(owner, projection).await?;
     let mut replay = Replay { projection, generation, cursor: Cursor::default(), events: 0 };
     loop {
@@ -81,7 +108,15 @@ pub async fn rebuild(
         }
     }
     let began = Instant::now();
-    let same_as_before = swap(owner, &mut replay).await?;
+    let mut swapped = swap(owner, &mut replay).await;
+    for _ in 1..SWAPS {
+        if !matches!(&swapped, Err(RebuildError::Apply(ApplyError::Database(error))) if is_lock_timeout(error))
+        {
+            break;
+        }
+        swapped = swap(owner, &mut replay).await;
+    }
+    let same_as_before = swapped?;
     Ok(Rebuilt { generation, events: replay.events, same_as_before, swap: began.elapsed() })
 }
 
@@ -150,18 +185,27 @@ impl Replay<'_> {
     }
 }
 
+fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "55P03")
+}
+
 /// One transaction: holds both checkpoints, brings the new one to the same cursor, compares, swaps.
 async fn swap(owner: &mut PgConnection, replay: &mut Replay<'_>) -> Result<bool, RebuildError> {
+    let (cursor, events) = (replay.cursor, replay.events);
+    let swapped = swap_once(owner, replay).await;
+    if swapped.is_err() {
+        // What it applied was rolled back with it.
+        (replay.cursor, replay.events) = (cursor, events);
+    }
+    swapped
+}
+
+async fn swap_once(owner: &mut PgConnection, replay: &mut Replay<'_>) -> Result<bool, RebuildError> {
     let (projection, name) = (replay.projection, replay.projection.name());
     let mut transaction = owner.begin().await?;
-    let row = sqlx::query(
-        "select generation, epoch, transaction_id::text as xid, global_position from es.checkpoints
-          where subscription = $1 and status = 'live' for update",
-    )
-    .bind(name)
-    .fetch_optional(&mut *transaction)
-    .await?;
-    let live = row.as_ref().map(checkpoint::read).transpose()?.ok_or(RebuildError::NotLive(name))?;
+    // Queries on the view are waited for a moment; then the swap gives way to them and is tried again.
+    sqlx::query("set local lock_timeout = '2s'").execute(&mut *transaction).await?;
+    let live = checkpoint::wait_for_lock(&mut transaction, name).await?.ok_or(RebuildError::NotLive(name))?;
     loop {
         let page = Feed::page(&mut *transaction, replay.cursor, Some(live.cursor), PAGE).await?;
         if page.is_empty() {

@@ -19,6 +19,8 @@ const IDLE: Duration = Duration::from_millis(250);
 const HELD_FIRST: Duration = Duration::from_millis(2);
 const HELD_LONGEST: Duration = Duration::from_millis(100);
 const AFTER_A_FAULT: Duration = Duration::from_millis(500);
+/// Faults in a row after which the operator is told beside the checkpoint, not only in the log.
+const FAULTS_SHOWN: u32 = 3;
 
 /// Runs one projection on this node.
 pub struct Runner {
@@ -56,32 +58,51 @@ impl Runner {
         self.retry_parked_at_start().await;
         let mut appends = self.signals.appended.waiter();
         let mut held = HELD_FIRST;
+        let mut faults = 0;
         while !stop.is_cancelled() {
-            let pause = match self.look().await {
+            let looked = self.look().await;
+            match &looked {
+                Err(error) => {
+                    warn!(subscription = self.name(), %error, "the feed cannot be followed; trying again");
+                    faults += 1;
+                    if faults == FAULTS_SHOWN {
+                        self.show_fault(Some(&error.to_string())).await;
+                    }
+                }
+                Ok(_) if faults > 0 => {
+                    faults = 0;
+                    self.show_fault(None).await;
+                }
+                Ok(_) => {}
+            }
+            let pause = match looked {
                 Ok(Look::Moved) => {
                     held = HELD_FIRST;
                     self.signals.projected.raise();
                     continue;
                 }
-                Ok(Look::NotOurs) => IDLE,
                 Ok(Look::Nothing) if self.horizon_is_held().await => {
                     held = (held * 2).min(HELD_LONGEST);
                     held / 2
                 }
-                Ok(Look::Nothing) => {
+                Ok(Look::Nothing | Look::NotOurs) => {
                     held = HELD_FIRST;
                     IDLE
                 }
-                Err(error) => {
-                    warn!(subscription = self.name(), %error, "the feed cannot be read; trying again");
-                    AFTER_A_FAULT
-                }
+                Err(_) => AFTER_A_FAULT,
             };
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = appends.raised() => {}
+                () = appends.raised(), if faults == 0 => {}
                 () = tokio::time::sleep(pause) => {}
             }
+        }
+    }
+
+    /// Where the database can still be written to, a reader that does not get on shows it there.
+    async fn show_fault(&self, error: Option<&str>) {
+        if let Ok(Some(live)) = checkpoint::live(&self.pool, self.name()).await {
+            let _ = checkpoint::set_status(&self.pool, self.name(), live.generation, "live", error).await;
         }
     }
 
@@ -97,7 +118,8 @@ impl Runner {
         let page = Feed::page(&self.pool, seen.cursor, None, PAGE).await?;
         let Some(last) = page.last().map(|event| event.cursor) else { return Ok(Look::Nothing) };
         let waiting = parked::streams(&self.pool, self.name(), seen.generation).await?;
-        let readable = if waiting.is_empty() { self.wanted(&page) } else { None };
+        let held_up = page.iter().any(|event| waiting.contains(&event.stream));
+        let readable = if held_up { None } else { self.wanted(&page) };
         if let Some(events) = readable {
             match self.apply_page(seen, last, &events).await {
                 Ok(look) => return Ok(look),
@@ -168,8 +190,8 @@ impl Runner {
 
     async fn step(&self, at: Checkpoint, raw: &Raw) -> Result<Look, sqlx::Error> {
         let mut poison = String::new();
-        if parked::streams(&self.pool, self.name(), at.generation).await?.contains(&raw.stream) {
-            return self.park(at, raw, 0, "an earlier event of the stream is parked").await;
+        if let Some(look) = self.park_behind(at, raw).await? {
+            return Ok(look);
         }
         for tried in 0..TRIES {
             if tried > 0 {
@@ -194,6 +216,23 @@ impl Runner {
                 Ok(Look::NotOurs)
             }
         }
+    }
+
+    /// Parks an event whose stream has parked ones. Looked at under the lock, because a retry may just free them.
+    async fn park_behind(&self, at: Checkpoint, raw: &Raw) -> Result<Option<Look>, sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin().await?;
+        if !self.is_still(&mut transaction, at).await? {
+            return Ok(Some(Look::NotOurs));
+        }
+        if !parked::streams(&mut *transaction, self.name(), at.generation).await?.contains(&raw.stream) {
+            return Ok(None);
+        }
+        let why = "an earlier event of the stream is parked";
+        parked::park(&mut transaction, self.name(), at.generation, raw, 0, why).await?;
+        checkpoint::advance(&mut transaction, self.name(), at.generation, raw.cursor).await?;
+        transaction.commit().await?;
+        Ok(Some(Look::Moved))
     }
 
     async fn park(&self, at: Checkpoint, raw: &Raw, tries: i32, why: &str) -> Result<Look, sqlx::Error> {
@@ -247,7 +286,9 @@ impl Runner {
         let Ok(events) = self.wanted_of(raw) else { return Ok(false) };
         let mut connection = self.pool.acquire().await?;
         let mut transaction = connection.begin().await?;
-        let Some(live) = checkpoint::lock(&mut transaction, self.name()).await? else { return Ok(false) };
+        let Some(live) = checkpoint::wait_for_lock(&mut transaction, self.name()).await? else {
+            return Ok(false);
+        };
         self.projection.apply(&mut transaction, live.generation, &events).await?;
         parked::release(&mut transaction, self.name(), live.generation, raw.event_id).await?;
         transaction.commit().await?;

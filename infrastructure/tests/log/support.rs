@@ -172,7 +172,7 @@ pub(crate) fn start(attempt: u32) -> TaskCommand {
 }
 
 pub(crate) fn released(attempt: u32) -> TaskCommand {
-    TaskCommand::LoseAttempt { attempt, reason: Loss::Released, message: None, retry_at: None }
+    TaskCommand::LoseAttempt { attempt, reason: Loss::Released, fault: None, retry_in_ms: 0 }
 }
 
 async fn run_all(owner: &mut PgConnection, statements: &str) -> Result<(), sqlx::Error> {

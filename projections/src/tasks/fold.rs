@@ -1,9 +1,9 @@
 //! How one event changes a task's row. Pure; the same fold answers a read that comes before the projection.
 
-use application::queries::tasks::{TaskFault, TaskStatus, TaskView};
+use application::queries::tasks::{TaskStatus, TaskView};
 use domain::{
     recorded::{Event, Recorded},
-    task::{Source, TaskEvent, TaskRequested},
+    task::{Fault, Source, TaskEvent, TaskRequested},
 };
 
 /// `None` when the stream does not begin with its request.
@@ -41,13 +41,12 @@ pub(super) fn fold(row: Option<TaskView>, recorded: &Recorded) -> Option<TaskVie
             view.report = Some(completed.report.clone());
             end(&mut view, TaskStatus::Completed, "Completed", recorded);
         }
-        TaskEvent::TaskFailed { code, message } => {
-            view.error = Some(TaskFault { code: code.clone(), message: message.clone() });
+        TaskEvent::TaskFailed(fault) => {
+            view.error = Some(fault.clone());
             end(&mut view, TaskStatus::Failed, "Failed", recorded);
         }
         TaskEvent::TaskCancelled { .. } => {
-            let message = "Cancelled (CANCELLED)".to_owned();
-            view.error = Some(TaskFault { code: "CANCELLED".to_owned(), message });
+            view.error = Some(Fault { code: "CANCELLED".to_owned(), message: "Cancelled".to_owned() });
             end(&mut view, TaskStatus::Cancelled, "Cancelled", recorded);
         }
         TaskEvent::ArtifactExpired { .. } => {

@@ -11,7 +11,7 @@ use std::{
 use application::commands::Commands;
 use domain::{
     recorded::Cursor,
-    task::{Loss, RepackageOptions, Source, Task, TaskCommand, TaskKind, TaskRequested},
+    task::{Fault, Loss, RepackageOptions, Source, Task, TaskCommand, TaskKind, TaskRequested},
     values::{Dialect, Metadata, Platform, Suffix, TargetOptions, TaskId},
 };
 use infrastructure::event_log::LogCommands;
@@ -150,7 +150,12 @@ fn by() -> Metadata {
 
 fn lose(attempt: u32) -> TaskCommand {
     let message = "The worker gave the task back because its node was told to stop. ".repeat(5);
-    TaskCommand::LoseAttempt { attempt, reason: Loss::Released, message: Some(message), retry_at: None }
+    TaskCommand::LoseAttempt {
+        attempt,
+        reason: Loss::Released,
+        fault: Some(Fault { code: "INTERRUPTED".to_owned(), message }),
+        retry_in_ms: 0,
+    }
 }
 
 fn request(id: TaskId) -> TaskCommand {

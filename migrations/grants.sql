@@ -1,0 +1,21 @@
+-- What the role of the running service may do. Not a migration: run whenever something of it is missing, because a
+-- dump brings neither roles nor, without them, grants. Safe to run again.
+select pg_advisory_xact_lock(hashtextextended('plugyard grants', 0));
+do $$
+begin
+  create role plugyard_app nologin;
+exception when duplicate_object or unique_violation then
+  null;                                            -- another database of this cluster made it
+end $$;
+do $$
+begin
+  if not pg_has_role(current_user, 'plugyard_app', 'member') then
+    execute format('grant plugyard_app to %I', current_user);
+  end if;
+end $$;
+grant usage on schema es, read to plugyard_app;
+grant select, insert on es.events to plugyard_app;   -- no update, delete, truncate
+grant select on es.log_epoch, es.streams to plugyard_app;
+grant select, insert, update, delete
+   on es.commands, es.checkpoints, es.parked_events, es.snapshots, es.jobs, es.job_runtime to plugyard_app;
+grant select, insert, update, delete on all tables in schema read to plugyard_app;
