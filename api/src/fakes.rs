@@ -145,6 +145,8 @@ impl Commands<Task> for Fakes {
                 return Err(CommandError::Refused(TaskError::Finished));
             }
             view.status = TaskStatus::Cancelled;
+            view.error =
+                Some(domain::task::Fault { code: "CANCELLED".to_owned(), message: "Cancelled".to_owned() });
         }
         Ok(Some(Cursor::default()))
     }

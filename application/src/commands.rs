@@ -55,6 +55,9 @@ pub enum CommandError<E: std::error::Error> {
     /// The idempotency key was used for another request.
     #[error("this Idempotency-Key was used for another request")]
     KeyReused,
+    /// The database has no space left; nothing was stored.
+    #[error("the database has no space left")]
+    Full,
     /// The log is not reachable, or holds an event this build cannot read; nothing or everything was stored.
     #[error("the event log is not available")]
     Unavailable,

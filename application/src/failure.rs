@@ -38,6 +38,8 @@ pub enum Reason {
     WheelMismatch,
     IndexUnavailable,
     DiskFull,
+    /// The database has no space left.
+    StorageFull,
     /// The idempotency key was used for another request.
     IdempotencyKeyReused,
     Interrupted,
@@ -87,6 +89,7 @@ impl Reason {
             Self::WheelMismatch => "WHEEL_MISMATCH",
             Self::IndexUnavailable => "INDEX_UNAVAILABLE",
             Self::DiskFull => "DISK_FULL",
+            Self::StorageFull => "STORAGE_FULL",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
             Self::Interrupted => "INTERRUPTED",
             Self::Cancelled => "CANCELLED",

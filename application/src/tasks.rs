@@ -7,7 +7,7 @@ use domain::{
     task::{RepackageOptions, Source, Task, TaskCommand, TaskError, TaskKind, TaskRequested},
     values::{Dialect, Digest, FloorPolicy, Metadata, Platform, Suffix, Target, TargetOptions, TaskId},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     commands::{CommandError, Commands, Once, Outcome},
@@ -88,9 +88,12 @@ impl Tasks {
     /// Ends an unfinished task at once, running or not.
     pub async fn cancel(&self, id: TaskId, caller: Caller) -> Result<Option<Cursor>, Error> {
         let by = caller.metadata.actor_principal.clone();
-        let command = TaskCommand::Cancel { by };
-        let written = self.commands.execute(&id.to_string(), command, caller.metadata).await?;
-        Ok(self.shown(written).await)
+        let outcome =
+            self.execute(id, TaskCommand::Cancel { by }, caller, "cancel", json!({"task_id": id})).await?;
+        Ok(match outcome {
+            Outcome::Written(position) => position,
+            Outcome::Repeated(_) => None,
+        })
     }
 
     async fn request(
@@ -116,15 +119,8 @@ impl Tasks {
             dialect: caller.dialect,
             tenant: caller.metadata.tenant.clone(),
         });
-        let stream = id.to_string();
-        let Some((key, request_hash)) = caller.once else {
-            let written = self.commands.execute(&stream, command, caller.metadata).await?;
-            return Ok(Asked { task: id, position: self.shown(written).await });
-        };
-        let scope = format!("{}:repackage", caller.metadata.actor_principal);
-        let once = Once { scope, key, request_hash, response: json!({"task_id": id}) };
-        match self.commands.execute_once(&stream, command, caller.metadata, once).await? {
-            Outcome::Written(written) => Ok(Asked { task: id, position: self.shown(written).await }),
+        match self.execute(id, command, caller, "repackage", json!({"task_id": id})).await? {
+            Outcome::Written(position) => Ok(Asked { task: id, position }),
             Outcome::Repeated(answer) => match serde_json::from_value(answer["task_id"].clone()) {
                 Ok(task) => Ok(Asked { task, position: None }),
                 Err(_shape) => Err(Error::unavailable()),
@@ -132,12 +128,28 @@ impl Tasks {
         }
     }
 
-    /// Waits until the next read by anyone shows it.
-    async fn shown(&self, written: Option<Cursor>) -> Option<Cursor> {
-        if let Some(cursor) = written {
-            self.freshness.reached(READ_MODEL, cursor).await;
+    /// Under the caller's key, if there is one, and shown by the next read by anyone.
+    async fn execute(
+        &self,
+        id: TaskId,
+        command: TaskCommand,
+        caller: Caller,
+        operation: &str,
+        response: Value,
+    ) -> Result<Outcome, Error> {
+        let (stream, by) = (id.to_string(), caller.metadata);
+        let outcome = match caller.once {
+            None => Outcome::Written(self.commands.execute(&stream, command, by).await?),
+            Some((key, request_hash)) => {
+                let scope = format!("{}:{operation}", by.actor_principal);
+                let once = Once { scope, key, request_hash, response };
+                self.commands.execute_once(&stream, command, by, once).await?
+            }
+        };
+        if let Outcome::Written(Some(cursor)) = &outcome {
+            self.freshness.reached(READ_MODEL, *cursor).await;
         }
-        written
+        Ok(outcome)
     }
 }
 
@@ -151,6 +163,11 @@ impl From<CommandError<TaskError>> for Error {
                 kind: Kind::Invalid,
                 message: error.to_string(),
                 reason: Some(Reason::IdempotencyKeyReused),
+            },
+            CommandError::Full => Self {
+                kind: Kind::Unavailable,
+                message: "The service has no space left for new work; try again later".to_owned(),
+                reason: Some(Reason::StorageFull),
             },
             CommandError::Unavailable => Self::unavailable(),
         }

@@ -96,6 +96,7 @@ impl<A: Aggregate<Services = ()> + Clone> LogCommands<A> {
                     let answer = self.answered_before(once).await?;
                     return answer.map(Outcome::Repeated).ok_or(CommandError::Unavailable);
                 }
+                Err(AppendError::Full) => return Err(CommandError::Full),
                 Err(AppendError::Unavailable) => {
                     self.cache.forget(id);
                     return Err(CommandError::Unavailable);

@@ -9,7 +9,7 @@ use application::{
 };
 use axum::{Extension, Json, body::Body, extract::State, http::Uri};
 use domain::values::TaskId;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     DifyError, Mount,
@@ -93,7 +93,7 @@ pub(super) async fn cancel(
     Named(id): Named,
     asker: Asker,
 ) -> Result<(LogPosition, Json<Record>), DifyError> {
-    let caller = asker.caller("/api/v1/tasks/cancel", &Value::Null);
+    let caller = asker.caller("/api/v1/tasks/cancel", &json!(id));
     let position = work.finish(async move { tasks.cancel(id, caller).await }).await?;
     Ok((LogPosition(position), Json(Record::of(&find(&*queries, id).await?, mount))))
 }

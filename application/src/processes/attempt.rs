@@ -121,7 +121,9 @@ impl RunTasks {
         let mut wait = Duration::from_millis(100);
         loop {
             match self.commands.execute(&claim.task.to_string(), command.clone(), by(claim)).await {
-                Err(CommandError::Unavailable | CommandError::Contended) if began.elapsed() < PATIENCE => {
+                Err(CommandError::Unavailable | CommandError::Full | CommandError::Contended)
+                    if began.elapsed() < PATIENCE =>
+                {
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(Duration::from_secs(2));
                 }

@@ -81,6 +81,9 @@ pub enum AppendError {
     Conflict,
     #[error("the idempotency key was used before")]
     KeyUsed,
+    /// Nothing was stored, and nothing will be until there is space.
+    #[error("the database has no space left")]
+    Full,
     /// The outcome is unknown; the same command with the same key is safe to repeat.
     #[error("the log is not reachable")]
     Unavailable,
@@ -253,6 +256,7 @@ impl Writer {
                     Err(fault) => fault,
                 },
                 Err(Fault::Key) => return Err(AppendError::KeyUsed),
+                Err(Fault::Full) => return Err(AppendError::Full),
                 Err(Fault::Other(error)) => error,
             };
             tracing::warn!(error = %fault, "an append is tried again");

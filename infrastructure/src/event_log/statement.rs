@@ -62,14 +62,19 @@ pub(super) enum Outcome {
 pub(super) enum Fault {
     Key,
     Stream,
+    Full,
     Other(sqlx::Error),
 }
 
 impl From<sqlx::Error> for Fault {
     fn from(error: sqlx::Error) -> Self {
-        match error.as_database_error().and_then(|error| error.constraint()) {
+        let database = error.as_database_error();
+        match database.and_then(|error| error.constraint()) {
             Some("commands_key") => Self::Key,
             Some("events_stream" | "events_event_id") => Self::Stream,
+            _ if database.and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "53100") => {
+                Self::Full
+            }
             _ => Self::Other(error),
         }
     }
