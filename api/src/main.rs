@@ -5,6 +5,7 @@ mod admin;
 mod cli;
 mod connection;
 mod consistency;
+mod crowd;
 mod dify;
 #[cfg(test)]
 mod fakes;

@@ -42,6 +42,7 @@ pub(crate) struct Settings {
     pub(crate) retention: Duration,
     pub(crate) wheel_cache_bytes: u64,
     pub(crate) connections: usize,
+    pub(crate) connections_per_address: usize,
     pub(crate) sockets: SocketCaps,
     pub(crate) log: Option<Level>,
 }
@@ -107,6 +108,7 @@ impl Settings {
             retention: options.retention.0,
             wheel_cache_bytes: options.wheel_cache_bytes.0,
             connections: options.connections,
+            connections_per_address: options.connections_per_address,
             sockets: SocketCaps { in_all: options.sockets, per_address: options.sockets_per_address },
             log: options.log,
         })

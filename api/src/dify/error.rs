@@ -116,6 +116,11 @@ impl DifyError {
         Self { status: StatusCode::TOO_MANY_REQUESTS, body, headers: vec![(RETRY_AFTER, retry)] }
     }
 
+    /// The client was too slow.
+    pub(super) fn is_late(&self) -> bool {
+        self.status == StatusCode::REQUEST_TIMEOUT
+    }
+
     pub(crate) fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
         self.headers.push((name, HeaderValue::from_static(value)));
         self

@@ -220,6 +220,9 @@ pub(crate) struct Options {
     /// Connections at the same time; more wait to be accepted
     #[arg(long, env = "PLUGYARD_CONNECTIONS", global = true, value_name = "N", default_value = "16384", value_parser = at_least_one)]
     pub(super) connections: usize,
+    /// Connections at the same time from one address, trusted proxies and task sockets not counted; more are closed
+    #[arg(long, env = "PLUGYARD_CONNECTIONS_PER_ADDRESS", global = true, value_name = "N", default_value = "256", value_parser = at_least_one)]
+    pub(super) connections_per_address: usize,
     /// Task sockets at the same time
     #[arg(long, env = "PLUGYARD_SOCKETS", global = true, value_name = "N", default_value = "12000", value_parser = at_least_one)]
     pub(super) sockets: usize,
