@@ -39,12 +39,12 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<ExitCode> {
-    let (arguments, command) = settings::of_process();
+    let (options, environment, command) = settings::of_process();
     // Its environment is empty on purpose: there are no settings to read.
     if let Command::Isolated { .. } = command {
         return Ok(infrastructure::isolation::serve_child());
     }
-    let settings = Settings::new(arguments)?;
+    let settings = Settings::new(options, &environment)?;
     let usual = if matches!(command, Command::Serve) { Level::INFO } else { Level::WARN };
     telemetry::log_to_stderr(settings.log.unwrap_or(usual));
     let threads = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 4));

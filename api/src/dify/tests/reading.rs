@@ -166,7 +166,7 @@ async fn the_admin_api_is_there_for_its_token_alone() {
     let path = "/admin/projections";
     let none = Yard::new();
     assert_eq!(none.get(path).await.expect(404).detail(), "Not Found");
-    let yard = Yard::with(&["--admin-token", "t0ken"]);
+    let yard = Yard::with(&["PLUGYARD_ADMIN_TOKEN=t0ken"]);
     assert_eq!(yard.get(path).await.expect(401).header("www-authenticate"), "Bearer");
     let ask = async |method, path: &str| {
         let request = Request::builder().method(method).uri(path).header("authorization", "Bearer t0ken");
