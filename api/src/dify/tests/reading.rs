@@ -182,6 +182,22 @@ async fn the_admin_api_is_there_for_its_token_alone() {
 }
 
 #[tokio::test]
+async fn what_the_operator_began_ends_although_he_went_away() {
+    let yard = Yard::with(&["PLUGYARD_ADMIN_TOKEN=t0ken"]);
+    for (what, done) in [("rebuild", 1), ("retry", 2)] {
+        let path = format!("/admin/projections/tasks/{what}");
+        let mut asking =
+            Box::pin(yard.ask(Method::POST, &path, &[("authorization", "Bearer t0ken")], Body::empty()));
+        assert!(futures::poll!(asking.as_mut()).is_pending());
+        drop(asking);
+        for _ in 0..9 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(yard.fakes.rebuilt(), done, "{what}");
+    }
+}
+
+#[tokio::test]
 async fn answers_are_counted_by_route_status_and_dialect() {
     let yard = Yard::new();
     yard.get("/dify/api/v1/tasks/1").await.expect(404);
