@@ -13,6 +13,7 @@ mod file_response;
 mod health;
 mod json;
 mod limits;
+mod package_url;
 mod report;
 mod router;
 mod serve;

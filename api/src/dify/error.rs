@@ -10,12 +10,12 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::limits::Standing;
+use crate::{limits::Standing, package_url};
 
 /// Sentences of the document and its sister pages; they stay exactly as they are written there.
 const EXACT: [&str; 6] = [
     "Either url or marketplace_plugin must be provided",
-    "URL must point to a .difypkg file",
+    package_url::REFUSED,
     "marketplace_plugin must contain author, name, and version",
     "Only .difypkg files are allowed",
     "File size must be less than 100MB",
