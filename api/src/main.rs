@@ -34,7 +34,7 @@ use crate::settings::{Command, Settings};
 fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
         // When nobody reads standard error, nobody can be told.
-        let _ = writeln!(std::io::stderr(), "plugyard: {error:#}");
+        let _ = writeln!(std::io::stderr(), "plugyard: {}", told(&error));
         ExitCode::FAILURE
     })
 }
@@ -60,6 +60,19 @@ fn run() -> anyhow::Result<ExitCode> {
     code
 }
 
+/// The chain of causes, each sentence once: some errors repeat their cause in their own words.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| {
+        if told.is_empty() {
+            cause
+        } else if told.contains(&cause) {
+            told
+        } else {
+            format!("{told}: {cause}")
+        }
+    })
+}
+
 async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve => serve::run(settings).await?,
@@ -70,4 +83,18 @@ async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitC
         Command::Isolated { .. } => return Ok(infrastructure::isolation::serve_child()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sentence_of_an_error_is_told_once() {
+        let refused = || anyhow::anyhow!("Connection refused").context("no database: Connection refused");
+        assert_eq!(told(&refused()), "no database: Connection refused");
+        assert_eq!(told(&refused().context("cannot serve")), "cannot serve: no database: Connection refused");
+        let repeated = refused().context("no database: Connection refused");
+        assert_eq!(told(&repeated), "no database: Connection refused");
+    }
 }
