@@ -17,7 +17,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::{dify::DifyError, settings::Secret};
+use crate::{dify::DifyError, settings::Secret, work::Work};
 
 /// The readers of the log.
 #[async_trait]
@@ -92,17 +92,21 @@ pub(crate) async fn list(
 pub(crate) async fn rebuild(
     _: Admin,
     State(projections): State<Arc<dyn Projections>>,
+    State(work): State<Work>,
     name: Name,
 ) -> Result<Json<Value>, DifyError> {
-    Ok(Json(projections.rebuild(&name?.0).await?))
+    let Path(name) = name?;
+    Ok(Json(work.finish(async move { projections.rebuild(&name).await }).await?))
 }
 
 pub(crate) async fn retry(
     _: Admin,
     State(projections): State<Arc<dyn Projections>>,
+    State(work): State<Work>,
     name: Name,
 ) -> Result<Json<Value>, DifyError> {
-    Ok(Json(projections.retry(&name?.0).await?))
+    let Path(name) = name?;
+    Ok(Json(work.finish(async move { projections.retry(&name).await }).await?))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The Dify repackaging API, at its own mount and at the documented paths. Knows its wire forms and nothing else.
 
+mod arrival;
 mod asker;
 mod body;
 mod download;

@@ -1,5 +1,6 @@
 //! Ports that keep everything in memory, for the tests of the handlers.
 
+mod operator;
 mod served;
 mod views;
 
@@ -34,7 +35,7 @@ use domain::{
     values::{Digest, Metadata, PluginIdentity, Target, TaskId},
 };
 use futures::{FutureExt as _, StreamExt as _};
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -45,8 +46,6 @@ pub(crate) use views::{ARTIFACT, completed_view, queued_view};
 use views::at;
 
 use crate::{
-    admin::Projections,
-    health::Health,
     services::{Ports, Services},
     settings::tests::settings,
     shutdown::Shutdown,
@@ -66,6 +65,7 @@ struct State {
     blobs: HashMap<Digest, Bytes>,
     /// The log and the read model are not reachable.
     down: bool,
+    rebuilt: usize,
 }
 
 impl Fakes {
@@ -90,6 +90,10 @@ impl Fakes {
 
     pub(crate) fn take_down(&self) {
         self.lock().down = true;
+    }
+
+    pub(crate) fn rebuilt(&self) -> usize {
+        self.lock().rebuilt
     }
 
     pub(crate) fn tasks(&self) -> usize {
@@ -302,27 +306,5 @@ impl Clock for Fakes {
 impl Ids for Fakes {
     fn secret(&self) -> Uuid {
         Uuid::new_v4()
-    }
-}
-
-#[async_trait]
-impl Health for Fakes {
-    async fn ready(&self) -> Result<(), &'static str> {
-        self.up().map(drop).map_err(|_down| "DATABASE")
-    }
-}
-
-#[async_trait]
-impl Projections for Fakes {
-    async fn list(&self) -> Result<Value, Error> {
-        Ok(json!({"projections": []}))
-    }
-
-    async fn rebuild(&self, name: &str) -> Result<Value, Error> {
-        if name == "tasks" { Ok(json!({"name": name})) } else { Err(Error::not_found("No such read model")) }
-    }
-
-    async fn retry(&self, name: &str) -> Result<Value, Error> {
-        self.rebuild(name).await
     }
 }

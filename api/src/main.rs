@@ -5,6 +5,7 @@ mod admin;
 mod cli;
 mod connection;
 mod consistency;
+mod crowd;
 mod dify;
 #[cfg(test)]
 mod fakes;
@@ -12,6 +13,7 @@ mod file_response;
 mod health;
 mod json;
 mod limits;
+mod package_url;
 mod report;
 mod router;
 mod serve;
@@ -32,18 +34,18 @@ use crate::settings::{Command, Settings};
 fn main() -> ExitCode {
     run().unwrap_or_else(|error| {
         // When nobody reads standard error, nobody can be told.
-        let _ = writeln!(std::io::stderr(), "plugyard: {error:#}");
+        let _ = writeln!(std::io::stderr(), "plugyard: {}", told(&error));
         ExitCode::FAILURE
     })
 }
 
 fn run() -> anyhow::Result<ExitCode> {
-    let (arguments, command) = settings::of_process();
+    let (options, environment, command) = settings::of_process();
     // Its environment is empty on purpose: there are no settings to read.
     if let Command::Isolated { .. } = command {
         return Ok(infrastructure::isolation::serve_child());
     }
-    let settings = Settings::new(arguments)?;
+    let settings = Settings::new(options, &environment)?;
     let usual = if matches!(command, Command::Serve) { Level::INFO } else { Level::WARN };
     telemetry::log_to_stderr(settings.log.unwrap_or(usual));
     let threads = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 4));
@@ -58,6 +60,19 @@ fn run() -> anyhow::Result<ExitCode> {
     code
 }
 
+/// The chain of causes, each sentence once: some errors repeat their cause in their own words.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| {
+        if told.is_empty() {
+            cause
+        } else if told.contains(&cause) {
+            told
+        } else {
+            format!("{told}: {cause}")
+        }
+    })
+}
+
 async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve => serve::run(settings).await?,
@@ -68,4 +83,18 @@ async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitC
         Command::Isolated { .. } => return Ok(infrastructure::isolation::serve_child()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sentence_of_an_error_is_told_once() {
+        let refused = || anyhow::anyhow!("Connection refused").context("no database: Connection refused");
+        assert_eq!(told(&refused()), "no database: Connection refused");
+        assert_eq!(told(&refused().context("cannot serve")), "cannot serve: no database: Connection refused");
+        let repeated = refused().context("no database: Connection refused");
+        assert_eq!(told(&repeated), "no database: Connection refused");
+    }
 }

@@ -19,6 +19,7 @@ use tracing::{debug, info, warn};
 use crate::{
     address::Peer,
     connection::Patient,
+    crowd::Crowd,
     router::router,
     settings::Settings,
     shutdown::{LONGEST, Shutdown},
@@ -29,6 +30,10 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 const MOST_HEADERS: usize = 100;
 /// Holds a URL of the longest form that can still be refused in words.
 const LARGEST_HEAD: usize = 96 * 1024;
+/// To one connection more than its client may hold.
+const CROWDED: &[u8] =
+    b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\nretry-after: 2\r\n\
+    connection: close\r\ncontent-length: 51\r\n\r\n{\"detail\":\"Too many connections from this address\"}";
 /// While draining, health probes still get an answer for this long.
 const GRACE: Duration = Duration::from_millis(500);
 /// Beyond the time that everything else has.
@@ -60,7 +65,11 @@ pub(crate) async fn until_drained(
     let Yard { services, close } = yard;
     let work = services.work.clone();
     let closing = CancellationToken::new();
-    let accept = accept(listener, router(services, settings.role), settings.connections, closing.clone());
+    let doors = Doors {
+        most: Arc::new(Semaphore::new(settings.connections)),
+        crowd: Crowd::new(settings.connections_per_address, &settings.trusted_proxies),
+    };
+    let accept = accept(listener, router(services, settings.role), doors, closing.clone());
     shutdown.foreground.spawn(accept);
     shutdown.draining.cancelled().await;
     let deadline = tokio::time::Instant::now() + LONGEST;
@@ -87,16 +96,22 @@ fn announce(address: SocketAddr) -> std::io::Result<()> {
     out.flush()
 }
 
-async fn accept(listener: TcpListener, router: Router, most: usize, closing: CancellationToken) {
+/// Who may come in.
+struct Doors {
+    most: Arc<Semaphore>,
+    crowd: Crowd,
+}
+
+async fn accept(listener: TcpListener, router: Router, doors: Doors, closing: CancellationToken) {
     if let Ok(address) = listener.local_addr()
         && announce(address).is_err()
     {
         debug!("nobody reads the address");
     }
-    let (places, open) = (Arc::new(Semaphore::new(most)), tokio_util::task::TaskTracker::new());
+    let open = tokio_util::task::TaskTracker::new();
     loop {
         let next = async {
-            let place = places.clone().acquire_owned().await;
+            let place = doors.most.clone().acquire_owned().await;
             (listener.accept().await, place)
         };
         let (accepted, place) = tokio::select! {
@@ -105,10 +120,15 @@ async fn accept(listener: TcpListener, router: Router, most: usize, closing: Can
         };
         match accepted {
             Ok((stream, address)) => {
+                let Some(held) = doors.crowd.enter(address) else {
+                    // A socket that was just opened has room for so much; who does not read it sees the end.
+                    let _ = stream.try_write(CROWDED);
+                    continue;
+                };
                 let connection = serve(stream, address, router.clone(), closing.clone());
                 open.spawn(async move {
                     connection.await;
-                    drop(place);
+                    drop((place, held));
                 });
             }
             Err(error) => {
@@ -213,6 +233,26 @@ mod tests {
         let began = Instant::now();
         let _ = stream.read_to_end(&mut Vec::new()).await;
         assert!((9..=11).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn one_address_holds_only_its_number_of_connections() {
+        let served = Served::with(&["--connections-per-address", "2"]).await;
+        let get = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let idle = TcpStream::connect(served.address).await.unwrap();
+        let other = TcpStream::connect(served.address).await.unwrap();
+        let mut third = TcpStream::connect(served.address).await.unwrap();
+        let mut answer = String::new();
+        third.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(
+            head.starts_with("HTTP/1.1 429") && head.contains(&format!("content-length: {}", body.len()))
+        );
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(body["detail"], "Too many connections from this address");
+        drop((idle, other));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(served.say(get).await.starts_with("HTTP/1.1 200"));
     }
 
     #[tokio::test]

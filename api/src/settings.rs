@@ -2,9 +2,10 @@
 //! read here and nowhere else.
 
 mod arguments;
+mod environment;
 mod values;
 
-use std::{env, ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
@@ -15,9 +16,11 @@ use tracing::Level;
 use url::Url;
 
 pub(crate) use arguments::{Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role};
+pub(crate) use environment::Environment;
 pub(crate) use values::{Rate, RateLimits, Secret};
 
 use arguments::Arguments;
+use values::List;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -26,9 +29,9 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     pub(crate) data_dir: PathBuf,
     /// None: a directory inside the data directory.
-    pub(crate) blobs: Option<Url>,
+    pub(crate) blobs: Option<Secret<Url>>,
     /// Credentials and region of the store, by the names of its own ecosystem.
-    pub(crate) blob_options: Vec<(String, String)>,
+    pub(crate) blob_options: Secret<Vec<(String, String)>>,
     pub(crate) role: Role,
     pub(crate) admin_token: Option<Secret>,
     pub(crate) fetch_allow: FetchAllow,
@@ -42,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) retention: Duration,
     pub(crate) wheel_cache_bytes: u64,
     pub(crate) connections: usize,
+    pub(crate) connections_per_address: usize,
     pub(crate) sockets: SocketCaps,
     pub(crate) log: Option<Level>,
 }
@@ -51,8 +55,8 @@ pub(crate) struct Settings {
 pub(crate) struct Index {
     /// The simple index; may hold credentials as user info.
     pub(crate) simple: Option<Secret>,
-    /// Bases of file mirrors, in the order to try.
-    pub(crate) files: Vec<Url>,
+    /// Bases of file mirrors, in the order to try; may hold credentials too.
+    pub(crate) files: Secret<Vec<Url>>,
     /// Refuse every host but those of `files` and of the index.
     pub(crate) files_only: bool,
 }
@@ -65,39 +69,46 @@ pub(crate) struct SocketCaps {
 
 /// What this process was started with. Ends the process itself on `--help`, `--version` and flags that make no
 /// sense.
-pub(crate) fn of_process() -> (Options, Command) {
+pub(crate) fn of_process() -> (Options, Environment, Command) {
     let Arguments { options, command } = Arguments::try_parse().unwrap_or_else(|refusal| {
         // When nobody reads, there is nobody to tell.
         let _ = refusal.print();
         std::process::exit(i32::from(refusal.use_stderr()))
     });
-    (options, command.unwrap_or(Command::Serve))
+    (options, Environment::of_process(), command.unwrap_or(Command::Serve))
 }
 
 impl Settings {
-    pub(crate) fn new(options: Options) -> anyhow::Result<Self> {
+    pub(crate) fn new(options: Options, environment: &Environment) -> anyhow::Result<Self> {
         let floors = FloorPolicy {
             glibc: options.glibc_floor,
             macos: options.macos_floor,
             host: (host_os(), host_arch()),
         };
-        let simple = options.index.or_else(|| text_of("UV_INDEX_URL")).or_else(|| text_of("PIP_INDEX_URL"));
+        let simple = options.index.or_else(|| environment.text("UV_INDEX_URL"));
+        let simple = simple.or_else(|| environment.text("PIP_INDEX_URL"));
         Ok(Self {
-            database_url: filled(options.database_url).map(Secret::from),
+            database_url: environment.secret("DATABASE_URL"),
             listen: options.listen,
             data_dir: match options.data_dir {
                 Some(dir) => std::path::absolute(dir).context("PLUGYARD_DATA_DIR is not a usable path")?,
-                None => default_data_dir()?,
+                None => default_data_dir(environment)?,
             },
-            blobs: filled(options.blobs).map(|url| Url::parse(&url)).transpose().context("PLUGYARD_BLOBS")?,
-            blob_options: env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect(),
+            blobs: filled(options.blobs)
+                .map(|url| Url::parse(&url).map(Secret::from))
+                .transpose()
+                .context("PLUGYARD_BLOBS")?,
+            blob_options: environment.beginning_with("AWS_").into(),
             role: options.role,
-            admin_token: filled(options.admin_token).map(Secret::from),
+            admin_token: environment.secret_or_file("PLUGYARD_ADMIN_TOKEN")?,
             fetch_allow: options.fetch_allow,
             fetch_hosts: options.fetch_hosts.0,
             index: Index {
-                simple: filled(simple).map(|named| index_url(&named)).transpose()?.map(Secret::from),
-                files: options.index_files.0,
+                simple: filled(simple)
+                    .map(|named| index_url(&named, environment))
+                    .transpose()?
+                    .map(Secret::from),
+                files: mirrors(options.index_files.as_deref().unwrap_or_default())?.into(),
                 files_only: options.index_files_only,
             },
             rate_limits: options.rate_limits,
@@ -107,6 +118,7 @@ impl Settings {
             retention: options.retention.0,
             wheel_cache_bytes: options.wheel_cache_bytes.0,
             connections: options.connections,
+            connections_per_address: options.connections_per_address,
             sockets: SocketCaps { in_all: options.sockets, per_address: options.sockets_per_address },
             log: options.log,
         })
@@ -125,7 +137,7 @@ impl Settings {
 
 /// `URL` or `name=URL`; the credentials of a named index, or of a URL without any, come from
 /// `UV_INDEX_<NAME>_USERNAME` and `_PASSWORD`.
-fn index_url(text: &str) -> anyhow::Result<String> {
+fn index_url(text: &str, environment: &Environment) -> anyhow::Result<String> {
     let named = text.split_once('=').filter(|(name, _)| !name.contains([':', '/']));
     let (name, url) = named.map_or((None, text), |(name, url)| (Some(name), url));
     let mut url = Url::parse(url).context("the package index is not a URL")?;
@@ -134,7 +146,7 @@ fn index_url(text: &str) -> anyhow::Result<String> {
     }
     if let Some(name) = name {
         let name = name.to_ascii_uppercase().replace(['-', '.'], "_");
-        let part = |what: &str| text_of(&format!("UV_INDEX_{name}_{what}"));
+        let part = |what: &str| environment.text(&format!("UV_INDEX_{name}_{what}"));
         if let Some(username) = part("USERNAME") {
             // Fails only for URLs without a host, which http URLs cannot be.
             let _ = url.set_username(&username);
@@ -146,21 +158,26 @@ fn index_url(text: &str) -> anyhow::Result<String> {
     Ok(url.into())
 }
 
+/// Refusals do not repeat what was given: it may hold credentials.
+fn mirrors(text: &str) -> anyhow::Result<Vec<Url>> {
+    let List(urls): List<Url> = text.parse().context("PLUGYARD_INDEX_FILES holds what is not a URL")?;
+    if urls.iter().any(|url| !matches!(url.scheme(), "http" | "https") || !url.has_host()) {
+        bail!("PLUGYARD_INDEX_FILES holds what is not an http or https URL");
+    }
+    Ok(urls)
+}
+
 /// Root's own directories are closed to the unprivileged user that PostgreSQL must run as.
-fn default_data_dir() -> anyhow::Result<PathBuf> {
+fn default_data_dir(environment: &Environment) -> anyhow::Result<PathBuf> {
     if rustix::process::geteuid().is_root() {
         return Ok(PathBuf::from("/var/lib/plugyard"));
     }
-    let dir = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let dir = |name: &str| environment.text(name).map(PathBuf::from);
     let base = dir("XDG_DATA_HOME")
         .filter(|base| base.is_absolute())
         .or_else(|| Some(dir("HOME")?.join(".local/share")))
         .context("neither XDG_DATA_HOME nor HOME is set: give --data-dir or PLUGYARD_DATA_DIR")?;
     Ok(base.join("plugyard"))
-}
-
-fn text_of(name: &str) -> Option<String> {
-    filled(env::var_os(name).map(OsString::into_string).and_then(Result::ok))
 }
 
 /// An empty value means: not set.
@@ -180,10 +197,16 @@ fn host_arch() -> Arch {
 pub(crate) mod tests {
     use super::*;
 
+    /// Flags; what looks like `NAME=value` is a variable.
     pub(crate) fn settings(arguments: &[&str]) -> anyhow::Result<(Settings, Command)> {
-        let all = ["plugyard"].iter().chain(arguments);
-        let Arguments { options, command } = Arguments::try_parse_from(all)?;
-        Ok((Settings::new(options)?, command.unwrap_or(Command::Serve)))
+        let in_capitals = |name: &str| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        let variable = |argument: &str| argument.split_once('=').is_some_and(|(name, _)| in_capitals(name));
+        let (variables, flags): (Vec<&str>, Vec<&str>) =
+            arguments.iter().partition(|argument| variable(argument));
+        let environment = variables.iter().filter_map(|variable| variable.split_once('=')).collect();
+        let Arguments { options, command } =
+            Arguments::try_parse_from(["plugyard"].into_iter().chain(flags))?;
+        Ok((Settings::new(options, &environment)?, command.unwrap_or(Command::Serve)))
     }
 
     #[test]
@@ -205,14 +228,44 @@ pub(crate) mod tests {
 
     #[test]
     fn a_secret_is_not_shown_by_a_debug_line() {
-        let (settings, _) =
-            settings(&["--admin-token", "hush", "--database-url", "postgres://u:hush@h/d"]).unwrap();
-        assert!(!format!("{settings:?}").contains("hush"));
+        let given = [
+            "--data-dir=/d",
+            "--index=https://u:hush@h/simple",
+            "--index-files=https://u:hush@h/",
+            "--blobs=s3://u:hush@bucket",
+            "PLUGYARD_ADMIN_TOKEN=hush",
+            "DATABASE_URL=postgres://u:hush@h/d",
+            "AWS_SECRET_ACCESS_KEY=hush",
+        ];
+        let (settings, _) = settings(&given).unwrap();
+        assert_eq!(settings.admin_token.as_ref().unwrap().reveal(), "hush");
+        assert_eq!(settings.blob_options.reveal().len(), 1);
+        assert!(!format!("{settings:?}").contains("hush"), "{settings:?}");
+    }
+
+    #[test]
+    fn secrets_are_no_flags() {
+        for flag in ["--admin-token=hush", "--database-url=postgres://h/d"] {
+            assert!(settings(&["--data-dir=/d", flag]).is_err(), "{flag}");
+        }
+    }
+
+    #[test]
+    fn mirrors_are_http_and_a_refusal_does_not_repeat_them() {
+        assert_eq!(mirrors("https://a/, ,http://b:81/x").unwrap().len(), 2);
+        assert!(mirrors("").unwrap().is_empty());
+        for files in ["https://user:s3cret@ho st/", "ftp://user:s3cret@host/", "s3cret", "data:s3cret"] {
+            let error = format!("{:?}", mirrors(files).unwrap_err());
+            assert!(error.contains("PLUGYARD_INDEX_FILES") && !error.contains("s3cret"), "{error}");
+        }
     }
 
     #[test]
     fn a_named_index_is_its_url() {
-        assert_eq!(index_url("internal=https://h/simple").unwrap(), "https://h/simple");
+        let variables = [("UV_INDEX_INTERNAL_USERNAME", "u"), ("UV_INDEX_INTERNAL_PASSWORD", "p")];
+        let index_url = |text: &str| index_url(text, &variables.into_iter().collect());
+        assert_eq!(index_url("internal=https://h/simple").unwrap(), "https://u:p@h/simple");
+        assert_eq!(index_url("other=https://h/simple").unwrap(), "https://h/simple");
         assert_eq!(index_url("https://u:p@h/simple?a=b").unwrap(), "https://u:p@h/simple?a=b");
         assert!(index_url("file:///etc").is_err());
         assert!(index_url("nowhere").is_err());

@@ -16,12 +16,7 @@ use infrastructure::{
 pub(crate) use operator::Operator;
 pub(crate) use packaging::build_repackaging;
 
-use crate::{
-    services::Services,
-    settings::{Secret, Settings},
-    shutdown::Shutdown,
-    telemetry::Telemetry,
-};
+use crate::{services::Services, settings::Settings, shutdown::Shutdown, telemetry::Telemetry};
 
 /// A running service: what the handlers use, and what ends after everything else.
 pub(crate) struct Yard {
@@ -40,7 +35,7 @@ pub(crate) async fn build_services(settings: &Settings, shutdown: &Shutdown) -> 
 pub(crate) async fn open_database(settings: &Settings) -> anyhow::Result<Database> {
     std::fs::create_dir_all(&settings.data_dir)
         .with_context(|| format!("{} cannot be made", settings.data_dir.display()))?;
-    let url = settings.database_url.as_ref().map(Secret::reveal);
+    let url = settings.database_url.as_ref().map(|url| url.reveal().as_str());
     let database = Database::open(url, &settings.data_dir).await?;
     if let Err(error) = database.prepare(&projections::all()).await {
         database.close().await;

@@ -28,6 +28,7 @@ use super::{
     workspace::Workspace,
 };
 use crate::{
+    package_url,
     settings::{RepackageArguments, Settings},
     shutdown::Signals,
     wiring,
@@ -204,11 +205,10 @@ fn original_name(input: &str) -> String {
 }
 
 fn url_of_a_package(url: &str) -> Result<&str, Failure> {
-    let path = url.split(['?', '#']).next().unwrap_or(url);
-    if path.ends_with(".difypkg") {
+    if package_url::leads_to_a_package(url) {
         return Ok(url);
     }
-    Err(Failure::permanent(Reason::UrlForbidden, "URL must point to a .difypkg file"))
+    Err(Failure::permanent(Reason::UrlForbidden, package_url::REFUSED))
 }
 
 /// A copy that nobody changes while it is read.

@@ -10,12 +10,12 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::limits::Standing;
+use crate::{limits::Standing, package_url};
 
 /// Sentences of the document and its sister pages; they stay exactly as they are written there.
 const EXACT: [&str; 6] = [
     "Either url or marketplace_plugin must be provided",
-    "URL must point to a .difypkg file",
+    package_url::REFUSED,
     "marketplace_plugin must contain author, name, and version",
     "Only .difypkg files are allowed",
     "File size must be less than 100MB",
@@ -114,6 +114,11 @@ impl DifyError {
         });
         let retry = HeaderValue::from(standing.retry_after());
         Self { status: StatusCode::TOO_MANY_REQUESTS, body, headers: vec![(RETRY_AFTER, retry)] }
+    }
+
+    /// The client was too slow.
+    pub(super) fn is_late(&self) -> bool {
+        self.status == StatusCode::REQUEST_TIMEOUT
     }
 
     pub(crate) fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {

@@ -5,6 +5,7 @@ use domain::values::{Floor, Platform, PythonVersion, Suffix, TargetOptions};
 use serde_json::{Map, Value, json};
 
 use super::{DifyError, fields::Fields};
+use crate::package_url;
 
 const LONGEST_URL: usize = 8 * 1024;
 
@@ -41,9 +42,8 @@ impl UrlOrder {
         if url.len() > LONGEST_URL {
             return Err(DifyError::bad("The URL is longer than 8 KiB"));
         }
-        let path = url.split(['?', '#']).next().unwrap_or(&url);
-        if !path.ends_with(".difypkg") {
-            return Err(DifyError::bad("URL must point to a .difypkg file"));
+        if !package_url::leads_to_a_package(&url) {
+            return Err(DifyError::bad(package_url::REFUSED));
         }
         Ok(Self { wish: options.judged()?, url })
     }

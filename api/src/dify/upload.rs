@@ -1,6 +1,6 @@
 //! A package that comes with the request: streamed to a file and hashed on the way, checked before the answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use application::{
     Error,
@@ -12,7 +12,10 @@ use application::{
 };
 use axum::{
     Json,
-    extract::{FromRequest as _, Multipart, Request, State, multipart::Field},
+    extract::{
+        FromRequest as _, Multipart, Request, State,
+        multipart::{Field, MultipartError},
+    },
     http::StatusCode,
 };
 use domain::values::Digest;
@@ -23,6 +26,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use super::{
     DifyError,
+    arrival::Arrival,
     asker::Asker,
     body::Record,
     error::Issue,
@@ -34,10 +38,9 @@ use crate::{consistency::LogPosition, services::Uploads, work::Work};
 
 const MOST_PARTS: usize = 20;
 const LONGEST_TEXT: usize = 8 * 1024;
-/// The longest silence of a client that is sending.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How much of a refused upload is still read, so that the client sees the refusal instead of a reset.
 const READ_ON: u64 = 2 * LARGEST_PACKAGE;
+const LONGEST_READ_ON: Duration = Duration::from_secs(30);
 
 /// A file that has arrived whole.
 struct Arrived {
@@ -65,7 +68,10 @@ pub(super) async fn create(
     let form = match Form::read(&mut parts, &dir).await {
         Ok(form) => form,
         Err(refusal) => {
-            read_on(&mut parts).await;
+            // Nobody waits for the rest of what was too slow.
+            if !refusal.is_late() {
+                read_on(&mut parts).await;
+            }
             return Err(refusal);
         }
     };
@@ -86,15 +92,15 @@ pub(super) async fn create(
 }
 
 impl Form {
-    async fn read(parts: &mut Multipart, dir: &std::path::Path) -> Result<Self, DifyError> {
-        let mut form = Self::default();
+    async fn read(parts: &mut Multipart, dir: &Path) -> Result<Self, DifyError> {
+        let (mut form, mut arrival) = (Self::default(), Arrival::begin());
         for _ in 0..MOST_PARTS {
-            let Some(field) = in_time(parts.next_field()).await? else { return Ok(form) };
+            let Some(field) = in_time(&arrival, parts.next_field()).await? else { return Ok(form) };
             let name = field.name().unwrap_or_default().to_owned();
             if name == "file" {
-                form.file = Some(Arrived::receive(field, dir).await?);
+                form.file = Some(Arrived::receive(field, dir, &mut arrival).await?);
             } else {
-                form.texts.push((name, text(field).await?));
+                form.texts.push((name, text(field, &mut arrival).await?));
             }
         }
         Err(DifyError::bad("The form has too many parts"))
@@ -102,7 +108,7 @@ impl Form {
 }
 
 impl Arrived {
-    async fn receive(mut field: Field<'_>, dir: &std::path::Path) -> Result<Self, DifyError> {
+    async fn receive(mut field: Field<'_>, dir: &Path, arrival: &mut Arrival) -> Result<Self, DifyError> {
         let Some(name) = field.file_name().map(str::to_owned) else {
             let text = "Value error, Expected UploadFile, received: text";
             let issue = Issue::new("value_error", &["body", "file"], text, serde_json::Value::Null);
@@ -116,7 +122,8 @@ impl Arrived {
         }
         let (file, path) = new_file(dir).await.map_err(|error| stored(&error))?;
         let (mut file, mut hash, mut size) = (tokio::fs::File::from_std(file), Sha256::new(), 0_u64);
-        while let Some(bytes) = in_time(field.chunk()).await? {
+        while let Some(bytes) = in_time(arrival, field.chunk()).await? {
+            arrival.count(bytes.len());
             size += bytes.len() as u64;
             if size > LARGEST_PACKAGE {
                 return Err(DifyError::bad("File size must be less than 100MB"));
@@ -129,7 +136,7 @@ impl Arrived {
     }
 }
 
-async fn new_file(dir: &std::path::Path) -> std::io::Result<(std::fs::File, TempPath)> {
+async fn new_file(dir: &Path) -> std::io::Result<(std::fs::File, TempPath)> {
     let dir = dir.to_owned();
     let made = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&dir)?;
@@ -138,9 +145,10 @@ async fn new_file(dir: &std::path::Path) -> std::io::Result<(std::fs::File, Temp
     made.await.unwrap_or_else(|fault| Err(std::io::Error::other(fault)))
 }
 
-async fn text(mut field: Field<'_>) -> Result<String, DifyError> {
+async fn text(mut field: Field<'_>, arrival: &mut Arrival) -> Result<String, DifyError> {
     let mut bytes = Vec::new();
-    while let Some(more) = in_time(field.chunk()).await? {
+    while let Some(more) = in_time(arrival, field.chunk()).await? {
+        arrival.count(more.len());
         bytes.extend_from_slice(&more);
         if bytes.len() > LONGEST_TEXT {
             return Err(DifyError::bad("A form field is longer than 8 KiB"));
@@ -150,14 +158,13 @@ async fn text(mut field: Field<'_>) -> Result<String, DifyError> {
 }
 
 async fn in_time<T>(
-    next: impl Future<Output = Result<T, axum::extract::multipart::MultipartError>>,
+    arrival: &Arrival,
+    next: impl Future<Output = Result<T, MultipartError>>,
 ) -> Result<T, DifyError> {
-    match tokio::time::timeout(PATIENCE, next).await {
+    match arrival.in_time(next).await {
         Ok(Ok(next)) => Ok(next),
         Ok(Err(_malformed)) => Err(DifyError::bad("There was an error parsing the body")),
-        Err(_elapsed) => {
-            Err(DifyError::text(StatusCode::REQUEST_TIMEOUT, "The upload stood still for 30 seconds"))
-        }
+        Err(late) => Err(DifyError::text(StatusCode::REQUEST_TIMEOUT, late.told())),
     }
 }
 
@@ -173,7 +180,7 @@ async fn read_on(parts: &mut Multipart) {
             }
         }
     };
-    let _ = tokio::time::timeout(PATIENCE, rest).await;
+    let _ = tokio::time::timeout(LONGEST_READ_ON, rest).await;
 }
 
 fn no_form() -> DifyError {

@@ -6,13 +6,20 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::values::{Floor, Platform, PythonVersion, Suffix};
 use infrastructure::fetch::FetchAllow;
 use tracing::Level;
-use url::Url;
 
 use super::values::{Bytes, List, Network, RateLimits, Span};
 
+/// Secrets are no flags: everybody on the machine could read them.
+const SECRETS: &str = "\
+Secrets, by environment alone:
+  DATABASE_URL               PostgreSQL to use; without it, the embedded one in the data directory
+  PLUGYARD_ADMIN_TOKEN       Bootstrap credential; without it there is no admin API
+  PLUGYARD_ADMIN_TOKEN_FILE  A file that holds it instead
+  AWS_*                      Credentials and region of an S3 store";
+
 /// Repackages Dify plugins so that they install offline: as a service, or in one shot.
 #[derive(Debug, Parser)]
-#[command(name = "plugyard", version, max_term_width = 110)]
+#[command(name = "plugyard", version, max_term_width = 110, after_help = SECRETS)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(super) options: Options,
@@ -116,9 +123,6 @@ pub(crate) enum Role {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Settings")]
 pub(crate) struct Options {
-    /// PostgreSQL to use; without it, the embedded one in the data directory
-    #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL", hide_env_values = true)]
-    pub(super) database_url: Option<String>,
     /// Address and port of the API; port 0 takes a free one
     #[arg(
         long,
@@ -128,7 +132,8 @@ pub(crate) struct Options {
         default_value = "127.0.0.1:8000"
     )]
     pub(super) listen: SocketAddr,
-    /// Everything this machine keeps [default: `$XDG_DATA_HOME/plugyard` or `~/.local/share/plugyard`]
+    /// Everything this machine keeps [default: `$XDG_DATA_HOME/plugyard` or `~/.local/share/plugyard`; for root
+    /// `/var/lib/plugyard`]
     #[arg(long, env = "PLUGYARD_DATA_DIR", global = true, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
     /// Store of the results, such as `s3://bucket/prefix` [default: a directory in the data directory]
@@ -137,9 +142,6 @@ pub(crate) struct Options {
     /// Which part of the work this process does
     #[arg(long, env = "PLUGYARD_ROLE", global = true, value_enum, default_value = "all")]
     pub(super) role: Role,
-    /// Bootstrap credential; without it there is no admin API
-    #[arg(long, env = "PLUGYARD_ADMIN_TOKEN", global = true, value_name = "TOKEN", hide_env_values = true)]
-    pub(super) admin_token: Option<String>,
     /// Networks that callers' URLs may lead to although they are not public: `CIDR` or `CIDR:PORT`, by commas
     #[arg(
         long,
@@ -164,16 +166,8 @@ pub(crate) struct Options {
     #[arg(long, env = "UV_DEFAULT_INDEX", global = true, value_name = "URL", hide_env_values = true)]
     pub(super) index: Option<String>,
     /// Your own mirrors of the index's files, tried before the addresses in a lock, by commas
-    #[arg(
-        long,
-        env = "PLUGYARD_INDEX_FILES",
-        global = true,
-        value_name = "URLS",
-        default_value = "",
-        hide_default_value = true,
-        hide_env_values = true
-    )]
-    pub(super) index_files: List<Url>,
+    #[arg(long, env = "PLUGYARD_INDEX_FILES", global = true, value_name = "URLS", hide_env_values = true)]
+    pub(super) index_files: Option<String>,
     /// Refuse every other host of wheels
     #[arg(long, env = "PLUGYARD_INDEX_FILES_ONLY", global = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) index_files_only: bool,
@@ -220,6 +214,9 @@ pub(crate) struct Options {
     /// Connections at the same time; more wait to be accepted
     #[arg(long, env = "PLUGYARD_CONNECTIONS", global = true, value_name = "N", default_value = "16384", value_parser = at_least_one)]
     pub(super) connections: usize,
+    /// Connections at the same time from one address, trusted proxies and task sockets not counted; more are closed
+    #[arg(long, env = "PLUGYARD_CONNECTIONS_PER_ADDRESS", global = true, value_name = "N", default_value = "256", value_parser = at_least_one)]
+    pub(super) connections_per_address: usize,
     /// Task sockets at the same time
     #[arg(long, env = "PLUGYARD_SOCKETS", global = true, value_name = "N", default_value = "12000", value_parser = at_least_one)]
     pub(super) sockets: usize,

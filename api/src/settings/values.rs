@@ -6,21 +6,21 @@ use ipnet::IpNet;
 
 /// A value that no debug line shows.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(String);
+pub(crate) struct Secret<T = String>(T);
 
-impl Secret {
-    pub(crate) fn reveal(&self) -> &str {
+impl<T> Secret<T> {
+    pub(crate) fn reveal(&self) -> &T {
         &self.0
     }
 }
 
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
+impl<T> From<T> for Secret<T> {
+    fn from(value: T) -> Self {
+        Self(value)
     }
 }
 
-impl fmt::Debug for Secret {
+impl<T> fmt::Debug for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }

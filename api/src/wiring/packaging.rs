@@ -58,13 +58,15 @@ fn steps(settings: &Settings) -> anyhow::Result<Steps> {
 
 fn index(settings: &Settings) -> anyhow::Result<IndexPolicy> {
     let simple = settings.index.simple.as_ref().map(Secret::reveal);
-    let simple = simple.map(str::parse).transpose().context("the package index is not a URL")?;
-    Ok(IndexPolicy::new(simple, settings.index.files.clone(), settings.index.files_only))
+    let simple = simple.map(|url| url.parse()).transpose().context("the package index is not a URL")?;
+    Ok(IndexPolicy::new(simple, settings.index.files.reveal().clone(), settings.index.files_only))
 }
 
 fn blobs(settings: &Settings) -> anyhow::Result<ObjectBlobs> {
     match &settings.blobs {
-        Some(url) => ObjectBlobs::at(url, settings.blob_options.clone()).context("PLUGYARD_BLOBS"),
+        Some(url) => {
+            ObjectBlobs::at(url.reveal(), settings.blob_options.reveal().clone()).context("PLUGYARD_BLOBS")
+        }
         None => ObjectBlobs::in_directory(&settings.data_dir.join("blobs"))
             .with_context(|| unusable(&settings.data_dir)),
     }

@@ -1,7 +1,11 @@
+use std::time::Duration;
+
 use axum::{
     body::Body,
     http::{Method, Request},
 };
+use bytes::Bytes;
+use futures::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::{Answer, Yard, from};
@@ -124,6 +128,24 @@ async fn a_bad_upload_is_refused_before_a_task_exists() {
     upload(&yard, &[good, ("suffix", None, b"a\0b")], &[]).await.expect(422);
     yard.post("/api/v1/tasks/upload", &json!({})).await.expect(422);
     assert_eq!(yard.fakes.tasks(), 0);
+    assert_eq!(std::fs::read_dir(yard.dir.path().join("uploads")).unwrap().count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_drips_is_408_and_leaves_no_file() {
+    let yard = Yard::new();
+    let head = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.difypkg\"\r\n\r\nPK";
+    let drops = futures::stream::unfold((), async |()| {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        Some((Bytes::from_static(b"drop"), ()))
+    });
+    let bytes = futures::stream::iter([Bytes::from_static(head.as_bytes())]).chain(drops);
+    let body = Body::from_stream(bytes.map(Ok::<_, std::io::Error>));
+    let kind = [("content-type", "multipart/form-data; boundary=x")];
+    let began = tokio::time::Instant::now();
+    let refused = yard.ask(Method::POST, "/api/v1/tasks/upload", &kind, body).await.expect(408);
+    assert_eq!(refused.detail(), "The upload is slower than 16 KiB per second");
+    assert!(began.elapsed().as_secs() < 40, "{:?}", began.elapsed());
     assert_eq!(std::fs::read_dir(yard.dir.path().join("uploads")).unwrap().count(), 0);
 }
 

@@ -166,7 +166,7 @@ async fn the_admin_api_is_there_for_its_token_alone() {
     let path = "/admin/projections";
     let none = Yard::new();
     assert_eq!(none.get(path).await.expect(404).detail(), "Not Found");
-    let yard = Yard::with(&["--admin-token", "t0ken"]);
+    let yard = Yard::with(&["PLUGYARD_ADMIN_TOKEN=t0ken"]);
     assert_eq!(yard.get(path).await.expect(401).header("www-authenticate"), "Bearer");
     let ask = async |method, path: &str| {
         let request = Request::builder().method(method).uri(path).header("authorization", "Bearer t0ken");
@@ -179,6 +179,22 @@ async fn the_admin_api_is_there_for_its_token_alone() {
         "No such read model"
     );
     ask(Method::POST, "/admin/projections/%ff/retry").await.expect(404);
+}
+
+#[tokio::test]
+async fn what_the_operator_began_ends_although_he_went_away() {
+    let yard = Yard::with(&["PLUGYARD_ADMIN_TOKEN=t0ken"]);
+    for (what, done) in [("rebuild", 1), ("retry", 2)] {
+        let path = format!("/admin/projections/tasks/{what}");
+        let mut asking =
+            Box::pin(yard.ask(Method::POST, &path, &[("authorization", "Bearer t0ken")], Body::empty()));
+        assert!(futures::poll!(asking.as_mut()).is_pending());
+        drop(asking);
+        for _ in 0..9 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(yard.fakes.rebuilt(), done, "{what}");
+    }
 }
 
 #[tokio::test]

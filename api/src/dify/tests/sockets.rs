@@ -72,6 +72,17 @@ async fn the_first_frame_is_the_record_and_changes_follow() {
 }
 
 #[tokio::test]
+async fn an_open_socket_is_no_plain_connection_of_its_address() {
+    let served = Served::with(&["--connections-per-address", "1"]).await;
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = watch(&served, queued_view()).await;
+        frame(&mut client).await;
+        clients.push(client);
+    }
+}
+
+#[tokio::test]
 async fn links_in_frames_carry_the_mount() {
     let served = Served::with(&[]).await;
     let id = served.fakes.put(completed_view());
