@@ -3,7 +3,7 @@
 use std::{ops::Range, path::Path, sync::Arc, time::Duration};
 
 use application::{
-    failure::{Failure, Reason},
+    failure::Failure,
     ports::blobs::{Blobs, Body, Results, StoredResult},
 };
 use async_trait::async_trait;
@@ -14,6 +14,8 @@ use object_store::{
     path::Path as Key,
 };
 use tokio::io::AsyncWriteExt;
+
+use crate::disk;
 
 /// Blobs under `blobs/<2 hex>/<sha256>`, records of results under `results/`.
 #[derive(Debug, Clone)]
@@ -43,14 +45,14 @@ impl ObjectBlobs {
     }
 
     async fn upload(&self, file: &Path, key: Key) -> Result<(), Failure> {
-        let mut from = tokio::fs::File::open(file).await.map_err(|error| disk(&error))?;
+        let mut from = tokio::fs::File::open(file).await.map_err(disk::failure)?;
         let mut to = BufWriter::with_capacity(self.store.clone(), key, 8 * 1024 * 1024);
         let copied = tokio::io::copy(&mut from, &mut to).await;
         if let Err(error) = copied {
             let _ = to.abort().await;
-            return Err(disk(&error));
+            return Err(disk::failure(error));
         }
-        to.shutdown().await.map_err(|error| disk(&error))
+        to.shutdown().await.map_err(disk::failure)
     }
 
     /// Same disk: a hard link needs no second copy of the bytes; they are synced before they are named.
@@ -72,7 +74,7 @@ impl ObjectBlobs {
             }
             Ok(true)
         });
-        linked.await.map_err(|_stopped| Failure::internal())?.map_err(|error| disk(&error))
+        linked.await.map_err(|_stopped| Failure::internal())?.map_err(disk::failure)
     }
 
     async fn get(&self, digest: &Digest, range: Option<Range<u64>>) -> Result<Option<GetResult>, Failure> {
@@ -130,11 +132,11 @@ impl Blobs for ObjectBlobs {
     async fn copy(&self, digest: &Digest, into: &Path) -> Result<bool, Failure> {
         let Some(found) = self.get(digest, None).await? else { return Ok(false) };
         let mut body = found.into_stream();
-        let mut file = tokio::fs::File::create_new(into).await.map_err(|error| disk(&error))?;
+        let mut file = tokio::fs::File::create_new(into).await.map_err(disk::failure)?;
         while let Some(bytes) = body.try_next().await.map_err(|error| fault(&error))? {
-            file.write_all(&bytes).await.map_err(|error| disk(&error))?;
+            file.write_all(&bytes).await.map_err(disk::failure)?;
         }
-        file.flush().await.map_err(|error| disk(&error))?;
+        file.flush().await.map_err(disk::failure)?;
         Ok(true)
     }
 
@@ -195,14 +197,6 @@ fn result_key(key: &Digest) -> Key {
 
 fn fault(error: &object_store::Error) -> Failure {
     tracing::warn!(%error, "the blob store did not do as asked");
-    Failure::internal()
-}
-
-fn disk(error: &std::io::Error) -> Failure {
-    tracing::warn!(%error, "a file could not be read or written");
-    if error.kind() == std::io::ErrorKind::StorageFull {
-        return Failure::transient(Reason::DiskFull, "Not enough disk space");
-    }
     Failure::internal()
 }
 

@@ -27,6 +27,7 @@ use url::Url;
 
 use super::clients::{Get, NoAnswer, Resume};
 use crate::archive::check::looks_like_html;
+use crate::disk;
 
 mod pace;
 
@@ -143,7 +144,7 @@ pub async fn transfer(
 }
 
 fn disk(error: std::io::Error) -> Fault {
-    Fault::Disk(crate::archive::io_failure(error))
+    Fault::Disk(disk::failure(error))
 }
 
 fn backoff(first: Duration, failures: u32) -> Duration {
