@@ -40,12 +40,12 @@ fn serve() -> io::Result<()> {
     end_with_parent()?;
     match work {
         Work::Inspect(request) => {
-            limit(Resource::Cpu, 60)?;
+            limit_cpu(60)?;
             limit(Resource::Fsize, 0)?;
             end(inspect::run(&request))
         }
         Work::Pack(request) => {
-            limit(Resource::Cpu, 1800)?;
+            limit_cpu(1800)?;
             limit(Resource::Fsize, Limits::OUTPUT + GIB)?;
             let said = Cell::new(0);
             end(pack::run(&request, |done, total| {
@@ -63,6 +63,11 @@ fn serve() -> io::Result<()> {
 
 fn limit(resource: Resource, value: u64) -> io::Result<()> {
     Ok(setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })?)
+}
+
+/// The soft limit comes first, so that SIGXCPU ends us: SIGKILL looks like somebody else's doing.
+fn limit_cpu(seconds: u64) -> io::Result<()> {
+    Ok(setrlimit(Resource::Cpu, Rlimit { current: Some(seconds), maximum: Some(seconds + 5) })?)
 }
 
 /// The parent keeps our standard input open for as long as it wants the answer.
@@ -92,6 +97,13 @@ fn say(word: &Word) -> io::Result<()> {
 
 #[cfg(test)]
 fn misbehave(how: &str) -> io::Result<()> {
+    if let Some(signal) = how.strip_prefix("signal ") {
+        let signal = rustix::process::Signal::from_named_raw(signal.parse().unwrap()).unwrap();
+        // The first SIGSEGV and SIGBUS only end Rust's own handler.
+        for _ in 0..2 {
+            rustix::process::kill_process(rustix::process::getpid(), signal)?;
+        }
+    }
     match how {
         "abort" => std::process::abort(),
         "hang" => loop {
@@ -105,6 +117,12 @@ fn misbehave(how: &str) -> io::Result<()> {
             limit(Resource::Fsize, 0)?;
             std::fs::write(std::env::temp_dir().join("plugyard-isolation-test"), b"x")?;
             end(Ok(1))
+        }
+        "spin" => {
+            limit_cpu(1)?;
+            loop {
+                std::hint::spin_loop();
+            }
         }
         "talk nonsense" => {
             let mut out = io::stdout().lock();

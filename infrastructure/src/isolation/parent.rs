@@ -1,7 +1,13 @@
 //! The parent's side: starts the child, listens, and ends its whole group when it is told to, when time is up,
 //! or when nobody waits any more.
 
-use std::{ffi::OsString, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    ffi::OsString,
+    os::unix::process::ExitStatusExt,
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
 
 use application::{
     failure::{Failure, Reason},
@@ -40,7 +46,8 @@ impl Isolation {
     }
 
     /// # Errors
-    /// What the child says; `Cancelled`; `PackageInvalid` for a child that crashes or does not end in time.
+    /// What the child says; `Cancelled`; `PackageInvalid` for a child that crashes or does not end in time;
+    /// `Internal` for one that was ended from outside.
     pub(crate) async fn run<T: DeserializeOwned>(
         &self,
         work: &Work,
@@ -71,10 +78,19 @@ impl Isolation {
             Ok(Some(Word::Progress { .. }) | None) => {
                 let status = running.status().await;
                 tracing::warn!(?status, "a child ended without an answer");
-                Err(unreadable("it made the reader fail"))
+                Err(ended(status))
             }
             Err(_elapsed) => Err(unreadable("it took too long")),
         }
+    }
+}
+
+/// What the system or its operator ends a child with says nothing about the package.
+fn ended(status: Option<ExitStatus>) -> Failure {
+    let from_outside = [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP].map(Signal::as_raw);
+    match status.and_then(|status| status.signal()) {
+        Some(signal) if from_outside.contains(&signal) => Failure::internal(),
+        Some(_) | None => unreadable("it made the reader fail"),
     }
 }
 
@@ -126,7 +142,7 @@ impl Running {
         None
     }
 
-    async fn status(&mut self) -> Option<std::process::ExitStatus> {
+    async fn status(&mut self) -> Option<ExitStatus> {
         self.stdin = None;
         tokio::time::timeout(Duration::from_secs(1), self.child.wait()).await.ok()?.ok()
     }
@@ -183,10 +199,22 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn a_child_that_crashes_or_talks_nonsense_refuses_the_package() {
-        for how in ["abort", "eat memory", "write a file", "talk nonsense"] {
+        for how in ["abort", "eat memory", "write a file", "talk nonsense", "spin"] {
             let failure = misbehave(how, LONG).await.unwrap_err();
             assert_eq!(failure.reason, Reason::PackageInvalid, "{how}");
             assert!(failure.message.starts_with("The package could not be read"), "{how}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_child_that_is_ended_from_outside_says_nothing_about_the_package() {
+        for signal in [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP] {
+            let failure = misbehave(&format!("signal {}", signal.as_raw()), LONG).await.unwrap_err();
+            assert_eq!(failure, Failure::internal(), "{signal:?}");
+        }
+        for signal in [Signal::SEGV, Signal::BUS, Signal::ILL, Signal::FPE, Signal::SYS] {
+            let failure = misbehave(&format!("signal {}", signal.as_raw()), LONG).await.unwrap_err();
+            assert!(!failure.transient, "{signal:?}");
         }
     }
 
