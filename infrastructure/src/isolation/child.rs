@@ -11,7 +11,7 @@ use application::failure::Failure;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::Serialize;
 
-use super::{Word, Work};
+use super::{Word, Work, protocol};
 use crate::{
     archive::limits::Limits,
     packaging::{inspect, pack},
@@ -35,7 +35,10 @@ fn serve() -> io::Result<()> {
     limit(Resource::Nofile, 128)?;
     let mut line = String::new();
     io::stdin().lock().take(LONGEST_REQUEST).read_line(&mut line)?;
-    let work: Work = serde_json::from_str(&line)?;
+    let Some(work) = line.strip_prefix(&protocol()).and_then(|line| line.strip_prefix(' ')) else {
+        return end::<()>(Err(Failure::internal()));
+    };
+    let work: Work = serde_json::from_str(work)?;
     drop(line);
     end_with_parent()?;
     match work {
@@ -100,8 +103,9 @@ fn misbehave(how: &str) -> io::Result<()> {
     if let Some(signal) = how.strip_prefix("signal ") {
         let signal = rustix::process::Signal::from_named_raw(signal.parse().unwrap()).unwrap();
         // The first SIGSEGV and SIGBUS only end Rust's own handler.
-        for _ in 0..2 {
+        loop {
             rustix::process::kill_process(rustix::process::getpid(), signal)?;
+            thread::sleep(std::time::Duration::from_millis(1));
         }
     }
     match how {

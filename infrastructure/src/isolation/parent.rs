@@ -4,7 +4,7 @@
 use std::{
     ffi::OsString,
     os::unix::process::ExitStatusExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -30,6 +30,8 @@ const MOST_SAID: u64 = 64 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Isolation {
     executable: PathBuf,
+    /// Whether it was the running binary when this was made.
+    is_own: bool,
     arguments: Vec<OsString>,
 }
 
@@ -37,12 +39,20 @@ impl Isolation {
     /// `executable`: the binary whose `main` calls [`super::serve_child`] for [`CHILD_ARGUMENT`]; usually the
     /// running one.
     pub fn new(executable: PathBuf) -> Self {
-        Self { executable, arguments: vec![CHILD_ARGUMENT.into()] }
+        let is_own = std::env::current_exe().is_ok_and(|own| own == executable);
+        Self { executable, is_own, arguments: vec![CHILD_ARGUMENT.into()] }
+    }
+
+    /// The file at the path of a running binary may have been replaced by now; this link leads to the one that
+    /// runs.
+    fn program(&self) -> &Path {
+        let own = Path::new("/proc/self/exe");
+        if self.is_own && own.exists() { own } else { &self.executable }
     }
 
     #[cfg(test)]
     pub(crate) fn with_arguments(executable: PathBuf, arguments: &[&str]) -> Self {
-        Self { executable, arguments: arguments.iter().map(OsString::from).collect() }
+        Self { arguments: arguments.iter().map(OsString::from).collect(), ..Self::new(executable) }
     }
 
     /// # Errors
@@ -55,11 +65,10 @@ impl Isolation {
         on_bytes: OnBytes<'_>,
         cancel: &CancellationToken,
     ) -> Result<T, Failure> {
-        let mut request = serde_json::to_vec(work).map_err(|error| {
+        let request = super::request(work).map_err(|error| {
             tracing::error!(%error, "a request for a child cannot be written");
             Failure::internal()
         })?;
-        request.push(b'\n');
         let mut running = Running::start(self).map_err(|error| {
             tracing::error!(%error, "a child process could not be started");
             Failure::internal()
@@ -109,7 +118,8 @@ struct Running {
 
 impl Running {
     fn start(isolation: &Isolation) -> std::io::Result<Self> {
-        let mut child = Command::new(&isolation.executable)
+        let mut child = Command::new(isolation.program())
+            .arg0(&isolation.executable)
             .args(&isolation.arguments)
             .env_clear()
             .stdin(Stdio::piped())
@@ -241,12 +251,29 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
+    async fn a_request_of_another_version_is_no_fault_of_the_package() {
+        let mut running = Running::start(&isolation()).unwrap();
+        let said = running.talk(b"plugyard-0/0.0.0 {\"Misbehave\":\"hello\"}\n", &|_, _| {}).await;
+        assert!(matches!(said, Some(Word::Failed(failure)) if failure == Failure::internal()));
+    }
+
+    #[test]
+    fn the_running_binary_is_started_even_when_its_path_leads_elsewhere() {
+        assert_eq!(isolation().program(), Path::new("/proc/self/exe"));
+        let moved = Isolation { executable: "/nowhere".into(), ..isolation() };
+        let work = Work::Misbehave("hello".to_owned());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let cancel = CancellationToken::new();
+        let answer = runtime.block_on(moved.run::<String>(&work, LONG, &|_, _| {}, &cancel));
+        assert_eq!(answer.unwrap(), "hello");
+        assert_eq!(Isolation::new("/bin/false".into()).program(), Path::new("/bin/false"));
+    }
+
+    #[tokio::test]
     async fn a_child_ends_with_its_parent() {
         let mut running = Running::start(&isolation()).unwrap();
-        let request = serde_json::to_vec(&Work::Misbehave("hang".to_owned())).unwrap();
-        let stdin = running.stdin.as_mut().unwrap();
-        stdin.write_all(&request).await.unwrap();
-        stdin.write_all(b"\n").await.unwrap();
+        let request = super::super::request(&Work::Misbehave("hang".to_owned())).unwrap();
+        running.stdin.as_mut().unwrap().write_all(&request).await.unwrap();
         assert!(running.child.try_wait().unwrap().is_none());
         running.stdin = None;
         let ended = tokio::time::timeout(Duration::from_secs(10), running.child.wait()).await;
