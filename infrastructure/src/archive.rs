@@ -12,8 +12,6 @@ pub(crate) mod sample;
 pub mod wheel;
 pub mod write;
 
-use std::io;
-
 use application::failure::{Failure, Reason};
 
 /// The file is no archive we can read, or its bytes do not agree with themselves.
@@ -27,18 +25,4 @@ pub(crate) fn ambiguous(what: impl AsRef<str>) -> Failure {
         Reason::PackageAmbiguous,
         format!("Package can be read in more than one way: {}", what.as_ref()),
     )
-}
-
-/// A fault of the disk under us; a [`Failure`] that travelled inside the error comes out again.
-pub(crate) fn io_failure(error: io::Error) -> Failure {
-    if error.kind() == io::ErrorKind::StorageFull {
-        return Failure::transient(Reason::DiskFull, "Not enough disk space");
-    }
-    match error.downcast::<Failure>() {
-        Ok(failure) => failure,
-        Err(error) => {
-            tracing::warn!(%error, "an archive could not be read or written");
-            Failure::internal()
-        }
-    }
 }

@@ -1,9 +1,14 @@
 //! Bytes named by their sha256 in an object store: a directory, or S3 and the like by URL.
 
-use std::{ops::Range, path::Path, sync::Arc, time::Duration};
+use std::{
+    ops::Range,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use application::{
-    failure::{Failure, Reason},
+    failure::Failure,
     ports::blobs::{Blobs, Body, Results, StoredResult},
 };
 use async_trait::async_trait;
@@ -14,6 +19,8 @@ use object_store::{
     path::Path as Key,
 };
 use tokio::io::AsyncWriteExt;
+
+use crate::disk;
 
 /// Blobs under `blobs/<2 hex>/<sha256>`, records of results under `results/`.
 #[derive(Debug, Clone)]
@@ -37,20 +44,23 @@ impl ObjectBlobs {
     /// Any URL that `object_store` knows (`s3://bucket/prefix`, `file:///..`), with the options of its own
     /// ecosystem (`AWS_ACCESS_KEY_ID` ...), given as pairs.
     pub fn at(url: &url::Url, options: Vec<(String, String)>) -> Result<Self, object_store::Error> {
+        if let ("file", Ok(directory)) = (url.scheme(), url.to_file_path()) {
+            return Self::in_directory(&directory);
+        }
         let (store, prefix) = object_store::parse_url_opts(url, options)?;
         let store = object_store::prefix::PrefixStore::new(store, prefix);
         Ok(Self { store: Arc::new(store), local: None })
     }
 
     async fn upload(&self, file: &Path, key: Key) -> Result<(), Failure> {
-        let mut from = tokio::fs::File::open(file).await.map_err(|error| disk(&error))?;
+        let mut from = tokio::fs::File::open(file).await.map_err(disk::failure)?;
         let mut to = BufWriter::with_capacity(self.store.clone(), key, 8 * 1024 * 1024);
         let copied = tokio::io::copy(&mut from, &mut to).await;
         if let Err(error) = copied {
             let _ = to.abort().await;
-            return Err(disk(&error));
+            return Err(disk::failure(error));
         }
-        to.shutdown().await.map_err(|error| disk(&error))
+        to.shutdown().await.map_err(disk::failure)
     }
 
     /// Same disk: a hard link needs no second copy of the bytes; they are synced before they are named.
@@ -61,7 +71,9 @@ impl ObjectBlobs {
             if let Some(parent) = place.parent() {
                 std::fs::create_dir_all(parent)?;
             }
-            std::fs::File::open(&file)?.sync_all()?;
+            let bytes = std::fs::File::open(&file)?;
+            bytes.set_modified(SystemTime::now())?;
+            bytes.sync_all()?;
             match std::fs::hard_link(&file, &place) {
                 Ok(()) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
@@ -72,7 +84,7 @@ impl ObjectBlobs {
             }
             Ok(true)
         });
-        linked.await.map_err(|_stopped| Failure::internal())?.map_err(|error| disk(&error))
+        linked.await.map_err(|_stopped| Failure::internal())?.map_err(disk::failure)
     }
 
     async fn get(&self, digest: &Digest, range: Option<Range<u64>>) -> Result<Option<GetResult>, Failure> {
@@ -84,10 +96,42 @@ impl ObjectBlobs {
         }
     }
 
-    async fn exists(&self, key: &Key) -> Result<bool, Failure> {
+    async fn size(&self, key: &Key) -> Result<Option<u64>, Failure> {
         match self.store.head(key).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(fault(&error)),
+        }
+    }
+
+    /// Makes the blob as young as if it were stored now; false when it is gone.
+    async fn refresh(&self, digest: &Digest) -> Result<bool, Failure> {
+        let key = blob_key(digest);
+        if let Some(root) = &self.local {
+            let place = root.join(key.to_string());
+            let now = move || std::fs::File::open(place)?.set_modified(SystemTime::now());
+            let done = tokio::task::spawn_blocking(now).await.map_err(|_stopped| Failure::internal())?;
+            return match done {
+                Ok(()) => Ok(true),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(disk::failure(error)),
+            };
+        }
+        // S3 refuses to copy an object onto itself unchanged, so it goes by way of another key.
+        let aside = Key::from(format!("refresh/{digest}"));
+        match self.store.copy(&key, &aside).await {
+            Ok(()) => {}
+            Err(object_store::Error::NotFound { .. }) => return Ok(false),
+            Err(error) => return Err(fault(&error)),
+        }
+        match self.store.copy(&aside, &key).await {
+            Ok(()) => {}
+            // Somebody else refreshes it too, and was first.
+            Err(object_store::Error::NotFound { .. }) => return Ok(true),
+            Err(error) => return Err(fault(&error)),
+        }
+        match self.store.delete(&aside).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(true),
             Err(error) => Err(fault(&error)),
         }
     }
@@ -97,8 +141,14 @@ impl ObjectBlobs {
 impl Blobs for ObjectBlobs {
     async fn put(&self, file: &Path, digest: &Digest) -> Result<(), Failure> {
         let key = blob_key(digest);
-        if self.exists(&key).await? {
-            return Ok(());
+        let size = tokio::fs::metadata(file).await.map_err(disk::failure)?.len();
+        match self.size(&key).await? {
+            Some(found) if found == size && self.refresh(digest).await? => return Ok(()),
+            Some(found) if found != size => {
+                tracing::error!(%digest, size, found, reason = "BLOB_CORRUPT", "a blob has changed and is replaced");
+                self.delete(digest).await?;
+            }
+            Some(_) | None => {}
         }
         if let Some(root) = &self.local
             && self.link(root, file, digest).await?
@@ -114,11 +164,7 @@ impl Blobs for ObjectBlobs {
         size: u64,
         range: Option<Range<u64>>,
     ) -> Result<Option<Body>, Failure> {
-        let found = match self.store.head(&blob_key(digest)).await {
-            Ok(meta) => Some(meta.size),
-            Err(object_store::Error::NotFound { .. }) => None,
-            Err(error) => return Err(fault(&error)),
-        };
+        let found = self.size(&blob_key(digest)).await?;
         if found != Some(size) {
             tracing::error!(%digest, size, ?found, reason = "BLOB_CORRUPT", "a blob is lost or has changed");
             return Ok(None);
@@ -130,11 +176,11 @@ impl Blobs for ObjectBlobs {
     async fn copy(&self, digest: &Digest, into: &Path) -> Result<bool, Failure> {
         let Some(found) = self.get(digest, None).await? else { return Ok(false) };
         let mut body = found.into_stream();
-        let mut file = tokio::fs::File::create_new(into).await.map_err(|error| disk(&error))?;
+        let mut file = tokio::fs::File::create_new(into).await.map_err(disk::failure)?;
         while let Some(bytes) = body.try_next().await.map_err(|error| fault(&error))? {
-            file.write_all(&bytes).await.map_err(|error| disk(&error))?;
+            file.write_all(&bytes).await.map_err(disk::failure)?;
         }
-        file.flush().await.map_err(|error| disk(&error))?;
+        file.flush().await.map_err(disk::failure)?;
         Ok(true)
     }
 
@@ -172,7 +218,9 @@ impl Results for ObjectBlobs {
         };
         // A record of another build is no record.
         let Ok(stored) = serde_json::from_slice::<StoredResult>(&bytes) else { return Ok(None) };
-        Ok(self.exists(&blob_key(&stored.artifact)).await?.then_some(stored))
+        let found = self.size(&blob_key(&stored.artifact)).await?;
+        let is_there = found == Some(stored.size) && self.refresh(&stored.artifact).await?;
+        Ok(is_there.then_some(stored))
     }
 
     async fn put(&self, key: &Digest, result: &StoredResult) -> Result<(), Failure> {
@@ -198,61 +246,5 @@ fn fault(error: &object_store::Error) -> Failure {
     Failure::internal()
 }
 
-fn disk(error: &std::io::Error) -> Failure {
-    tracing::warn!(%error, "a file could not be read or written");
-    if error.kind() == std::io::ErrorKind::StorageFull {
-        return Failure::transient(Reason::DiskFull, "Not enough disk space");
-    }
-    Failure::internal()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn some_file(dir: &Path, bytes: &[u8]) -> (std::path::PathBuf, Digest) {
-        use sha2::{Digest as _, Sha256};
-        let path = dir.join("file");
-        std::fs::write(&path, bytes).unwrap();
-        (path, Digest::of_bytes(Sha256::digest(bytes).into()))
-    }
-
-    async fn read(body: Option<Body>) -> Vec<u8> {
-        body.unwrap()
-            .try_fold(Vec::new(), |mut all, part| async move {
-                all.extend_from_slice(&part);
-                Ok(all)
-            })
-            .await
-            .unwrap()
-    }
-
-    #[tokio::test]
-    async fn what_was_put_can_be_read_whole_in_part_and_no_longer_after_its_deletion() {
-        let dir = tempfile::tempdir().unwrap();
-        let (file, digest) = some_file(dir.path(), b"0123456789");
-        let blobs = ObjectBlobs::in_directory(&dir.path().join("store")).unwrap();
-        Blobs::put(&blobs, &file, &digest).await.unwrap();
-        Blobs::put(&blobs, &file, &digest).await.unwrap();
-        assert_eq!(read(blobs.open(&digest, 10, None).await.unwrap()).await, b"0123456789");
-        assert_eq!(read(blobs.open(&digest, 10, Some(2..5)).await.unwrap()).await, b"234");
-        assert!(blobs.open(&digest, 9, None).await.unwrap().is_none(), "no longer what it was");
-        assert_eq!(blobs.older_than(Duration::ZERO).await.unwrap(), std::slice::from_ref(&digest));
-        blobs.delete(&digest).await.unwrap();
-        blobs.delete(&digest).await.unwrap();
-        assert!(blobs.open(&digest, 10, None).await.unwrap().is_none());
-    }
-
-    #[tokio::test]
-    async fn a_url_gives_the_same_store() {
-        let dir = tempfile::tempdir().unwrap();
-        let (file, digest) = some_file(dir.path(), b"bytes");
-        let url = url::Url::from_directory_path(dir.path()).unwrap();
-        let blobs = ObjectBlobs::at(&url, Vec::new()).unwrap();
-        Blobs::put(&blobs, &file, &digest).await.unwrap();
-        let copy = dir.path().join("copy");
-        assert!(blobs.copy(&digest, &copy).await.unwrap());
-        assert_eq!(std::fs::read(copy).unwrap(), b"bytes");
-        assert!(!blobs.copy(&Digest::of_bytes([0; 32]), &dir.path().join("none")).await.unwrap());
-    }
-}
+mod tests;

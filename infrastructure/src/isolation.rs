@@ -18,7 +18,22 @@ pub(crate) use parent::tests::isolation as test_child;
 /// The one hidden argument that turns the binary into a child.
 pub const CHILD_ARGUMENT: &str = "__isolated";
 
-/// What a child is asked to do; one line of JSON on its standard input.
+/// The words that parent and child have in common. They differ when the binary was replaced under a running
+/// parent.
+fn protocol() -> String {
+    format!("{}/{}", pack::VERSION, env!("CARGO_PKG_VERSION"))
+}
+
+/// The one line of a request: the protocol, a space, and the work as JSON.
+fn request(work: &Work) -> serde_json::Result<Vec<u8>> {
+    let mut line = protocol().into_bytes();
+    line.push(b' ');
+    serde_json::to_writer(&mut line, work)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// What a child is asked to do; part of the one line on its standard input.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Work {
     Inspect(Box<inspect::Request>),

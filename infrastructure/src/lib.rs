@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod blobs;
 pub mod database;
+mod disk;
 pub mod embedded_postgres;
 pub mod event_log;
 pub mod fetch;

@@ -10,11 +10,12 @@ use std::{
 use application::failure::{Failure, Reason};
 
 use super::{
-    ambiguous, damaged, io_failure,
+    ambiguous, damaged,
     limits::Limits,
     names,
     records::{self, Central, DESCRIPTOR, LOCAL, le32, le64},
 };
+use crate::disk;
 
 /// A file inside a checked archive: where its bytes are and what they must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +48,8 @@ impl Checked {
     /// # Errors
     /// One of the `Package*` reasons; `Internal` or `DiskFull` for a fault of this machine.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, Failure> {
-        let file = File::open(path).map_err(io_failure)?;
-        let size = file.metadata().map_err(io_failure)?.len();
+        let file = File::open(path).map_err(disk::failure)?;
+        let size = file.metadata().map_err(disk::failure)?.len();
         limits.check_file(size)?;
         let mut magic = [0; 4];
         let begins = size >= 22 && records::read_at(&file, 0, &mut magic).is_ok() && le32(&magic, 0) == LOCAL;
@@ -94,8 +95,8 @@ fn is_json_object(comment: &[u8]) -> bool {
 }
 
 fn directory(file: &File, end: &records::End, limits: &Limits) -> Result<Vec<(Central, String)>, Failure> {
-    let mut reader = BufReader::with_capacity(64 * 1024, file.try_clone().map_err(io_failure)?);
-    reader.seek(SeekFrom::Start(end.directory)).map_err(io_failure)?;
+    let mut reader = BufReader::with_capacity(64 * 1024, file.try_clone().map_err(disk::failure)?);
+    reader.seek(SeekFrom::Start(end.directory)).map_err(disk::failure)?;
     let mut reader = reader.take(end.directory_size);
     let mut seen = names::Collisions::default();
     let mut total = 0_u64;

@@ -14,9 +14,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     check::{Checked, Entry},
-    damaged, io_failure,
+    damaged,
     limits::Limits,
 };
+use crate::disk;
 
 const CHUNK: usize = 64 * 1024;
 
@@ -121,7 +122,7 @@ impl Checked {
             return Err(Limits::too_large(format!("'{}' is larger than {} KB", entry.name, cap / 1024)));
         }
         let mut bytes = Vec::with_capacity(usize::try_from(entry.size).unwrap_or(0));
-        self.reader(entry).read_to_end(&mut bytes).map_err(io_failure)?;
+        self.reader(entry).read_to_end(&mut bytes).map_err(disk::failure)?;
         Ok(bytes)
     }
 
@@ -151,7 +152,7 @@ impl Checked {
             let mut reader = self.reader(entry);
             let mut content = Sha256::new();
             loop {
-                let count = reader.read(&mut buffer).map_err(io_failure)?;
+                let count = reader.read(&mut buffer).map_err(disk::failure)?;
                 if count == 0 {
                     break;
                 }
@@ -180,11 +181,11 @@ pub fn checksum(mut content: Vec<(String, [u8; 32])>) -> String {
 /// # Errors
 /// `Internal` when it cannot be read.
 pub fn file_sha256(path: &std::path::Path) -> Result<Digest, Failure> {
-    let mut file = File::open(path).map_err(io_failure)?;
+    let mut file = File::open(path).map_err(disk::failure)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; CHUNK];
     loop {
-        let count = file.read(&mut buffer).map_err(io_failure)?;
+        let count = file.read(&mut buffer).map_err(disk::failure)?;
         if count == 0 {
             return Ok(Digest::of_bytes(hash.finalize().into()));
         }

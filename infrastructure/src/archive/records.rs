@@ -4,7 +4,8 @@ use std::{fs::File, io, os::unix::fs::FileExt};
 
 use application::failure::Failure;
 
-use super::{ambiguous, damaged, io_failure};
+use super::{ambiguous, damaged};
+use crate::disk;
 
 pub(super) const LOCAL: u32 = 0x0403_4b50;
 const CENTRAL: u32 = 0x0201_4b50;
@@ -35,7 +36,7 @@ pub(super) fn read_at(file: &File, at: u64, into: &mut [u8]) -> Result<(), Failu
         if error.kind() == io::ErrorKind::UnexpectedEof {
             damaged("it ends too early")
         } else {
-            io_failure(error)
+            disk::failure(error)
         }
     })
 }
@@ -178,7 +179,7 @@ fn fill(reader: &mut impl io::Read, into: &mut [u8]) -> Result<(), Failure> {
         if error.kind() == io::ErrorKind::UnexpectedEof {
             damaged("its directory ends too early")
         } else {
-            io_failure(error)
+            disk::failure(error)
         }
     })
 }

@@ -14,10 +14,10 @@ use zip::{CompressionMethod, DateTime, System, ZipWriter, write::SimpleFileOptio
 
 use super::{
     check::{Checked, Entry},
-    io_failure,
     limits::Limits,
     read::{checksum, file_sha256},
 };
+use crate::disk;
 
 const CHUNK: usize = 128 * 1024;
 
@@ -62,7 +62,7 @@ pub fn write(
     mut on_bytes: impl FnMut(u64),
 ) -> Result<Written, Failure> {
     items.sort_by(|one, other| one.name.as_bytes().cmp(other.name.as_bytes()));
-    let file = File::create(part).map_err(io_failure)?;
+    let file = File::create(part).map_err(disk::failure)?;
     let mut zip = ZipWriter::new(BufWriter::with_capacity(CHUNK, file));
     let mut hashed = Vec::with_capacity(items.len());
     let mut uncompressed = 0;
@@ -84,12 +84,12 @@ pub fn write(
         hashed.push((item.name, sha256));
     }
     let file =
-        zip.finish().map_err(zip_failure)?.into_inner().map_err(|error| io_failure(error.into_error()))?;
-    file.sync_all().map_err(io_failure)?;
-    let size = file.metadata().map_err(io_failure)?.len();
+        zip.finish().map_err(zip_failure)?.into_inner().map_err(|error| disk::failure(error.into_error()))?;
+    file.sync_all().map_err(disk::failure)?;
+    let size = file.metadata().map_err(disk::failure)?.len();
     drop(file);
     let sha256 = file_sha256(part)?;
-    publish(part, output).map_err(io_failure)?;
+    publish(part, output).map_err(disk::failure)?;
     Ok(Written { sha256, size, uncompressed, checksum: checksum(hashed) })
 }
 
@@ -115,8 +115,8 @@ fn write_item<W: Write + io::Seek>(
             (CompressionMethod::Deflated, bytes.len() as u64, Box::new(bytes.as_slice()))
         }
         Content::Stored { path, .. } => {
-            let file = File::open(path).map_err(io_failure)?;
-            let size = file.metadata().map_err(io_failure)?.len();
+            let file = File::open(path).map_err(disk::failure)?;
+            let size = file.metadata().map_err(disk::failure)?.len();
             (CompressionMethod::Stored, size, Box::new(file))
         }
     };
@@ -124,12 +124,12 @@ fn write_item<W: Write + io::Seek>(
     let mut hash = Sha256::new();
     let mut total = 0;
     loop {
-        let count = reader.read(buffer).map_err(io_failure)?;
+        let count = reader.read(buffer).map_err(disk::failure)?;
         if count == 0 {
             return Ok((hash.finalize().into(), total));
         }
         hash.update(&buffer[..count]);
-        zip.write_all(&buffer[..count]).map_err(io_failure)?;
+        zip.write_all(&buffer[..count]).map_err(disk::failure)?;
         total += count as u64;
         on_bytes(count as u64)?;
     }
@@ -147,7 +147,7 @@ fn options(method: CompressionMethod, size: u64) -> SimpleFileOptions {
 
 fn zip_failure(error: zip::result::ZipError) -> Failure {
     if let zip::result::ZipError::Io(error) = error {
-        return io_failure(error);
+        return disk::failure(error);
     }
     tracing::warn!(%error, "an archive could not be written");
     Failure::transient(Reason::Internal, "The package could not be written; try again later")

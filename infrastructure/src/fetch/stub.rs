@@ -17,6 +17,8 @@ pub(crate) struct Answer {
     /// Honours Range with If-Range.
     ranged: bool,
     then_hang: bool,
+    /// No more bytes than these, whatever it says.
+    piece: usize,
 }
 
 impl Answer {
@@ -26,7 +28,15 @@ impl Answer {
 
     pub(crate) fn status(status: u16, body: &[u8]) -> Self {
         let headers = String::new();
-        Self { status, headers, body: body.to_vec(), length: None, ranged: false, then_hang: false }
+        Self {
+            status,
+            headers,
+            body: body.to_vec(),
+            length: None,
+            ranged: false,
+            then_hang: false,
+            piece: usize::MAX,
+        }
     }
 
     pub(crate) fn redirect(to: &str) -> Self {
@@ -47,6 +57,11 @@ impl Answer {
 
     pub(crate) fn ranged(mut self) -> Self {
         self.ranged = true;
+        self
+    }
+
+    pub(crate) fn piece(mut self, piece: usize) -> Self {
+        self.piece = piece;
         self
     }
 
@@ -73,7 +88,7 @@ impl Answer {
             "HTTP/1.1 {status} x\r\nContent-Length: {length}\r\nConnection: close\r\n{more}{}\r\n",
             self.headers
         );
-        [head.as_bytes(), body].concat()
+        [head.as_bytes(), &body[..body.len().min(self.piece)]].concat()
     }
 }
 

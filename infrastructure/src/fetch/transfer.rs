@@ -27,34 +27,12 @@ use url::Url;
 
 use super::clients::{Get, NoAnswer, Resume};
 use crate::archive::check::looks_like_html;
+use crate::disk;
 
-/// How long to wait for what.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// For a server that never answered; the same whether its port is closed, filtered or silent.
-    pub unreachable: Duration,
-    /// Without a byte.
-    pub idle: Duration,
-    /// At least [`Self::slow_bytes`] must come in this time.
-    pub slow: Duration,
-    pub slow_bytes: u64,
-    pub tries: u32,
-    /// Before the second try; doubled each time, with jitter.
-    pub backoff: Duration,
-}
+mod pace;
 
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            unreachable: Duration::from_secs(15),
-            idle: Duration::from_mins(1),
-            slow: Duration::from_secs(30),
-            slow_bytes: 30 * 1024,
-            tries: 5,
-            backoff: Duration::from_millis(500),
-        }
-    }
-}
+use pace::Pace;
+pub use pace::Patience;
 
 /// Why a transfer ended without the whole body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +106,7 @@ pub async fn transfer(
         done: 0,
         head: Vec::new(),
         validator: None,
-        answered: false,
+        pace: None,
         wanted,
         patience,
     };
@@ -146,13 +124,17 @@ pub async fn transfer(
         }
         failures = if state.done > before { 1 } else { failures + 1 };
         let pause = fault.after().unwrap_or_else(|| backoff(patience.backoff, failures));
-        if !state.answered {
-            // Until the deadline, whatever the reason, so that nobody learns it from the clock.
-            if Instant::now() + pause >= deadline {
-                sleep_until(deadline).await;
+        if let Some(pace) = &mut state.pace {
+            if failures >= patience.tries {
                 return Err(fault);
             }
-        } else if failures >= patience.tries {
+            if !pace.resumes(state.done) || pace.left(wanted.limit).is_zero() {
+                return Err(Fault::Stalled);
+            }
+            pace.paused(pause);
+        } else if Instant::now() + pause >= deadline {
+            // Until the deadline, whatever the reason, so that nobody learns it from the clock.
+            sleep_until(deadline).await;
             return Err(fault);
         }
         sleep(pause).await;
@@ -162,7 +144,7 @@ pub async fn transfer(
 }
 
 fn disk(error: std::io::Error) -> Fault {
-    Fault::Disk(crate::archive::io_failure(error))
+    Fault::Disk(disk::failure(error))
 }
 
 fn backoff(first: Duration, failures: u32) -> Duration {
@@ -178,7 +160,8 @@ struct Transfer<'a> {
     /// The first bytes of the body.
     head: Vec<u8>,
     validator: Option<String>,
-    answered: bool,
+    /// From the first answer on.
+    pace: Option<Pace>,
     wanted: Wanted<'a>,
     patience: Patience,
 }
@@ -195,7 +178,7 @@ impl Transfer<'_> {
             .clone()
             .filter(|_| self.done > 0)
             .map(|validator| Resume { from: self.done, validator });
-        let by = if self.answered { Instant::now() + self.patience.idle } else { deadline };
+        let by = self.pace.as_ref().map_or(deadline, |pace| Instant::now() + pace.left(self.wanted.limit));
         let asked = tokio::time::timeout_at(by, client.get(self.wanted.url, resume.as_ref())).await;
         let response = match asked {
             Ok(Ok(response)) => response,
@@ -203,7 +186,7 @@ impl Transfer<'_> {
             Ok(Err(NoAnswer::Unresolved)) => return Err(Fault::Unresolved),
             Ok(Err(NoAnswer::Unreachable)) | Err(_) => return Err(Fault::Unreachable),
         };
-        self.answered = true;
+        self.pace.get_or_insert_with(|| Pace::new(self.patience));
         let status = response.status().as_u16();
         match status {
             206 if resume.is_some() && starts_at(response.headers(), self.done) => {}
@@ -235,26 +218,25 @@ impl Transfer<'_> {
         if total.is_some_and(|total| total > self.wanted.limit) {
             return Err(Fault::TooLarge);
         }
-        let mut window = (Instant::now(), 0_u64);
+        let pace = self.pace.get_or_insert_with(|| Pace::new(self.patience));
         loop {
-            let chunk = match timeout(self.patience.idle, response.chunk()).await {
+            let left = pace.left(total.unwrap_or(self.wanted.limit));
+            let chunk = match timeout(left, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => chunk,
                 Ok(Ok(None)) => break,
                 Ok(Err(_)) => return Err(Fault::Cut),
                 Err(_) => return Err(Fault::Stalled),
             };
             let size = chunk.len() as u64;
-            window.1 += size;
-            if window.0.elapsed() >= self.patience.slow {
-                if window.1 < self.patience.slow_bytes {
-                    return Err(Fault::Stalled);
-                }
-                window = (Instant::now(), 0);
+            if left.is_zero() || !pace.heard(size) {
+                return Err(Fault::Stalled);
             }
             if self.done + size > self.wanted.limit {
                 return Err(Fault::TooLarge);
             }
-            self.check_head(&chunk, status, &host)?;
+            if let Some(html) = begins_otherwise(&mut self.head, &chunk, self.wanted.magic) {
+                return Err(Fault::WrongHead { status, html, host });
+            }
             self.file.write_all(&chunk).await.map_err(disk)?;
             self.hash.update(&chunk);
             self.done += size;
@@ -264,16 +246,6 @@ impl Transfer<'_> {
             return Err(Fault::WrongHead { status, html: false, host });
         }
         self.file.flush().await.map_err(disk)
-    }
-
-    fn check_head(&mut self, chunk: &[u8], status: u16, host: &str) -> Result<(), Fault> {
-        let missing = 512_usize.saturating_sub(self.head.len());
-        self.head.extend_from_slice(&chunk[..chunk.len().min(missing)]);
-        let begins = self.head.len().min(self.wanted.magic.len());
-        if self.head[..begins] == self.wanted.magic[..begins] {
-            return Ok(());
-        }
-        Err(Fault::WrongHead { status, html: looks_like_html(&self.head), host: host.to_owned() })
     }
 
     async fn status_fault(&self, mut response: Response) -> Fault {
@@ -288,6 +260,14 @@ impl Transfer<'_> {
         let html = matches!(body, Ok(Ok(Some(chunk))) if looks_like_html(&chunk[..chunk.len().min(512)]));
         Fault::Status { status, html, host, after }
     }
+}
+
+/// Whether the body begins like something else, and if so, whether like a web page.
+fn begins_otherwise(head: &mut Vec<u8>, chunk: &[u8], magic: &[u8]) -> Option<bool> {
+    let missing = 512_usize.saturating_sub(head.len());
+    head.extend_from_slice(&chunk[..chunk.len().min(missing)]);
+    let begins = head.len().min(magic.len());
+    (head[..begins] != magic[..begins]).then(|| looks_like_html(head))
 }
 
 fn host_of(url: &Url) -> String {

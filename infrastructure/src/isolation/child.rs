@@ -11,7 +11,7 @@ use application::failure::Failure;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::Serialize;
 
-use super::{Word, Work};
+use super::{Word, Work, protocol};
 use crate::{
     archive::limits::Limits,
     packaging::{inspect, pack},
@@ -35,17 +35,20 @@ fn serve() -> io::Result<()> {
     limit(Resource::Nofile, 128)?;
     let mut line = String::new();
     io::stdin().lock().take(LONGEST_REQUEST).read_line(&mut line)?;
-    let work: Work = serde_json::from_str(&line)?;
+    let Some(work) = line.strip_prefix(&protocol()).and_then(|line| line.strip_prefix(' ')) else {
+        return end::<()>(Err(Failure::internal()));
+    };
+    let work: Work = serde_json::from_str(work)?;
     drop(line);
     end_with_parent()?;
     match work {
         Work::Inspect(request) => {
-            limit(Resource::Cpu, 60)?;
+            limit_cpu(60)?;
             limit(Resource::Fsize, 0)?;
             end(inspect::run(&request))
         }
         Work::Pack(request) => {
-            limit(Resource::Cpu, 1800)?;
+            limit_cpu(1800)?;
             limit(Resource::Fsize, Limits::OUTPUT + GIB)?;
             let said = Cell::new(0);
             end(pack::run(&request, |done, total| {
@@ -63,6 +66,11 @@ fn serve() -> io::Result<()> {
 
 fn limit(resource: Resource, value: u64) -> io::Result<()> {
     Ok(setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })?)
+}
+
+/// The soft limit comes first, so that SIGXCPU ends us: SIGKILL looks like somebody else's doing.
+fn limit_cpu(seconds: u64) -> io::Result<()> {
+    Ok(setrlimit(Resource::Cpu, Rlimit { current: Some(seconds), maximum: Some(seconds + 5) })?)
 }
 
 /// The parent keeps our standard input open for as long as it wants the answer.
@@ -92,6 +100,14 @@ fn say(word: &Word) -> io::Result<()> {
 
 #[cfg(test)]
 fn misbehave(how: &str) -> io::Result<()> {
+    if let Some(signal) = how.strip_prefix("signal ") {
+        let signal = rustix::process::Signal::from_named_raw(signal.parse().unwrap()).unwrap();
+        // The first SIGSEGV and SIGBUS only end Rust's own handler.
+        loop {
+            rustix::process::kill_process(rustix::process::getpid(), signal)?;
+            thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
     match how {
         "abort" => std::process::abort(),
         "hang" => loop {
@@ -105,6 +121,12 @@ fn misbehave(how: &str) -> io::Result<()> {
             limit(Resource::Fsize, 0)?;
             std::fs::write(std::env::temp_dir().join("plugyard-isolation-test"), b"x")?;
             end(Ok(1))
+        }
+        "spin" => {
+            limit_cpu(1)?;
+            loop {
+                std::hint::spin_loop();
+            }
         }
         "talk nonsense" => {
             let mut out = io::stdout().lock();

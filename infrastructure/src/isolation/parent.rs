@@ -1,7 +1,13 @@
 //! The parent's side: starts the child, listens, and ends its whole group when it is told to, when time is up,
 //! or when nobody waits any more.
 
-use std::{ffi::OsString, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    ffi::OsString,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
 
 use application::{
     failure::{Failure, Reason},
@@ -24,6 +30,8 @@ const MOST_SAID: u64 = 64 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Isolation {
     executable: PathBuf,
+    /// Whether it was the running binary when this was made.
+    is_own: bool,
     arguments: Vec<OsString>,
 }
 
@@ -31,16 +39,25 @@ impl Isolation {
     /// `executable`: the binary whose `main` calls [`super::serve_child`] for [`CHILD_ARGUMENT`]; usually the
     /// running one.
     pub fn new(executable: PathBuf) -> Self {
-        Self { executable, arguments: vec![CHILD_ARGUMENT.into()] }
+        let is_own = std::env::current_exe().is_ok_and(|own| own == executable);
+        Self { executable, is_own, arguments: vec![CHILD_ARGUMENT.into()] }
+    }
+
+    /// The file at the path of a running binary may have been replaced by now; this link leads to the one that
+    /// runs.
+    fn program(&self) -> &Path {
+        let own = Path::new("/proc/self/exe");
+        if self.is_own && own.exists() { own } else { &self.executable }
     }
 
     #[cfg(test)]
     pub(crate) fn with_arguments(executable: PathBuf, arguments: &[&str]) -> Self {
-        Self { executable, arguments: arguments.iter().map(OsString::from).collect() }
+        Self { arguments: arguments.iter().map(OsString::from).collect(), ..Self::new(executable) }
     }
 
     /// # Errors
-    /// What the child says; `Cancelled`; `PackageInvalid` for a child that crashes or does not end in time.
+    /// What the child says; `Cancelled`; `PackageInvalid` for a child that crashes or does not end in time;
+    /// `Internal` for one that was ended from outside.
     pub(crate) async fn run<T: DeserializeOwned>(
         &self,
         work: &Work,
@@ -48,11 +65,10 @@ impl Isolation {
         on_bytes: OnBytes<'_>,
         cancel: &CancellationToken,
     ) -> Result<T, Failure> {
-        let mut request = serde_json::to_vec(work).map_err(|error| {
+        let request = super::request(work).map_err(|error| {
             tracing::error!(%error, "a request for a child cannot be written");
             Failure::internal()
         })?;
-        request.push(b'\n');
         let mut running = Running::start(self).map_err(|error| {
             tracing::error!(%error, "a child process could not be started");
             Failure::internal()
@@ -71,10 +87,19 @@ impl Isolation {
             Ok(Some(Word::Progress { .. }) | None) => {
                 let status = running.status().await;
                 tracing::warn!(?status, "a child ended without an answer");
-                Err(unreadable("it made the reader fail"))
+                Err(ended(status))
             }
             Err(_elapsed) => Err(unreadable("it took too long")),
         }
+    }
+}
+
+/// What the system or its operator ends a child with says nothing about the package.
+fn ended(status: Option<ExitStatus>) -> Failure {
+    let from_outside = [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP].map(Signal::as_raw);
+    match status.and_then(|status| status.signal()) {
+        Some(signal) if from_outside.contains(&signal) => Failure::internal(),
+        Some(_) | None => unreadable("it made the reader fail"),
     }
 }
 
@@ -93,7 +118,8 @@ struct Running {
 
 impl Running {
     fn start(isolation: &Isolation) -> std::io::Result<Self> {
-        let mut child = Command::new(&isolation.executable)
+        let mut child = Command::new(isolation.program())
+            .arg0(&isolation.executable)
             .args(&isolation.arguments)
             .env_clear()
             .stdin(Stdio::piped())
@@ -126,7 +152,7 @@ impl Running {
         None
     }
 
-    async fn status(&mut self) -> Option<std::process::ExitStatus> {
+    async fn status(&mut self) -> Option<ExitStatus> {
         self.stdin = None;
         tokio::time::timeout(Duration::from_secs(1), self.child.wait()).await.ok()?.ok()
     }
@@ -183,10 +209,22 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn a_child_that_crashes_or_talks_nonsense_refuses_the_package() {
-        for how in ["abort", "eat memory", "write a file", "talk nonsense"] {
+        for how in ["abort", "eat memory", "write a file", "talk nonsense", "spin"] {
             let failure = misbehave(how, LONG).await.unwrap_err();
             assert_eq!(failure.reason, Reason::PackageInvalid, "{how}");
             assert!(failure.message.starts_with("The package could not be read"), "{how}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_child_that_is_ended_from_outside_says_nothing_about_the_package() {
+        for signal in [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP] {
+            let failure = misbehave(&format!("signal {}", signal.as_raw()), LONG).await.unwrap_err();
+            assert_eq!(failure, Failure::internal(), "{signal:?}");
+        }
+        for signal in [Signal::SEGV, Signal::BUS, Signal::ILL, Signal::FPE, Signal::SYS] {
+            let failure = misbehave(&format!("signal {}", signal.as_raw()), LONG).await.unwrap_err();
+            assert!(!failure.transient, "{signal:?}");
         }
     }
 
@@ -213,12 +251,29 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
+    async fn a_request_of_another_version_is_no_fault_of_the_package() {
+        let mut running = Running::start(&isolation()).unwrap();
+        let said = running.talk(b"plugyard-0/0.0.0 {\"Misbehave\":\"hello\"}\n", &|_, _| {}).await;
+        assert!(matches!(said, Some(Word::Failed(failure)) if failure == Failure::internal()));
+    }
+
+    #[test]
+    fn the_running_binary_is_started_even_when_its_path_leads_elsewhere() {
+        assert_eq!(isolation().program(), Path::new("/proc/self/exe"));
+        let moved = Isolation { executable: "/nowhere".into(), ..isolation() };
+        let work = Work::Misbehave("hello".to_owned());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let cancel = CancellationToken::new();
+        let answer = runtime.block_on(moved.run::<String>(&work, LONG, &|_, _| {}, &cancel));
+        assert_eq!(answer.unwrap(), "hello");
+        assert_eq!(Isolation::new("/bin/false".into()).program(), Path::new("/bin/false"));
+    }
+
+    #[tokio::test]
     async fn a_child_ends_with_its_parent() {
         let mut running = Running::start(&isolation()).unwrap();
-        let request = serde_json::to_vec(&Work::Misbehave("hang".to_owned())).unwrap();
-        let stdin = running.stdin.as_mut().unwrap();
-        stdin.write_all(&request).await.unwrap();
-        stdin.write_all(b"\n").await.unwrap();
+        let request = super::super::request(&Work::Misbehave("hang".to_owned())).unwrap();
+        running.stdin.as_mut().unwrap().write_all(&request).await.unwrap();
         assert!(running.child.try_wait().unwrap().is_none());
         running.stdin = None;
         let ended = tokio::time::timeout(Duration::from_secs(10), running.child.wait()).await;

@@ -18,12 +18,12 @@ use super::{
 };
 use crate::archive::{
     check::Checked,
-    io_failure,
     limits::Limits,
     read::file_sha256,
     wheel,
     write::{self, Content, Item},
 };
+use crate::disk;
 
 /// Raised whenever the same inputs would give other bytes: another layout, another compressor.
 pub const VERSION: &str = "plugyard-1";
@@ -116,7 +116,7 @@ fn open_wheels<'a>(directory: &Path, selection: &'a Selection) -> Result<Vec<Ope
             ));
         }
         let path = directory.join(&wheel.file_name);
-        let size = fs::metadata(&path).map_err(io_failure)?.len();
+        let size = fs::metadata(&path).map_err(disk::failure)?.len();
         let licence = wheel::licence(&path, wheel)?;
         opened.push(Opened { wheel, size, licence });
     }

@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
-    archive::{io_failure, limits::Limits, wheel::mismatch},
+    archive::{limits::Limits, wheel::mismatch},
+    disk,
     fetch::{
         clients::Get,
         transfer::{Fault, Patience, Wanted, disk_failure, transfer},
@@ -108,7 +109,7 @@ impl WheelCache {
             facts.bytes = self.download(job, index, wheel).await?;
             facts.downloaded_bytes = facts.bytes;
         }
-        self.store.hand_out(&wheel.sha256, &job.into.join(&wheel.file_name)).map_err(io_failure)?;
+        self.store.hand_out(&wheel.sha256, &job.into.join(&wheel.file_name)).map_err(disk::failure)?;
         drop(alone);
         job.heard(index, facts.bytes);
         Ok(facts)
@@ -146,7 +147,7 @@ impl WheelCache {
     }
 
     async fn from(&self, url: &Url, job: &Job<'_>, index: usize, wheel: &Wheel) -> Result<u64, Fault> {
-        let disk = |error| Fault::Disk(io_failure(error));
+        let disk = |error| Fault::Disk(disk::failure(error));
         let part = self.store.start().map_err(disk)?;
         let limit = wheel.size.unwrap_or(Limits::WHEEL.file).min(Limits::WHEEL.file);
         let wanted = Wanted { url, into: &part, limit, magic: b"PK" };
@@ -233,7 +234,7 @@ impl Wheels for WheelCache {
         let store = Arc::clone(&self.store);
         let digests: Vec<Digest> = wheels.iter().map(|wheel| wheel.sha256.clone()).collect();
         let rechecked = tokio::task::spawn_blocking(move || store.recheck(&digests)).await;
-        rechecked.unwrap_or_else(|stopped| Err(io::Error::other(stopped))).map_err(crate::archive::io_failure)
+        rechecked.unwrap_or_else(|stopped| Err(io::Error::other(stopped))).map_err(disk::failure)
     }
 
     async fn fetch(
@@ -243,7 +244,7 @@ impl Wheels for WheelCache {
         on_bytes: OnBytes<'_>,
         cancel: &CancellationToken,
     ) -> Result<WheelFacts, Failure> {
-        tokio::fs::create_dir_all(into).await.map_err(crate::archive::io_failure)?;
+        tokio::fs::create_dir_all(into).await.map_err(disk::failure)?;
         self.check_space(wheels, into)?;
         let job = Job {
             into,

@@ -90,13 +90,19 @@ fn whatever_two_readers_could_read_differently_is_refused() {
         sample.entries[1].described = false;
         sample.entries[1].local_size = Some(4);
     });
-    add(|sample| sample.overlap = true);
     add(|sample| sample.shift = 1);
     add(|sample| sample.prefix = b"<!DOCTYPE html>".to_vec());
     add(|sample| sample.prefix = b"PK\x03\x04".to_vec());
     for (index, sample) in samples.iter().enumerate() {
         assert_eq!(refused(sample).0, Reason::PackageAmbiguous, "sample {index}");
     }
+}
+
+#[test]
+fn entries_that_share_their_bytes_are_a_bomb() {
+    let mut sample = Sample::new(vec![file("a", b"hello"), file("b", b"world")]);
+    sample.overlap = true;
+    assert_eq!(refused(&sample).0, Reason::PackageTooLarge);
 }
 
 #[test]

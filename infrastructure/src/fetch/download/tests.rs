@@ -140,6 +140,29 @@ async fn a_body_that_stops_ends_the_transfer() {
 }
 
 #[tokio::test]
+async fn a_server_that_cuts_after_every_byte_is_left_alone_soon() {
+    let piece = || Answer::ok(BODY).ranged().piece(1).header("ETag: \"1\"");
+    let (outcome, requests) = answered((0..30).map(|_| piece()).collect()).await;
+    let failure = outcome.unwrap_err();
+    assert_eq!(failure.message, "The server 127.0.0.1 sends too slowly");
+    assert!(failure.transient);
+    assert_eq!(requests.len(), 6);
+}
+
+#[tokio::test]
+async fn a_transfer_has_an_end_although_bytes_keep_coming() {
+    let stub = Stub::start(vec![Answer::ok(BODY).claiming(900).then_hang()]).await;
+    let patience = Patience { idle: Duration::from_mins(1), whole: Duration::from_millis(100), ..quick() };
+    let policy = FetchPolicy { allow: "127.0.0.0/8".parse().unwrap(), hosts: Vec::new() };
+    let downloads = GuardedDownloads::new(GuardedClient::new(policy).unwrap(), patience);
+    let directory = tempfile::tempdir().unwrap();
+    let (into, cancel) = (directory.path().join("in"), CancellationToken::new());
+    let url = stub.url("/a.difypkg");
+    let failure = downloads.download(&url, &into, 1000, &|_, _| {}, &cancel).await.unwrap_err();
+    assert_eq!(failure.message, "The server 127.0.0.1 sends too slowly");
+}
+
+#[tokio::test]
 async fn closed_and_silent_ports_look_the_same() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();

@@ -151,9 +151,10 @@ fn paths_urls_foreign_files_and_missing_hashes_are_refused() {
     ] {
         assert_eq!(reason(&format!("source = {{ {source} }}")), Reason::SourceForbidden, "{source}");
     }
+    for wheel in [wheel("b-1-py3-none-any.whl"), wheel("a-2-py3-none-any.whl")] {
+        assert_eq!(reason(&format!("wheels = [{wheel}]")), Reason::WheelMismatch, "{wheel}");
+    }
     for wheel in [
-        wheel("b-1-py3-none-any.whl"),
-        wheel("a-2-py3-none-any.whl"),
         "{ url = \"https://files.example/a-1-py3-none-any.whl\" }".to_owned(),
         "{ url = \"https://files.example/a-1-py3-none-any.whl\", hash = \"md5:00\" }".to_owned(),
     ] {
