@@ -3,11 +3,12 @@
 use plugyard_tests::{
     Act, Plugin, Sample, Upload, X86_64, Yard,
     archive::noise,
-    process::{Identified, descendants},
+    process::{Identified, descendants, send},
     sha256, tree, until,
     waiting::seconds,
     yard::task_id,
 };
+use rustix::process::Signal;
 
 const ENDS: [&str; 3] = ["TaskCompleted", "TaskFailed", "TaskCancelled"];
 
@@ -108,6 +109,28 @@ async fn a_killed_server_leaves_no_child_behind() {
     };
     yard.kill();
     gone(&seen).await;
+}
+
+#[tokio::test]
+async fn a_killed_child_costs_an_attempt_and_not_the_task() {
+    let yard = Yard::start().await;
+    let mut archive = Plugin::new("bereft").archive();
+    for n in 0..3_000 {
+        archive = archive.with(plugyard_tests::Entry::new(format!("data/{n}.bin"), noise(2_000, n)));
+    }
+    let files = plugyard_tests::Files::start();
+    let task = yard.repackage_url(&files.put("/bereft.difypkg", archive.bytes()), X86_64).await;
+    until("an attempt is lost with its child", seconds(30), async || {
+        for child in descendants(yard.server().process_id()) {
+            if child.command_line().contains("__isolated") {
+                send(child.id, Signal::KILL);
+            }
+        }
+        assert_eq!(yard.database().events_of(&task, &ENDS).await, 0, "{}", yard.task(&task).await);
+        (yard.database().events_of(&task, &["TaskAttemptLost"]).await > 0).then_some(())
+    })
+    .await;
+    completed_once(&yard, &task).await;
 }
 
 #[tokio::test]

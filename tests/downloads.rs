@@ -1,5 +1,7 @@
 //! Fetching results: ranges, validators, names, and what happens when the bytes are gone.
 
+use std::path::PathBuf;
+
 use plugyard_tests::{
     Plan, Plugin, Sample, Upload, X86_64, Yard, sha256, tree, until, waiting::seconds, yard::task_id,
 };
@@ -71,18 +73,30 @@ async fn a_result_whose_bytes_are_lost_or_changed_is_gone() {
         let id = task_id(&yard.try_upload(Upload::of(&plugin)).await.expect(200).json());
         yard.completed(&id).await;
         let digest = sha256(&yard.download(&id).await);
-        let data = yard.data_dir();
-        let holds = |path: &String| std::fs::read(data.join(path)).is_ok_and(|b| sha256(&b) == digest);
-        let blob =
-            tree::files_below(&data).into_iter().find(holds).expect("the blob lies in the data directory");
+        let blob = blob_of(&yard, &digest);
         if spoil {
-            std::fs::write(data.join(&blob), "no longer what it was").unwrap();
+            std::fs::write(&blob, "no longer what it was").unwrap();
         } else {
-            std::fs::remove_file(data.join(&blob)).unwrap();
+            std::fs::remove_file(&blob).unwrap();
         }
         let answer = yard.get(&format!("/api/v1/tasks/{id}/download")).await.expect(410);
         assert!(!answer.detail().is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_result_that_was_cut_short_on_disk_is_made_again() {
+    let (yard, sample) = (Yard::start().await, Sample::new("cut-short"));
+    let first = yard.upload(&sample.plugin, X86_64).await;
+    yard.completed(&first).await;
+    let whole = yard.download(&first).await;
+    let blob = blob_of(&yard, &sha256(&whole));
+    let file = std::fs::File::options().write(true).open(&blob).unwrap();
+    file.set_len(whole.len() as u64 / 2).unwrap();
+    yard.get(&format!("/api/v1/tasks/{first}/download")).await.expect(410);
+    let second = yard.upload(&sample.plugin, X86_64).await;
+    assert_eq!(yard.result(&second).await.wheels(), sample.expected(0));
+    assert_eq!(sha256(&yard.download(&second).await), sha256(&whole));
 }
 
 #[tokio::test]
@@ -100,4 +114,12 @@ async fn after_its_time_the_record_and_the_file_are_gone_together() {
     })
     .await;
     assert_eq!(yard.get("/api/v1/tasks/completed").await.json()["total"], 0);
+}
+
+/// The file that holds the bytes of this digest.
+fn blob_of(yard: &Yard, digest: &str) -> PathBuf {
+    let data = yard.data_dir();
+    let holds = |path: &PathBuf| std::fs::read(path).is_ok_and(|bytes| sha256(&bytes) == digest);
+    let mut all = tree::files_below(&data).into_iter().map(|path| data.join(path));
+    all.find(holds).expect("the blob lies in the data directory")
 }

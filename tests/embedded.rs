@@ -42,6 +42,22 @@ async fn the_cluster_of_a_killed_owner_is_taken_over() {
 }
 
 #[tokio::test]
+async fn a_second_server_takes_the_cluster_over_when_its_owner_ends() {
+    let mut owner = Plan::default().embedded().start().await;
+    let second = owner.twin().await;
+    let task = owner.upload(&Plugin::new("before"), X86_64).await;
+    second.completed(&task).await;
+    let postmaster = postmaster(&owner);
+    assert_eq!(owner.terminate().0, Some(0));
+    until("the cluster ends with its server", seconds(10), async || (!postmaster.is_alive()).then_some(()))
+        .await;
+    second.ready().await;
+    assert_eq!(second.task(&task).await["status"], "completed");
+    let again = second.upload(&Plugin::new("after"), X86_64).await;
+    second.completed(&again).await;
+}
+
+#[tokio::test]
 async fn commands_work_on_the_data_of_a_server_that_is_not_running() {
     let mut yard = Plan::default().embedded().start().await;
     let task = yard.upload(&Plugin::new("resting"), X86_64).await;

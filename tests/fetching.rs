@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use plugyard_tests::{Act, Files, Plan, Plugin, X86_64, Yard, files::Silent, until, waiting::seconds};
+use plugyard_tests::{
+    Act, Files, Plan, Plugin, Sample, X86_64, Yard, files::Silent, until, waiting::seconds,
+};
 use serde_json::json;
 
 #[tokio::test]
@@ -168,6 +170,20 @@ async fn a_dripping_server_is_left_after_a_while() {
     assert!(begun.elapsed() > seconds(20), "a slow server is given some time: {:?}", begun.elapsed());
     yard.post(&format!("/api/v1/tasks/{task}/cancel"), &json!({})).await;
     yard.failed(&task).await;
+}
+
+#[tokio::test]
+async fn a_server_that_cuts_after_every_few_bytes_holds_no_worker() {
+    let yard = Plan::default().set("PLUGYARD_WORKERS", "1").start().await;
+    let sample = Sample::sized("sipped", 200_000);
+    let (url, path) = (sample.package_url(), sample.package_path());
+    sample.files.always(&path, Act::Sip(4));
+    yard.repackage_url(&url, X86_64).await;
+    sample.files.reached(&path).await;
+    let other = yard.upload(&Plugin::new("behind"), X86_64).await;
+    let record = yard.finished_within(&other, seconds(120)).await;
+    assert_eq!(record["status"], "completed", "{record}");
+    assert!(sample.files.asked().iter().any(|asked| asked.range.is_some()), "the transfer was resumed");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use plugyard_tests::{
     Archive, Entry, Files, Plugin, Upload, Yard,
     archive::{ENCRYPTED, noise},
@@ -262,4 +263,18 @@ async fn nothing_of_a_package_is_ever_executed() {
     let task = yard.upload(&plugin, "").await;
     yard.finished(&task).await;
     assert!(!proof.exists());
+}
+
+#[tokio::test]
+async fn a_long_url_stops_nobody() {
+    let target = Target::new().await;
+    let query = URL_SAFE_NO_PAD.encode(noise(5_250, 7));
+    let elsewhere = format!("https://nowhere.invalid/long.difypkg?{query}");
+    target.yard.repackage(&json!({ "url": elsewhere })).await;
+    let here = target.files.put("/long.difypkg", Plugin::new("long").bytes());
+    let long = target.yard.repackage(&json!({ "url": format!("{here}?{query}") })).await;
+    let normal = target.yard.upload(&Plugin::new("normal"), "").await;
+    target.yard.completed(&normal).await;
+    target.yard.completed(&long).await;
+    target.yard.settle().await;
 }

@@ -18,5 +18,6 @@ mod http_files;
 mod log;
 mod nodes;
 mod offline;
+mod read_models;
 mod repackaging;
 mod websocket;

@@ -24,6 +24,8 @@ pub enum Act {
     Serve,
     /// The head and this many bytes, then the connection ends.
     Cut(usize),
+    /// The file or the asked range of it, of which this many bytes come before the connection ends.
+    Sip(usize),
     /// The head and this many bytes, then nothing until [`Files::release`].
     Stall(usize),
     /// One byte a second.

@@ -93,6 +93,12 @@ impl Identified {
         stat(id).map(|(_, started, _)| Self { id, started })
     }
 
+    /// Its arguments, apart by spaces; empty for a process that is gone.
+    pub fn command_line(&self) -> String {
+        let arguments = fs::read(format!("/proc/{}/cmdline", self.id)).unwrap_or_default();
+        String::from_utf8_lossy(&arguments).replace('\0', " ")
+    }
+
     pub fn is_alive(&self) -> bool {
         stat(self.id).is_some_and(|(_, started, state)| started == self.started && state != "Z")
     }

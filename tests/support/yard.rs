@@ -1,18 +1,20 @@
 //! The product as its users meet it: a running server on ground of its own, and the verbs of a session with it.
 
 mod serving;
+mod upload;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-use reqwest::{Method, RequestBuilder, multipart};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub use self::serving::Server;
+pub use self::{serving::Server, upload::Upload};
 use crate::{
     Answer, Cli, Cluster, Database, Plugin, Socket, Unpacked, binary, tree, until, waiting::seconds,
 };
@@ -79,41 +81,10 @@ impl Plan {
             .timeout(seconds(30))
             .build()
             .unwrap();
-        let mut yard = Yard { settings: self.settings, database, http, server: None, ground };
+        let mut yard =
+            Yard { settings: self.settings, database, http, server: None, ground: Arc::new(ground) };
         yard.restart().await;
         yard
-    }
-}
-
-/// An upload with every part open to the test.
-#[derive(Clone)]
-pub struct Upload {
-    pub file_name: String,
-    pub content: Vec<u8>,
-    pub fields: Vec<(String, String)>,
-}
-
-impl Upload {
-    pub fn of(plugin: &Plugin) -> Self {
-        Self::bytes(&plugin.file_name(), plugin.bytes())
-    }
-
-    pub fn bytes(file_name: &str, content: Vec<u8>) -> Self {
-        Self { file_name: file_name.into(), content, fields: Vec::new() }
-    }
-
-    #[must_use]
-    pub fn field(mut self, name: &str, value: &str) -> Self {
-        self.fields.push((name.into(), value.into()));
-        self
-    }
-
-    pub fn form(self) -> multipart::Form {
-        let file = multipart::Part::bytes(self.content).file_name(self.file_name);
-        self.fields
-            .into_iter()
-            .fold(multipart::Form::new(), |form, (name, value)| form.text(name, value))
-            .part("file", file)
     }
 }
 
@@ -122,7 +93,7 @@ pub struct Yard {
     database: Option<Database>,
     http: reqwest::Client,
     server: Option<Server>,
-    ground: TempDir,
+    ground: Arc<TempDir>,
 }
 
 impl Yard {
@@ -298,6 +269,15 @@ impl Yard {
         self.database = Some(database.clone());
         self.restart().await;
         self
+    }
+
+    /// Another server on the same ground, with the same settings.
+    pub async fn twin(&self) -> Self {
+        let (settings, database) = (self.settings.clone(), self.database.clone());
+        let (http, ground) = (self.http.clone(), Arc::clone(&self.ground));
+        let mut twin = Self { settings, database, http, server: None, ground };
+        twin.restart().await;
+        twin
     }
 
     /// Another node on the same database, with a directory of its own.

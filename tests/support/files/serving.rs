@@ -75,7 +75,8 @@ impl Answering<'_> {
             return self.whole(404, &[], b"no such file");
         };
         match act {
-            Act::Serve => self.file(asked, if_range, &content),
+            Act::Serve => self.file(asked, if_range, &content, usize::MAX),
+            Act::Sip(bytes) => self.file(asked, if_range, &content, bytes),
             Act::Cut(bytes) => {
                 self.head(200, &[("Content-Length", content.len().to_string()), ("ETag", etag(&content))])?;
                 self.send(&content[..bytes.min(content.len())])?;
@@ -83,7 +84,7 @@ impl Answering<'_> {
             }
             Act::Stall(bytes) => {
                 if self.state.released.load(Ordering::SeqCst) {
-                    return self.file(asked, if_range, &content);
+                    return self.file(asked, if_range, &content, usize::MAX);
                 }
                 self.head(200, &[("Content-Length", content.len().to_string()), ("ETag", etag(&content))])?;
                 let begin = bytes.min(content.len());
@@ -141,7 +142,13 @@ impl Answering<'_> {
         Some(File::open(file).expect("a served file stays"))
     }
 
-    fn file(&mut self, asked: &Asked, if_range: Option<&str>, content: &[u8]) -> std::io::Result<Then> {
+    fn file(
+        &mut self,
+        asked: &Asked,
+        if_range: Option<&str>,
+        content: &[u8],
+        most: usize,
+    ) -> std::io::Result<Then> {
         let tag = etag(content);
         let length = content.len();
         let range = asked.range.as_deref().filter(|_| if_range.is_none_or(|known| known == tag));
@@ -155,10 +162,11 @@ impl Answering<'_> {
         };
         let headers = [common.to_vec(), more, vec![("Content-Length", part.len().to_string())]].concat();
         self.head(status, &headers)?;
-        if asked.method != "HEAD" {
-            self.send(part)?;
+        if asked.method == "HEAD" {
+            return Ok(Then::GoOn);
         }
-        Ok(Then::GoOn)
+        self.send(&part[..part.len().min(most)])?;
+        Ok(if part.len() > most { Then::Close } else { Then::GoOn })
     }
 
     fn whole(&mut self, status: u16, headers: &[(&str, String)], body: &[u8]) -> std::io::Result<Then> {
