@@ -119,8 +119,9 @@ async fn grant(owner: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
                              and has_table_privilege(oid, 'es.events', 'insert')
                              and has_table_privilege(oid, 'es.job_runtime', 'update')
                              and has_schema_privilege(oid, 'read', 'usage')
-                             and not exists (select 1 from pg_tables t where t.schemaname = 'read'
-                                  and not has_table_privilege(r.oid, 'read.' || quote_ident(t.tablename), 'insert'))
+                             and not exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                                  where n.nspname = 'read' and c.relkind = 'r'
+                                    and not has_table_privilege(r.oid, c.oid, 'insert'))
                             from pg_roles r where rolname = 'plugyard_app'), false)",
     )
     .fetch_one(&mut *owner)
