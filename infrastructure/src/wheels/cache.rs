@@ -44,6 +44,8 @@ pub struct WheelCache {
     client: Arc<dyn Get>,
     patience: Patience,
     slots: Semaphore,
+    /// All wheels of one job, in bytes.
+    most: u64,
     flights: Mutex<HashMap<Digest, Arc<AsyncMutex<()>>>>,
 }
 
@@ -61,7 +63,7 @@ impl WheelCache {
     ) -> io::Result<Self> {
         let store = Arc::new(Store::open(directory, bound)?);
         let slots = Semaphore::new(CONNECTIONS);
-        Ok(Self { store, client, patience, slots, flights: Mutex::default() })
+        Ok(Self { store, client, patience, slots, most: Limits::OUTPUT, flights: Mutex::default() })
     }
 
     async fn evict(&self) {
@@ -78,9 +80,8 @@ impl WheelCache {
             wheels.filter_map(|wheel| wheel.size).fold(0, u64::saturating_add)
         };
         let output = sizes(&mut wheels.iter());
-        if output > Limits::OUTPUT {
-            let text = "The wheels together are larger than 5 GB";
-            return Err(Failure::permanent(Reason::PackageTooLarge, text));
+        if output > self.most {
+            return Err(too_large());
         }
         let is_missing = |wheel: &&Wheel| self.store.size(&wheel.sha256, wheel.size).is_none();
         self.store.check_space(into, sizes(&mut wheels.iter().filter(is_missing)), output)
@@ -112,6 +113,10 @@ impl WheelCache {
                 return Ok(facts);
             }
             let Ok(_slot) = self.slots.acquire().await else { return Err(Failure::internal()) };
+            if wheel.size.is_none() {
+                // Nothing was planned for it.
+                self.store.check_space(job.into, 0, job.sum())?;
+            }
             facts.downloaded_bytes += self.download(job, index, wheel).await?;
         }
         Err(Failure::internal())
@@ -164,6 +169,10 @@ impl WheelCache {
     }
 }
 
+fn too_large() -> Failure {
+    Failure::permanent(Reason::PackageTooLarge, "The wheels together are larger than 5 GB")
+}
+
 fn not_reachable() -> Failure {
     Failure::transient(Reason::IndexUnavailable, "Package index not reachable")
 }
@@ -213,7 +222,7 @@ impl Wheels for WheelCache {
     ) -> Result<WheelFacts, Failure> {
         tokio::fs::create_dir_all(into).await.map_err(disk::failure)?;
         self.check_space(wheels, into)?;
-        let job = Job::new(wheels, into, on_bytes);
+        let job = Job::new(wheels, into, on_bytes, self.most);
         let mut bringing = Vec::with_capacity(wheels.len());
         for (index, wheel) in wheels.iter().enumerate() {
             bringing.push(self.bring(&job, index, wheel).boxed());
@@ -228,15 +237,16 @@ impl Wheels for WheelCache {
                 })
             },
         );
-        let facts = tokio::select! {
+        let outcome = tokio::select! {
             biased;
-            () = cancel.cancelled() => return Err(Failure::cancelled()),
-            facts = all => facts?,
+            () = cancel.cancelled() => Err(Failure::cancelled()),
+            () = job.full().cancelled() => Err(too_large()),
+            outcome = all => outcome,
         };
-        if facts.downloaded_bytes > 0 {
+        if outcome.as_ref().map_or(true, |facts| facts.downloaded_bytes > 0) {
             self.evict().await;
         }
-        Ok(facts)
+        if job.full().is_cancelled() { Err(too_large()) } else { outcome }
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 };
 
 use application::ports::packaging::{OnBytes, Wheel};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 /// One call for wheels.
@@ -21,10 +22,13 @@ pub(super) struct Job<'a> {
     said: AtomicU64,
     /// File hosts that failed during this call; not asked again while another has the file.
     down: Mutex<HashSet<String>>,
+    /// How many bytes it may come to, and whether it has.
+    most: u64,
+    full: CancellationToken,
 }
 
 impl<'a> Job<'a> {
-    pub(super) fn new(wheels: &[Wheel], into: &'a Path, on_bytes: OnBytes<'a>) -> Self {
+    pub(super) fn new(wheels: &[Wheel], into: &'a Path, on_bytes: OnBytes<'a>, most: u64) -> Self {
         Self {
             into,
             on_bytes,
@@ -32,6 +36,8 @@ impl<'a> Job<'a> {
             done: wheels.iter().map(|_| AtomicU64::new(0)).collect(),
             said: AtomicU64::new(0),
             down: Mutex::default(),
+            most,
+            full: CancellationToken::new(),
         }
     }
 
@@ -40,9 +46,22 @@ impl<'a> Job<'a> {
             done.store(bytes, Ordering::Relaxed);
         }
         let sum = self.done.iter().map(|done| done.load(Ordering::Relaxed)).sum();
+        if sum > self.most {
+            self.full.cancel();
+        }
         // A transfer that starts again does not take progress back.
         let before = self.said.fetch_max(sum, Ordering::Relaxed);
         (self.on_bytes)(before.max(sum), self.total);
+    }
+
+    /// Cancelled once more has come than the job may hold. Not every lock says beforehand how much there is.
+    pub(super) fn full(&self) -> &CancellationToken {
+        &self.full
+    }
+
+    /// The most bytes heard of so far.
+    pub(super) fn sum(&self) -> u64 {
+        self.said.load(Ordering::Relaxed)
     }
 
     pub(super) fn down(&self, url: &Url) {
