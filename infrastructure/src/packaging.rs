@@ -1,14 +1,15 @@
 //! The ports [`Inspector`] and [`Packer`]: both hand the hostile bytes to a child process and believe only what
 //! comes back in its own words.
 
-use std::{path::Path, path::PathBuf, time::Duration};
+use std::{path::Path, path::PathBuf, sync::Arc, time::Duration};
 
 use application::{
-    failure::Failure,
+    failure::{Failure, Reason},
     ports::packaging::{Inspection, Inspector, OnBytes, PackJob, Packed, Packer},
 };
 use async_trait::async_trait;
 use domain::values::Target;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::{archive::limits::Limits, isolation::Isolation, wheels::sources::IndexPolicy};
@@ -26,17 +27,39 @@ use crate::isolation::Work;
 /// Reading a package of the largest size takes a few seconds on a slow machine.
 const INSPECT_TIME: Duration = Duration::from_mins(1);
 
+/// At a time: each may take a processor, and a gigabyte.
+const INSPECTIONS: usize = 4;
+/// How long an inspection waits for its turn.
+const INSPECT_WAIT: Duration = Duration::from_secs(10);
+
 /// Inspects packages in child processes.
 #[derive(Debug, Clone)]
 pub struct IsolatedInspector {
     isolation: Isolation,
     limits: Limits,
     index: IndexPolicy,
+    /// Shared by all clones.
+    slots: Arc<Semaphore>,
+    wait: Duration,
 }
 
 impl IsolatedInspector {
     pub fn new(isolation: Isolation, limits: Limits, index: IndexPolicy) -> Self {
-        Self { isolation, limits, index }
+        let slots = Arc::new(Semaphore::new(INSPECTIONS));
+        Self { isolation, limits, index, slots, wait: INSPECT_WAIT }
+    }
+
+    async fn slot(&self, cancel: &CancellationToken) -> Result<SemaphorePermit<'_>, Failure> {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Failure::cancelled()),
+            slot = tokio::time::timeout(self.wait, self.slots.acquire()) => match slot {
+                Ok(Ok(slot)) => Ok(slot),
+                Ok(Err(_)) | Err(_) => {
+                    Err(Failure::transient(Reason::Internal, "The server is busy; try again"))
+                }
+            },
+        }
     }
 }
 
@@ -54,6 +77,7 @@ impl Inspector for IsolatedInspector {
             limits: self.limits,
             index: self.index.clone(),
         }));
+        let _slot = self.slot(cancel).await?;
         self.isolation.run(&work, INSPECT_TIME, &|_, _| {}, cancel).await
     }
 }

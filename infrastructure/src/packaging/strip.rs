@@ -29,8 +29,11 @@ pub(super) fn kept<'a>(archive: &'a Checked, limits: &Limits) -> Vec<Item<'a>> {
 /// Compared as a file system without case would, so that no file of ours meets another spelling of its name.
 fn stays(name: &str) -> bool {
     let name = folded(name);
-    let replaced = ["requirements.txt", "pyproject.toml", "uv.lock", ".verification.dify.json"];
-    !replaced.contains(&name.as_str()) && !name.starts_with("wheels/") && !name.starts_with(".repack/")
+    let gone = ["pyproject.toml", "uv.lock", ".verification.dify.json"];
+    // A file of ours cannot lie where one of theirs has a directory, nor the other way round.
+    let ours = ["requirements.txt", "wheels", ".repack"];
+    let top = name.split('/').next().unwrap_or_default();
+    !gone.contains(&name.as_str()) && !ours.contains(&top)
 }
 
 fn without_wheels(archive: &Checked, ignore: &Entry, limits: &Limits) -> Option<Vec<u8>> {
@@ -50,4 +53,21 @@ pub(super) fn requirements(wheels: &[Wheel]) -> String {
         wheels.iter().map(|wheel| format!("{}=={}\n", wheel.name, wheel.version)).collect();
     pins.sort();
     format!("--no-index\n--find-links=./wheels/\n{}", pins.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_stays_where_our_own_files_and_directories_go() {
+        for name in
+            ["wheels", "Wheels", ".repack", "wheels/a.whl", ".repack/x", "requirements.txt/x", "uv.lock"]
+        {
+            assert!(!stays(name), "{name}");
+        }
+        for name in ["wheels.py", "a/wheels", "a/uv.lock", "tool.yaml", "requirements.txt.old"] {
+            assert!(stays(name), "{name}");
+        }
+    }
 }

@@ -3,13 +3,10 @@
 //! jobs. A wheel comes from the first of its URLs that has the right bytes.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     io,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use application::{
@@ -32,8 +29,10 @@ use crate::{
     },
 };
 
+mod job;
 mod store;
 
+use job::Job;
 use store::Store;
 
 /// Connections of the whole process.
@@ -45,6 +44,8 @@ pub struct WheelCache {
     client: Arc<dyn Get>,
     patience: Patience,
     slots: Semaphore,
+    /// All wheels of one job, in bytes.
+    most: u64,
     flights: Mutex<HashMap<Digest, Arc<AsyncMutex<()>>>>,
 }
 
@@ -62,7 +63,7 @@ impl WheelCache {
     ) -> io::Result<Self> {
         let store = Arc::new(Store::open(directory, bound)?);
         let slots = Semaphore::new(CONNECTIONS);
-        Ok(Self { store, client, patience, slots, flights: Mutex::default() })
+        Ok(Self { store, client, patience, slots, most: Limits::OUTPUT, flights: Mutex::default() })
     }
 
     async fn evict(&self) {
@@ -79,9 +80,8 @@ impl WheelCache {
             wheels.filter_map(|wheel| wheel.size).fold(0, u64::saturating_add)
         };
         let output = sizes(&mut wheels.iter());
-        if output > Limits::OUTPUT {
-            let text = "The wheels together are larger than 5 GB";
-            return Err(Failure::permanent(Reason::PackageTooLarge, text));
+        if output > self.most {
+            return Err(too_large());
         }
         let is_missing = |wheel: &&Wheel| self.store.size(&wheel.sha256, wheel.size).is_none();
         self.store.check_space(into, sizes(&mut wheels.iter().filter(is_missing)), output)
@@ -101,18 +101,25 @@ impl WheelCache {
         let flight = self.flight(&wheel.sha256);
         let alone = flight.lock().await;
         let mut facts = WheelFacts::default();
-        if let Some(size) = self.store.size(&wheel.sha256, wheel.size) {
-            facts.bytes = size;
-            facts.cache_hits = 1;
-        } else {
+        let to = job.into.join(&wheel.file_name);
+        // Another process may throw it out again before it is ours.
+        for _ in 0..3 {
+            let ours = self.store.hand_out(&wheel.sha256, wheel.size, &to).map_err(disk::failure)?;
+            if let Some(size) = ours {
+                facts.bytes = size;
+                facts.cache_hits = u64::from(facts.downloaded_bytes == 0);
+                drop(alone);
+                job.heard(index, size);
+                return Ok(facts);
+            }
             let Ok(_slot) = self.slots.acquire().await else { return Err(Failure::internal()) };
-            facts.bytes = self.download(job, index, wheel).await?;
-            facts.downloaded_bytes = facts.bytes;
+            if wheel.size.is_none() {
+                // Nothing was planned for it.
+                self.store.check_space(job.into, 0, job.sum())?;
+            }
+            facts.downloaded_bytes += self.download(job, index, wheel).await?;
         }
-        self.store.hand_out(&wheel.sha256, &job.into.join(&wheel.file_name)).map_err(disk::failure)?;
-        drop(alone);
-        job.heard(index, facts.bytes);
-        Ok(facts)
+        Err(Failure::internal())
     }
 
     async fn download(&self, job: &Job<'_>, index: usize, wheel: &Wheel) -> Result<u64, Failure> {
@@ -162,6 +169,10 @@ impl WheelCache {
     }
 }
 
+fn too_large() -> Failure {
+    Failure::permanent(Reason::PackageTooLarge, "The wheels together are larger than 5 GB")
+}
+
 fn not_reachable() -> Failure {
     Failure::transient(Reason::IndexUnavailable, "Package index not reachable")
 }
@@ -193,41 +204,6 @@ fn worse(known: Option<Failure>, new: Failure) -> Failure {
     known.filter(|known| rank(known) >= rank(&new)).unwrap_or(new)
 }
 
-/// One call of [`Wheels::fetch`].
-struct Job<'a> {
-    into: &'a Path,
-    on_bytes: OnBytes<'a>,
-    total: Option<u64>,
-    done: Vec<AtomicU64>,
-    said: AtomicU64,
-    /// File hosts that failed during this call; not asked again while another has the file.
-    down: Mutex<HashSet<String>>,
-}
-
-impl Job<'_> {
-    fn heard(&self, index: usize, bytes: u64) {
-        if let Some(done) = self.done.get(index) {
-            done.store(bytes, Ordering::Relaxed);
-        }
-        let sum = self.done.iter().map(|done| done.load(Ordering::Relaxed)).sum();
-        // A transfer that starts again does not take progress back.
-        let before = self.said.fetch_max(sum, Ordering::Relaxed);
-        (self.on_bytes)(before.max(sum), self.total);
-    }
-
-    fn down(&self, url: &Url) {
-        self.down.lock().unwrap_or_else(PoisonError::into_inner).insert(authority(url));
-    }
-
-    fn is_down(&self, url: &Url) -> bool {
-        self.down.lock().unwrap_or_else(PoisonError::into_inner).contains(&authority(url))
-    }
-}
-
-fn authority(url: &Url) -> String {
-    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
-}
-
 #[async_trait]
 impl Wheels for WheelCache {
     async fn recheck(&self, wheels: &[Wheel]) -> Result<usize, Failure> {
@@ -246,14 +222,7 @@ impl Wheels for WheelCache {
     ) -> Result<WheelFacts, Failure> {
         tokio::fs::create_dir_all(into).await.map_err(disk::failure)?;
         self.check_space(wheels, into)?;
-        let job = Job {
-            into,
-            on_bytes,
-            total: wheels.iter().map(|wheel| wheel.size).sum(),
-            done: wheels.iter().map(|_| AtomicU64::new(0)).collect(),
-            said: AtomicU64::new(0),
-            down: Mutex::default(),
-        };
+        let job = Job::new(wheels, into, on_bytes, self.most);
         let mut bringing = Vec::with_capacity(wheels.len());
         for (index, wheel) in wheels.iter().enumerate() {
             bringing.push(self.bring(&job, index, wheel).boxed());
@@ -268,15 +237,16 @@ impl Wheels for WheelCache {
                 })
             },
         );
-        let facts = tokio::select! {
+        let outcome = tokio::select! {
             biased;
-            () = cancel.cancelled() => return Err(Failure::cancelled()),
-            facts = all => facts?,
+            () = cancel.cancelled() => Err(Failure::cancelled()),
+            () = job.full().cancelled() => Err(too_large()),
+            outcome = all => outcome,
         };
-        if facts.downloaded_bytes > 0 {
+        if outcome.as_ref().map_or(true, |facts| facts.downloaded_bytes > 0) {
             self.evict().await;
         }
-        Ok(facts)
+        if job.full().is_cancelled() { Err(too_large()) } else { outcome }
     }
 }
 

@@ -4,6 +4,8 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, de::IgnoredAny};
 
+use super::percent;
+
 #[derive(Debug, Deserialize)]
 pub struct Lock<'a> {
     pub version: u32,
@@ -120,23 +122,7 @@ impl LockedWheel<'_> {
     pub fn file_name(&self) -> Option<Cow<'_, str>> {
         let url = self.url.as_deref()?;
         let path = url.split('#').next()?.split('?').next()?;
-        let name = path.rsplit('/').next()?;
-        if !name.contains('%') {
-            return Some(Cow::Borrowed(name));
-        }
-        let mut bytes = Vec::with_capacity(name.len());
-        let mut rest = name.as_bytes();
-        while let Some((&first, after)) = rest.split_first() {
-            rest = after;
-            if first == b'%' {
-                let (digits, after) = rest.split_at_checked(2)?;
-                bytes.extend(hex::decode(digits).ok()?);
-                rest = after;
-            } else {
-                bytes.push(first);
-            }
-        }
-        String::from_utf8(bytes).ok().map(Cow::Owned)
+        percent::decoded(path.rsplit('/').next()?)
     }
 
     pub(super) fn is_wheel(url: &str) -> bool {

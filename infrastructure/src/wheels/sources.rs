@@ -1,12 +1,12 @@
 //! Where a locked wheel may be fetched from: the operator's file base, the lock's own URL, and the same path on
 //! the other file hosts that the lock names. The sha256 of the lock decides, wherever the bytes come from.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::lock::Lock;
+use super::{lock::Lock, percent};
 
 /// What the operator configured about package indexes. Its hosts are trusted: they may be internal.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -18,17 +18,20 @@ pub struct IndexPolicy {
     credentials: Vec<Credential>,
 }
 
+type Origin = (String, String, u16);
+
 /// User and password for one origin; never shown, never handed to a child process.
 #[derive(Clone)]
 pub struct Credential {
-    origin: (String, u16),
+    origin: Origin,
     pub user: String,
     pub password: Option<String>,
 }
 
 impl std::fmt::Debug for Credential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Credential({}:{}, ***)", self.origin.0, self.origin.1)
+        let (scheme, host, port) = &self.origin;
+        write!(f, "Credential({scheme}://{host}:{port}, ***)")
     }
 }
 
@@ -52,7 +55,7 @@ impl IndexPolicy {
         Self { index, files, files_only, credentials }
     }
 
-    /// Whether the URL is on a host (and port) that the operator named.
+    /// Whether the URL is on a host (and port and scheme) that the operator named.
     pub fn is_operators(&self, url: &Url) -> bool {
         origin(url).is_some_and(|wanted| {
             self.index.iter().chain(&self.files).any(|own| origin(own).as_ref() == Some(&wanted))
@@ -65,14 +68,14 @@ impl IndexPolicy {
     }
 }
 
-fn origin(url: &Url) -> Option<(String, u16)> {
-    Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
+/// With the scheme: what is sent over https never goes over http.
+fn origin(url: &Url) -> Option<Origin> {
+    Some((url.scheme().to_owned(), url.host_str()?.to_owned(), url.port_or_known_default()?))
 }
 
+/// What is not percent-encoded is meant as it stands.
 fn decoded(text: &str) -> String {
-    url::form_urlencoded::parse(format!("x={}", text.replace('+', "%2B")).as_bytes())
-        .next()
-        .map_or_else(String::new, |(_, value)| value.into_owned())
+    percent::decoded(text).unwrap_or(Cow::Borrowed(text)).into_owned()
 }
 
 /// Maps the URLs of one lock.
@@ -210,12 +213,16 @@ mod tests {
 
     #[test]
     fn credentials_leave_the_url_and_serve_their_origin_only() {
-        let policy = policy(&["https://me:s%40c@own.example/x"], false);
+        let policy = policy(&["https://me:s%40c+&d@own.example/x"], false);
         let found = urls(&policy, "https://files.example/packages/a/a.whl").unwrap();
         assert_eq!(found[0], "https://own.example/x/packages/a/a.whl");
         let credential = policy.credential(&found[0].parse().unwrap()).unwrap();
-        assert_eq!((credential.user.as_str(), credential.password.as_deref()), ("me", Some("s@c")));
+        assert_eq!((credential.user.as_str(), credential.password.as_deref()), ("me", Some("s@c+&d")));
         assert!(policy.credential(&"https://own.example:444/".parse().unwrap()).is_none());
+        for other in ["http://own.example/", "http://own.example:443/"] {
+            let other = other.parse().unwrap();
+            assert!(policy.credential(&other).is_none() && !policy.is_operators(&other), "{other}");
+        }
         assert!(!format!("{policy:?}").contains("s@c"));
         assert!(!serde_json::to_string(&policy).unwrap().contains("s%40c"));
     }

@@ -35,9 +35,10 @@ impl Store {
         let now = SystemTime::now();
         for entry in fs::read_dir(store.unfinished())? {
             let entry = entry?;
-            let age = now.duration_since(entry.metadata()?.modified()?).unwrap_or_default();
-            if age > STALE {
-                fs::remove_file(entry.path())?;
+            // Another process may have finished it in between.
+            let Some(metadata) = if_there(entry.metadata())? else { continue };
+            if now.duration_since(metadata.modified()?).unwrap_or_default() > STALE {
+                if_there(fs::remove_file(entry.path()))?;
             }
         }
         Ok(store)
@@ -72,16 +73,34 @@ impl Store {
         File::open(directory)?.sync_all()
     }
 
-    /// Puts the file under its own name into a job's directory, and marks it as used.
-    pub(super) fn hand_out(&self, sha256: &Digest, to: &Path) -> io::Result<()> {
+    /// Puts the file under its own name into a job's directory, and marks it as used; its size. `None` when the
+    /// cache does not have it with the length it should have, or no longer has it.
+    pub(super) fn hand_out(
+        &self,
+        sha256: &Digest,
+        wanted: Option<u64>,
+        to: &Path,
+    ) -> io::Result<Option<u64>> {
         let path = self.path(sha256);
-        File::open(&path)?.set_modified(SystemTime::now())?;
-        match fs::remove_file(to) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+        if_there(fs::remove_file(to))?;
         // Another file system cannot link.
-        fs::hard_link(&path, to).or_else(|_no_link| fs::copy(&path, to).map(drop))
+        let linked = fs::hard_link(&path, to).or_else(|_no_link| fs::copy(&path, to).map(drop));
+        if to.parent().is_some_and(Path::is_dir) {
+            if if_there(linked)?.is_none() {
+                return Ok(None);
+            }
+        } else {
+            linked?;
+        }
+        let size = fs::metadata(to)?.len();
+        if wanted.is_some_and(|wanted| wanted != size) {
+            fs::remove_file(to)?;
+            return Ok(None);
+        }
+        if let Some(file) = if_there(File::open(&path))? {
+            file.set_modified(SystemTime::now())?;
+        }
+        Ok(Some(size))
     }
 
     /// Throws out what was not used for the longest time until the rest is within the bound.
@@ -93,7 +112,8 @@ impl Store {
             if total <= self.bound {
                 break;
             }
-            fs::remove_file(&file.path)?;
+            // Another process may be at it too.
+            if_there(fs::remove_file(&file.path))?;
             total -= file.size;
         }
         Ok(())
@@ -118,7 +138,7 @@ impl Store {
             }
             for entry in fs::read_dir(directory.path())? {
                 let entry = entry?;
-                let metadata = entry.metadata()?;
+                let Some(metadata) = if_there(entry.metadata())? else { continue };
                 files.push(Stored { path: entry.path(), size: metadata.len(), used: metadata.modified()? });
             }
         }
@@ -135,6 +155,14 @@ impl Store {
             has_room(&self.directory, missing) && has_room(job, output)
         };
         if fits { Ok(()) } else { Err(Failure::transient(Reason::DiskFull, "Not enough disk space")) }
+    }
+}
+
+fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -155,7 +183,7 @@ fn drop_unless(path: &Path, named: Option<&Digest>) -> io::Result<bool> {
     let bad = file_sha256(path).ok().as_ref() != named;
     if bad {
         tracing::error!(path = %path.display(), reason = "BLOB_CORRUPT", "a cached wheel has changed on the disk");
-        fs::remove_file(path)?;
+        if_there(fs::remove_file(path))?;
     }
     Ok(bad)
 }
@@ -188,7 +216,7 @@ mod tests {
             age(&store, sha256, seconds);
         }
         let linked = directory.path().join("job.whl");
-        store.hand_out(&one, &linked).unwrap();
+        assert_eq!(store.hand_out(&one, None, &linked).unwrap(), Some(4));
         store.evict().unwrap();
         assert_eq!((store.size(&one, Some(4)), store.size(&two, None)), (Some(4), None));
         let tight = Store::open(directory.path().join("cache"), 0).unwrap();
@@ -221,6 +249,33 @@ mod tests {
         File::open(&old).unwrap().set_modified(then).unwrap();
         Store::open(directory.path().to_owned(), 100).unwrap();
         assert!(!old.exists() && new.exists());
+    }
+
+    #[test]
+    fn what_was_thrown_out_meanwhile_is_a_miss_and_a_missing_job_is_a_fault() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path().join("cache"), 100).unwrap();
+        let (to, none) = (directory.path().join("x.whl"), directory.path().join("none/x.whl"));
+        let sha256 = put(&store, b"1111");
+        assert!(store.hand_out(&sha256, None, &none).is_err());
+        assert_eq!(store.hand_out(&sha256, Some(5), &to).unwrap(), None);
+        assert!(!to.exists());
+        fs::remove_file(store.path(&sha256)).unwrap();
+        assert_eq!(store.hand_out(&sha256, Some(4), &to).unwrap(), None);
+    }
+
+    #[test]
+    fn several_may_throw_out_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path().to_owned(), 0).unwrap();
+        for number in 0..40_u8 {
+            put(&store, &[number]);
+        }
+        std::thread::scope(|scope| {
+            let all: Vec<_> = (0..4).map(|_| scope.spawn(|| store.evict())).collect();
+            assert!(all.into_iter().all(|one| one.join().unwrap().is_ok()));
+        });
+        assert!(store.files().unwrap().is_empty());
     }
 
     #[test]

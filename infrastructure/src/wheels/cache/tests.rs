@@ -165,3 +165,24 @@ async fn cancelling_leaves_nothing_behind() {
     assert_eq!(outcome, Err(Failure::cancelled()));
     assert_eq!(yard.unfinished(), 0);
 }
+
+#[tokio::test]
+async fn wheels_that_hide_their_size_end_the_job_when_they_are_too_many() {
+    let more = |number: u8| [BODY, &[number; 60]].concat();
+    let stub =
+        Stub::start((0..8).map(|number| Answer::ok(&more(number)).claiming(900).then_hang()).collect());
+    let stub = stub.await;
+    let mut yard = Yard::new();
+    yard.cache.most = 250;
+    let wheels: Vec<_> = (0..8)
+        .map(|number| Wheel {
+            file_name: format!("a{number}-1-py3-none-any.whl"),
+            sha256: Digest::of_bytes([number; 32]),
+            size: None,
+            ..wheel(&[stub.url("/a.whl")])
+        })
+        .collect();
+    let failure = yard.fetch(&wheels).await.unwrap_err();
+    assert_eq!((failure.reason, failure.transient), (Reason::PackageTooLarge, false));
+    assert_eq!(yard.unfinished(), 0);
+}
