@@ -1,5 +1,7 @@
 //! The binary killed in the middle, and ended in order: every task ends once, and nothing is left behind.
 
+use std::time::Duration;
+
 use plugyard_tests::{
     Act, Plugin, Sample, Upload, X86_64, Yard,
     archive::noise,
@@ -115,21 +117,30 @@ async fn a_killed_server_leaves_no_child_behind() {
 async fn a_killed_child_costs_an_attempt_and_not_the_task() {
     let yard = Yard::start().await;
     let mut archive = Plugin::new("bereft").archive();
-    for n in 0..3_000 {
+    for n in 0..9_000 {
         archive = archive.with(plugyard_tests::Entry::new(format!("data/{n}.bin"), noise(2_000, n)));
     }
     let files = plugyard_tests::Files::start();
     let task = yard.repackage_url(&files.put("/bereft.difypkg", archive.bytes()), X86_64).await;
-    until("an attempt is lost with its child", seconds(30), async || {
-        for child in descendants(yard.server().process_id()) {
-            if child.command_line().contains("__isolated") {
-                send(child.id, Signal::KILL);
+    let server = yard.server().process_id();
+    let hunt = async {
+        loop {
+            for child in descendants(server) {
+                if child.command_line().contains("__isolated") {
+                    send(child.id, Signal::KILL);
+                }
             }
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    };
+    let lost = until("an attempt is lost with its child", seconds(30), async || {
         assert_eq!(yard.database().events_of(&task, &ENDS).await, 0, "{}", yard.task(&task).await);
         (yard.database().events_of(&task, &["TaskAttemptLost"]).await > 0).then_some(())
-    })
-    .await;
+    });
+    tokio::select! {
+        () = hunt => unreachable!("it hunts for ever"),
+        () = lost => {}
+    }
     completed_once(&yard, &task).await;
 }
 
