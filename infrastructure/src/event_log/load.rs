@@ -1,6 +1,8 @@
 //! Loading a stream: the rows through `postgres-es`, the upcasters, the fold. It reads the view `es.streams`, which
 //! gives it the chain where it expects metadata: an aggregate needs the one and not the other.
 
+use std::time::{Duration, Instant};
+
 use application::commands::Once;
 use cqrs_es::{
     Aggregate,
@@ -15,6 +17,10 @@ use crate::{
     postgres::Pools,
     upcasters::{self, Stored},
 };
+
+/// As many as the pool may hold.
+const DEAD_CONNECTIONS: u32 = 8;
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct Loader {
     events: PostgresEventRepository,
@@ -42,7 +48,7 @@ impl Loader {
 
     /// The whole stream, folded. An event this build does not know fails the load: an aggregate never guesses.
     pub(super) async fn load<A: Aggregate>(&self, id: &str) -> Result<Folded<A>, LoadError> {
-        let rows = self.events.get_events::<A>(id).await?;
+        let rows = again(|| async { Ok(self.events.get_events::<A>(id).await?) }).await?;
         let mut folded = Folded { state: A::default(), version: 0, chain: chain::BEGINNING };
         for row in rows {
             let sequence = i64::try_from(row.sequence).unwrap_or(i64::MAX);
@@ -64,12 +70,31 @@ impl Loader {
 
     /// The request hash and the answer that were stored under a key.
     pub(super) async fn answered(&self, once: &Once) -> Result<Option<(Vec<u8>, Value)>, LoadError> {
-        Ok(sqlx::query_as(
-            "select request_hash, response from es.commands where scope = $1 and idempotency_key = $2",
-        )
-        .bind(&once.scope)
-        .bind(&once.key)
-        .fetch_optional(&self.pool)
-        .await?)
+        let answer = || async {
+            Ok(sqlx::query_as(
+                "select request_hash, response from es.commands where scope = $1 and idempotency_key = $2",
+            )
+            .bind(&once.scope)
+            .bind(&once.key)
+            .fetch_optional(&self.pool)
+            .await?)
+        };
+        again(answer).await
     }
+}
+
+/// The pool does not look after its connections before each use, so after a restart of the database every one of
+/// them fails once.
+async fn again<T, F>(mut read: impl FnMut() -> F) -> Result<T, LoadError>
+where
+    F: Future<Output = Result<T, LoadError>>,
+{
+    let began = Instant::now();
+    for _ in 0..DEAD_CONNECTIONS {
+        match read().await {
+            Err(LoadError::Repository(_) | LoadError::Database(_)) if began.elapsed() < PATIENCE => {}
+            read => return read,
+        }
+    }
+    read().await
 }
