@@ -230,7 +230,7 @@ impl Blobs for Fakes {
         Ok(false)
     }
 
-    async fn delete(&self, _: &Digest) -> Result<(), Failure> {
+    async fn delete(&self, _: &Digest, _: Duration) -> Result<(), Failure> {
         Ok(())
     }
 

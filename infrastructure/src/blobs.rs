@@ -12,6 +12,7 @@ use application::{
     ports::blobs::{Blobs, Body, Results, StoredResult},
 };
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use domain::values::Digest;
 use futures::{StreamExt, TryStreamExt};
 use object_store::{
@@ -96,6 +97,13 @@ impl ObjectBlobs {
         }
     }
 
+    async fn remove(&self, digest: &Digest) -> Result<(), Failure> {
+        match self.store.delete(&blob_key(digest)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(fault(&error)),
+        }
+    }
+
     async fn size(&self, key: &Key) -> Result<Option<u64>, Failure> {
         match self.store.head(key).await {
             Ok(meta) => Ok(Some(meta.size)),
@@ -146,7 +154,7 @@ impl Blobs for ObjectBlobs {
             Some(found) if found == size && self.refresh(digest).await? => return Ok(()),
             Some(found) if found != size => {
                 tracing::error!(%digest, size, found, reason = "BLOB_CORRUPT", "a blob has changed and is replaced");
-                self.delete(digest).await?;
+                self.remove(digest).await?;
             }
             Some(_) | None => {}
         }
@@ -184,17 +192,16 @@ impl Blobs for ObjectBlobs {
         Ok(true)
     }
 
-    async fn delete(&self, digest: &Digest) -> Result<(), Failure> {
-        match self.store.delete(&blob_key(digest)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+    async fn delete(&self, digest: &Digest, age: Duration) -> Result<(), Failure> {
+        match self.store.head(&blob_key(digest)).await {
+            Ok(meta) if meta.last_modified <= before(age) => self.remove(digest).await,
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(fault(&error)),
         }
     }
 
     async fn older_than(&self, age: Duration) -> Result<Vec<Digest>, Failure> {
-        use application::ports::system::Clock;
-        let age = chrono::Duration::from_std(age).unwrap_or(chrono::Duration::MAX);
-        let before = crate::system::System.now().checked_sub_signed(age).unwrap_or_default();
+        let before = before(age);
         let mut listed = self.store.list(Some(&Key::from("blobs")));
         let mut old = Vec::new();
         while let Some(meta) = listed.try_next().await.map_err(|error| fault(&error))? {
@@ -231,6 +238,12 @@ impl Results for ObjectBlobs {
             .map(drop)
             .map_err(|error| fault(&error))
     }
+}
+
+fn before(age: Duration) -> DateTime<Utc> {
+    use application::ports::system::Clock;
+    let age = chrono::Duration::from_std(age).unwrap_or(chrono::Duration::MAX);
+    crate::system::System.now().checked_sub_signed(age).unwrap_or_default()
 }
 
 fn blob_key(digest: &Digest) -> Key {

@@ -32,8 +32,9 @@ pub trait Blobs: Send + Sync {
     /// Copies the blob into the new file `into`; false when there is no such blob.
     async fn copy(&self, digest: &Digest, into: &Path) -> Result<bool, Failure>;
 
-    /// Deleting what is not there is fine.
-    async fn delete(&self, digest: &Digest) -> Result<(), Failure>;
+    /// Deletes a blob that was stored or used again at least this long ago, and nothing younger: somebody may be
+    /// about to name it. Deleting what is not there is fine.
+    async fn delete(&self, digest: &Digest, age: Duration) -> Result<(), Failure>;
 
     /// Every blob that was stored at least this long ago.
     async fn older_than(&self, age: Duration) -> Result<Vec<Digest>, Failure>;

@@ -75,7 +75,7 @@ impl ExpireArtifacts {
             let artifact = view.artifact.map(|artifact| artifact.sha256);
             for digest in artifact.into_iter().chain(view.input) {
                 if !self.tasks.needs_blob(&digest).await? {
-                    self.blobs.delete(&digest).await?;
+                    self.blobs.delete(&digest, YOUNG.min(self.retention)).await?;
                 }
             }
         }
@@ -91,7 +91,7 @@ impl ExpireArtifacts {
                 continue;
             }
             if suspects.contains(&digest) {
-                self.blobs.delete(&digest).await?;
+                self.blobs.delete(&digest, YOUNG).await?;
             } else {
                 found.insert(digest);
             }

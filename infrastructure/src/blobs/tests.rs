@@ -28,8 +28,10 @@ async fn what_was_put_can_be_read_whole_in_part_and_no_longer_after_its_deletion
     assert_eq!(read(blobs.open(&digest, 10, Some(2..5)).await.unwrap()).await, b"234");
     assert!(blobs.open(&digest, 9, None).await.unwrap().is_none(), "no longer what it was");
     assert_eq!(blobs.older_than(Duration::ZERO).await.unwrap(), std::slice::from_ref(&digest));
-    blobs.delete(&digest).await.unwrap();
-    blobs.delete(&digest).await.unwrap();
+    blobs.delete(&digest, Duration::from_hours(1)).await.unwrap();
+    assert!(blobs.open(&digest, 10, None).await.unwrap().is_some(), "too young");
+    blobs.delete(&digest, Duration::ZERO).await.unwrap();
+    blobs.delete(&digest, Duration::ZERO).await.unwrap();
     assert!(blobs.open(&digest, 10, None).await.unwrap().is_none());
 }
 
