@@ -13,6 +13,7 @@ mod horizon;
 mod line;
 mod load;
 mod notifier;
+mod prepared;
 mod statement;
 mod verify;
 
@@ -33,9 +34,9 @@ pub use horizon::{Horizon, OldestWriter, horizon};
 pub use notifier::share_nudges;
 pub use verify::{Finding, verify};
 
-use append::Append;
 use cache::{Folded, FoldedCache};
 use load::Loader;
+use prepared::Append;
 
 /// A lost version race is decided again this often.
 const RACES: u32 = 3;

@@ -2,7 +2,10 @@
 //! workers only claim, renew and report.
 
 use async_trait::async_trait;
-use domain::{task::TaskRequested, values::TaskId};
+use domain::{
+    task::TaskRequested,
+    values::{Metadata, TaskId},
+};
 
 use crate::error::Error;
 
@@ -14,6 +17,14 @@ pub struct Claim {
     /// Counted failures so far.
     pub failures: u32,
     pub order: TaskRequested,
+}
+
+impl Claim {
+    /// Who a worker is when it speaks for this attempt.
+    pub fn by(&self) -> Metadata {
+        let attempt = format!("{}:{}", self.task, self.attempt);
+        Metadata::of_process("run_tasks", self.task.to_string(), attempt)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

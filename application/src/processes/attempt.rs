@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use domain::{
     task::{Artifact, Fault, Loss, TaskCommand, TaskCompleted, TaskError},
-    values::{Metadata, TaskId},
+    values::TaskId,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -29,7 +29,7 @@ impl RunTasks {
     pub(super) async fn attempt(self: &Arc<Self>, claim: Claim, stop: CancellationToken) {
         let (task, attempt) = (claim.task, claim.attempt);
         let start = TaskCommand::Start { attempt, worker: self.worker.clone() };
-        if let Err(error) = self.commands.execute(&task.to_string(), start, by(&claim)).await {
+        if let Err(error) = self.commands.execute(&task.to_string(), start, claim.by()).await {
             // Finished or cancelled meanwhile: the projection closes the row. Log not reachable: the lease ends.
             info!(%task, attempt, %error, "the attempt does not begin");
             return;
@@ -120,7 +120,7 @@ impl RunTasks {
         let began = tokio::time::Instant::now();
         let mut wait = Duration::from_millis(100);
         loop {
-            match self.commands.execute(&claim.task.to_string(), command.clone(), by(claim)).await {
+            match self.commands.execute(&claim.task.to_string(), command.clone(), claim.by()).await {
                 Err(CommandError::Unavailable | CommandError::Full | CommandError::Contended)
                     if began.elapsed() < PATIENCE =>
                 {
@@ -137,10 +137,6 @@ impl RunTasks {
             }
         }
     }
-}
-
-pub(super) fn by(claim: &Claim) -> Metadata {
-    Metadata::of_process("run_tasks", claim.task.to_string(), format!("{}:{}", claim.task, claim.attempt))
 }
 
 fn completed(claim: &Claim, stored: StoredResult) -> TaskCompleted {

@@ -9,7 +9,7 @@ use domain::{
 };
 use tokio::{sync::watch, time::Instant};
 
-use super::{attempt::by, run_tasks::RunTasks};
+use super::run_tasks::RunTasks;
 use crate::{
     ports::jobs::Claim,
     repackaging::{Progress, Step},
@@ -78,7 +78,7 @@ impl Reporter {
                     message: latest.message,
                     plugin: latest.plugin,
                 });
-                let _ = run.commands.execute(&claim.task.to_string(), command, by(claim)).await;
+                let _ = run.commands.execute(&claim.task.to_string(), command, claim.by()).await;
             }
             tokio::time::sleep(BETWEEN_WRITES).await;
         }

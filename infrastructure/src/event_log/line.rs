@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use tokio::time::timeout;
 
 use super::{
-    append::Append,
+    prepared::Append,
     statement::{self, Fault, Outcome},
 };
 use crate::postgres::Pools;

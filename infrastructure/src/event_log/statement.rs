@@ -7,7 +7,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::append::Append;
+use super::prepared::Append;
 
 /// Keeps the commands whose expected version is still the stream's last one, stores their keys first (so that a
 /// repeat is told from a lost race), then their events. `c` counts commands, `n` the events of one command.
