@@ -88,3 +88,76 @@ fn end(view: &mut TaskView, status: TaskStatus, message: &str, recorded: &Record
     view.ended_at = Some(recorded.recorded_at);
     message.clone_into(&mut view.message);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use domain::{
+        recorded::{Cursor, Stream},
+        values::{Metadata, TaskId},
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// The story of a golden file, recorded a second apart.
+    fn story(name: &str) -> Vec<Recorded> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infrastructure/golden").join(name);
+        let story: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let id = TaskId("123e4567-e89b-42d3-a456-426614174000".parse().unwrap());
+        let recorded = |(sequence, event): (i64, &serde_json::Value)| Recorded {
+            cursor: Cursor { epoch: 1, transaction: 1, position: sequence },
+            event_id: Uuid::from_u128(u128::try_from(sequence).unwrap()),
+            stream: Stream { aggregate_type: "task".to_owned(), aggregate_id: id.to_string() },
+            sequence,
+            event: Event::Task(id, serde_json::from_value(event["payload"].clone()).unwrap()),
+            metadata: Metadata::of_process("test", String::new(), String::new()),
+            recorded_at: chrono::DateTime::from_timestamp(1_000 + sequence, 0).unwrap(),
+        };
+        (1..).zip(story["events"].as_array().unwrap()).map(recorded).collect()
+    }
+
+    fn views(story: &[Recorded]) -> Vec<TaskView> {
+        let mut view = None;
+        let step = |recorded| {
+            view = fold(view.take(), recorded);
+            view.clone()
+        };
+        story.iter().filter_map(step).collect()
+    }
+
+    #[test]
+    fn a_task_is_shown_from_its_request_to_its_end_and_progress_never_falls() {
+        let views = views(&story("task_completed_and_expired.json"));
+        let statuses: Vec<_> = views.iter().map(|view| view.status.as_str()).collect();
+        let expected =
+            ["queued", "running", "running", "queued", "running", "running", "completed", "expired"];
+        assert_eq!(statuses, expected);
+        assert!(views.iter().map(|view| view.percent).is_sorted());
+        let last = views.last().unwrap();
+        assert_eq!((last.attempt, last.percent, last.sequence), (2, 100, 8));
+        assert_eq!(last.plugin.as_ref().unwrap().to_string(), "langgenius/agent:0.0.9");
+        assert_eq!(last.artifact.as_ref().unwrap().filename, "agent-offline.difypkg");
+        assert!(last.ended_at < Some(last.updated_at), "it ended before it expired");
+    }
+
+    #[test]
+    fn a_failure_and_a_cancellation_say_why() {
+        let error = |name| views(&story(name)).pop().unwrap().error.unwrap();
+        assert_eq!(error("task_failed.json").code, "NO_WHEEL");
+        assert_eq!(error("task_cancelled.json").code, "CANCELLED");
+    }
+
+    #[test]
+    fn an_upload_remembers_its_bytes_and_a_url_has_none() {
+        let input = |name| views(&story(name)).pop().unwrap().input;
+        assert_eq!(input("task_cancelled.json").unwrap().as_str(), "ab".repeat(32));
+        assert_eq!(input("task_failed.json"), None);
+    }
+
+    #[test]
+    fn a_stream_that_does_not_begin_with_its_request_has_no_view() {
+        assert_eq!(fold(None, &story("task_failed.json")[1]), None);
+    }
+}
