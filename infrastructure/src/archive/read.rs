@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::FileExt,
 };
 
-use application::failure::{Failure, Reason};
+use application::failure::Failure;
 use domain::values::Digest;
 use flate2::{Crc, bufread::DeflateDecoder};
 use sha2::{Digest as _, Sha256};
@@ -124,21 +124,6 @@ impl Checked {
         let mut bytes = Vec::with_capacity(usize::try_from(entry.size).unwrap_or(0));
         self.reader(entry).read_to_end(&mut bytes).map_err(disk::failure)?;
         Ok(bytes)
-    }
-
-    /// A whole entry as text, without a byte-order mark.
-    ///
-    /// # Errors
-    /// As [`Self::read`]; text that is not UTF-8 has reason `invalid`.
-    pub fn text(&self, entry: &Entry, cap: u64, invalid: Reason) -> Result<String, Failure> {
-        let text = String::from_utf8(self.read(entry, cap)?).map_err(|error| {
-            let at = error.utf8_error().valid_up_to();
-            Failure::permanent(invalid, format!("'{}' is not UTF-8 (at byte {at})", entry.name))
-        })?;
-        Ok(match text.strip_prefix('\u{feff}') {
-            Some(rest) => rest.to_owned(),
-            None => text,
-        })
     }
 
     /// Reads every entry once; gives the checksum that identifies the package (see [`checksum`]).
