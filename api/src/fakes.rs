@@ -281,7 +281,8 @@ impl Inspector for Fakes {
             label: String::new(),
             category: String::new(),
             notes: Vec::new(),
-            selections: Vec::new(),
+            signature_time: 0,
+            plans: Vec::new(),
         })
     }
 }

@@ -37,6 +37,19 @@ pub enum Reason {
     SourceForbidden,
     WheelMismatch,
     IndexUnavailable,
+    /// No set of versions satisfies what the package asks for.
+    NoSolution,
+    /// There is no usable lock, and nothing here that could choose versions.
+    ResolverUnavailable,
+    /// A dependency could not be built from source.
+    BuildFailed,
+    MarketplaceUnavailable,
+    /// The marketplace knows no such plugin or version.
+    PluginUnknown,
+    /// What came is not what the marketplace promised.
+    ChecksumMismatch,
+    /// Packages for these platforms would differ in their pins.
+    NotCombinable,
     DiskFull,
     /// The database has no space left.
     StorageFull,
@@ -88,6 +101,13 @@ impl Reason {
             Self::SourceForbidden => "SOURCE_FORBIDDEN",
             Self::WheelMismatch => "WHEEL_MISMATCH",
             Self::IndexUnavailable => "INDEX_UNAVAILABLE",
+            Self::NoSolution => "NO_SOLUTION",
+            Self::ResolverUnavailable => "RESOLVER_UNAVAILABLE",
+            Self::BuildFailed => "BUILD_FAILED",
+            Self::MarketplaceUnavailable => "MARKETPLACE_UNAVAILABLE",
+            Self::PluginUnknown => "PLUGIN_UNKNOWN",
+            Self::ChecksumMismatch => "CHECKSUM_MISMATCH",
+            Self::NotCombinable => "NOT_COMBINABLE",
             Self::DiskFull => "DISK_FULL",
             Self::StorageFull => "STORAGE_FULL",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",

@@ -3,5 +3,6 @@
 pub mod blobs;
 pub mod freshness;
 pub mod jobs;
+pub mod marketplace;
 pub mod packaging;
 pub mod system;

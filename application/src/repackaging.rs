@@ -1,34 +1,38 @@
-//! The main job: one package in, one package per target out, with every dependency as a wheel.
+//! The main job: one package in, one package out, with every dependency as a wheel.
 //!
 //! Each step reads and writes only inside the work directory it is given, so an attempt can be thrown away whole
 //! and repeated. The command line uses the steps alone; a worker goes through [`Repackaging::run`], which shares
 //! the result of equal jobs.
 
+mod acquiring;
+mod combining;
+mod making;
 mod progress;
 mod result_key;
+mod settling;
 mod sharing;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Instant,
-};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use domain::{
-    task::{Note, Phase, RepackageOptions, Report, Source, Timings},
-    values::{Digest, Os, PluginIdentity, Target},
+    task::{Phase, Report, Source, Timings},
+    values::{GroupId, Target},
 };
 use tokio_util::sync::CancellationToken;
 
+pub use acquiring::Acquired;
+pub use combining::combined;
+pub use making::{Made, PackageJob};
 pub use progress::{Progress, Step};
+pub use sharing::Sharing;
 
 use crate::{
-    failure::{Failure, Reason},
+    failure::Failure,
     ports::{
         blobs::{Blobs, Results, StoredResult},
+        marketplace::Marketplace,
         packaging::{
-            DependencySource, Downloads, Inspection, Inspector, PackJob, Packed, Packer, Selection,
-            WheelFacts, Wheels,
+            Builder, Downloads, Inspection, Inspector, Packer, Resolutions, Resolver, Verifier, Wheels,
         },
     },
 };
@@ -38,239 +42,107 @@ pub const LARGEST_PACKAGE: u64 = 100 * 1024 * 1024;
 
 pub struct Repackaging {
     pub downloads: Arc<dyn Downloads>,
+    pub marketplace: Arc<dyn Marketplace>,
     pub inspector: Arc<dyn Inspector>,
+    pub resolver: Arc<dyn Resolver>,
+    pub resolutions: Arc<dyn Resolutions>,
+    pub builder: Arc<dyn Builder>,
     pub wheels: Arc<dyn Wheels>,
     pub packer: Arc<dyn Packer>,
+    pub verifier: Arc<dyn Verifier>,
     pub blobs: Arc<dyn Blobs>,
     pub results: Arc<dyn Results>,
-    pub shared: sharing::Sharing,
+    pub shared: Sharing,
 }
 
-pub use sharing::Sharing;
-
-/// A finished package in the work directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
-    pub file: PathBuf,
-    pub size: u64,
-    pub sha256: Digest,
-    pub plugin: PluginIdentity,
-    pub report: Report,
+/// One package to make.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    pub source: &'a Source,
+    /// More than one for a combined package.
+    pub targets: &'a [Target],
+    pub strict: bool,
+    /// Choose the versions of a package without a lock anew.
+    pub refresh: bool,
+    pub verify_install: bool,
+    /// Orders of one group have the same source: it is fetched once.
+    pub group: Option<GroupId>,
 }
 
 impl Repackaging {
     /// The whole job of a task: the result is in the blob store when this returns.
     pub async fn run(
         &self,
-        source: &Source,
-        options: &RepackageOptions,
+        order: Order<'_>,
         work: &Path,
         progress: &dyn Progress,
         cancel: &CancellationToken,
     ) -> Result<StoredResult, Failure> {
         let began = Instant::now();
-        let package = self.acquire(source, work, progress, cancel).await?;
+        let package = self.acquire_once(order, work, progress, cancel).await?;
         let download_ms = millis(began);
-        let mut inspection = self.inspect(&package, &[options.target], progress, cancel).await?;
+        let inspection = self.inspect(&package, order.targets, progress, cancel).await?;
         let read_ms = millis(began) - download_ms;
-        let selection = inspection.selections.pop().ok_or_else(Failure::internal)??;
-        let strict = options.asked.strict;
-        let key = result_key::of(&inspection.sha256, options.target, strict, self.packer.version());
+        let selection = self.settle_all(&inspection, order, progress, cancel).await?;
+        let resolve_ms = millis(began) - download_ms - read_ms;
+        let key = result_key::of(&inspection.sha256, order, &selection, self.packer.version());
         let _only_one = tokio::select! {
             guard = self.shared.only(&key) => guard,
             () = cancel.cancelled() => return Err(Failure::cancelled()),
         };
+        let before = Timings { download_ms, read_ms, resolve_ms, ..Timings::default() };
         if let Some(stored) = self.results.get(&key).await? {
-            return Ok(StoredResult {
-                report: of_a_shared_result(stored.report, download_ms, read_ms),
-                ..stored
-            });
+            let report = of_a_shared_result(stored.report, &inspection, before);
+            return Ok(StoredResult { report, ..stored });
         }
-        let job = TargetJob {
-            package: &package,
+        let job = PackageJob {
+            package: &package.file,
             inspection: &inspection,
             selection: &selection,
-            target: &options.target,
-            strict,
+            targets: order.targets,
+            strict: order.strict,
+            verify_install: order.verify_install,
         };
         let mut made = self.make(job, work, progress, cancel).await?;
-        progress.report(Step::at(Phase::Storing, 99, "Storing the result", Some(&made.plugin)));
+        progress.report(Step::at(Phase::Storing, 99, "Storing the result", Some(&inspection)));
         let storing = Instant::now();
         self.blobs.put(&made.file, &made.sha256).await?;
         made.report.timings =
-            Timings { download_ms, read_ms, store_ms: millis(storing), ..made.report.timings };
-        let stored =
-            StoredResult { artifact: made.sha256, size: made.size, plugin: made.plugin, report: made.report };
+            Timings { download_ms, read_ms, resolve_ms, store_ms: millis(storing), ..made.report.timings };
+        let stored = StoredResult {
+            artifact: made.sha256,
+            size: made.size,
+            plugin: made.plugin,
+            about: Some(inspection.about()),
+            report: made.report,
+        };
         self.results.put(&key, &stored).await?;
         Ok(stored)
     }
 
-    /// Brings the input into the work directory.
-    pub async fn acquire(
-        &self,
-        source: &Source,
-        work: &Path,
-        progress: &dyn Progress,
-        cancel: &CancellationToken,
-    ) -> Result<PathBuf, Failure> {
-        let into = work.join("input.difypkg");
-        progress.report(Step::at(Phase::Downloading, 1, "Downloading the package", None));
-        match source {
-            Source::Url(url) => {
-                let on_bytes = |done: u64, all: Option<u64>| {
-                    progress.report(Step::between(
-                        Phase::Downloading,
-                        (1, 15),
-                        done,
-                        all,
-                        "Downloading the package",
-                    ));
-                };
-                self.downloads.download(url, &into, LARGEST_PACKAGE, &on_bytes, cancel).await?;
-            }
-            Source::UploadSha256(digest) => {
-                if !self.blobs.copy(digest, &into).await? {
-                    return Err(Failure::permanent(
-                        Reason::FetchFailed,
-                        "The uploaded file is no longer there; upload it again",
-                    ));
-                }
-            }
-        }
-        Ok(into)
-    }
-
-    /// Checks and reads the package, and selects the wheels of every target.
+    /// Checks and reads the package, and plans every target.
     pub async fn inspect(
         &self,
-        package: &Path,
+        package: &Acquired,
         targets: &[Target],
         progress: &dyn Progress,
         cancel: &CancellationToken,
     ) -> Result<Inspection, Failure> {
         progress.report(Step::at(Phase::Reading, 15, "Checking the package", None));
-        let inspection = self.inspector.inspect(package, targets, cancel).await?;
-        progress.report(Step::at(Phase::Selecting, 30, "Selected the wheels", Some(&inspection.identity)));
+        let inspection = self.inspector.inspect(&package.file, targets, cancel).await?;
+        package.check(&inspection)?;
+        progress.report(Step::at(Phase::Selecting, 20, "Read the package", Some(&inspection)));
         Ok(inspection)
     }
-
-    /// Fetches the wheels of one target and packs. Several targets of one package need a work directory each.
-    pub async fn make(
-        &self,
-        job: TargetJob<'_>,
-        work: &Path,
-        progress: &dyn Progress,
-        cancel: &CancellationToken,
-    ) -> Result<Made, Failure> {
-        let began = Instant::now();
-        let plugin = &job.inspection.identity;
-        let wheels = work.join("wheels");
-        let count = job.selection.wheels.len();
-        let on_bytes = |done: u64, all: Option<u64>| {
-            let text = format!("Fetching {count} wheels");
-            progress.report(Step::between(Phase::Wheels, (30, 85), done, all, &text));
-        };
-        let facts = self.wheels.fetch(&job.selection.wheels, &wheels, &on_bytes, cancel).await?;
-        let wheels_ms = millis(began);
-        let packed = match self.pack(&job, work, progress, cancel).await {
-            Err(failure) if failure.reason == Reason::WheelMismatch => {
-                // Either the index serves what the lock does not say, or the disk under the cache has rotted.
-                if self.wheels.recheck(&job.selection.wheels).await? == 0 {
-                    return Err(failure);
-                }
-                tokio::fs::remove_dir_all(&wheels).await.map_err(|_left_behind| Failure::internal())?;
-                self.wheels.fetch(&job.selection.wheels, &wheels, &on_bytes, cancel).await?;
-                self.pack(&job, work, progress, cancel).await?
-            }
-            packed => packed?,
-        };
-        let timings = Timings { wheels_ms, pack_ms: millis(began) - wheels_ms, ..Timings::default() };
-        let report = report(&job, facts, &packed, timings);
-        Ok(Made {
-            file: output_of(work),
-            size: packed.size,
-            sha256: packed.sha256,
-            plugin: plugin.clone(),
-            report,
-        })
-    }
-
-    async fn pack(
-        &self,
-        job: &TargetJob<'_>,
-        work: &Path,
-        progress: &dyn Progress,
-        cancel: &CancellationToken,
-    ) -> Result<Packed, Failure> {
-        let on_bytes = |done: u64, all: Option<u64>| {
-            progress.report(Step::between(Phase::Packing, (85, 98), done, all, "Packing"));
-        };
-        progress.report(Step::at(Phase::Packing, 85, "Packing", Some(&job.inspection.identity)));
-        let pack = PackJob {
-            package: job.package,
-            inspection: job.inspection,
-            selection: job.selection,
-            target: job.target,
-            wheels: &work.join("wheels"),
-            output: &output_of(work),
-        };
-        self.packer.pack(pack, &on_bytes, cancel).await
-    }
 }
 
-fn output_of(work: &Path) -> PathBuf {
-    work.join("output.difypkg")
-}
-
-/// What [`Repackaging::make`] makes a package of.
-#[derive(Debug, Clone, Copy)]
-pub struct TargetJob<'a> {
-    pub package: &'a Path,
-    pub inspection: &'a Inspection,
-    pub selection: &'a Selection,
-    pub target: &'a Target,
-    pub strict: bool,
-}
-
-fn report(job: &TargetJob<'_>, facts: WheelFacts, packed: &Packed, timings: Timings) -> Report {
-    let needs = job.selection.needs;
-    let notes = job.inspection.notes.iter().chain(&job.selection.notes).chain(&packed.notes);
+/// Nothing was fetched or packed for this task itself; what is said of the input is its own.
+fn of_a_shared_result(report: Report, inspection: &Inspection, timings: Timings) -> Report {
     Report {
-        target: *job.target,
-        strict: job.strict,
-        source: match job.selection.source {
-            DependencySource::UvLock => "uv.lock",
-            DependencySource::Nothing => "none",
-        }
-        .to_owned(),
-        resolver: None,
-        wheels: job.selection.wheels.len() as u64,
-        wheel_bytes: facts.bytes,
-        downloaded_bytes: facts.downloaded_bytes,
-        cache_hits: facts.cache_hits,
-        output_bytes: packed.size,
-        uncompressed_bytes: packed.uncompressed_bytes,
-        sha256: packed.sha256.to_string(),
-        identifier_in: job.inspection.identifier.clone(),
-        identifier_out: packed.identifier.clone(),
-        needs_glibc: needs.filter(|_| job.target.os == Os::Linux),
-        needs_macos: needs.filter(|_| job.target.os == Os::Macos),
-        built: Vec::new(),
-        signed: false,
-        verified_install: None,
-        notes: notes
-            .map(|note| Note { kind: note.kind.clone(), text: note.text.clone(), lines: note.lines.clone() })
-            .collect(),
-        timings,
-    }
-}
-
-/// Nothing was fetched or packed for this task itself.
-fn of_a_shared_result(report: Report, download_ms: u64, read_ms: u64) -> Report {
-    Report {
+        identifier_in: inspection.identifier.clone(),
         downloaded_bytes: 0,
         cache_hits: report.wheels,
-        timings: Timings { download_ms, read_ms, ..Timings::default() },
+        timings,
         ..report
     }
 }

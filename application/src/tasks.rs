@@ -115,9 +115,13 @@ impl Tasks {
                 platform: wish.platform,
                 asked: wish.options,
                 suffix: wish.suffix,
+                combined_with: Vec::new(),
+                verify_install: false,
+                refresh: false,
             },
             dialect: caller.dialect,
             tenant: caller.metadata.tenant.clone(),
+            group: None,
         });
         match self.execute(id, command, caller, "repackage", json!({"task_id": id})).await? {
             Outcome::Written(position) => Ok(Asked { task: id, position }),

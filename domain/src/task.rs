@@ -11,8 +11,8 @@ mod report;
 pub use command::TaskCommand;
 pub use error::TaskError;
 pub use event::{
-    Artifact, Fault, Loss, Phase, RepackageOptions, Source, TaskCompleted, TaskEvent, TaskKind,
-    TaskProgressed, TaskRequested,
+    Artifact, Fault, Loss, Phase, PlatformTarget, PluginAbout, RepackageOptions, Source, TaskCompleted,
+    TaskEvent, TaskKind, TaskProgressed, TaskRequested,
 };
 pub use report::{Note, Report, Timings};
 

@@ -2,6 +2,7 @@
 
 mod actor;
 mod digest;
+mod group_id;
 mod identity;
 mod metadata;
 mod platform;
@@ -12,6 +13,7 @@ mod task_id;
 
 pub use actor::{Actor, Dialect};
 pub use digest::{Digest, InvalidDigest};
+pub use group_id::GroupId;
 pub use identity::{InvalidIdentity, PluginIdentity};
 pub use metadata::Metadata;
 pub use platform::{Arch, Floor, InvalidPlatform, Os, Platform};

@@ -9,21 +9,25 @@ use std::{
 
 use application::{
     failure::Failure,
-    ports::blobs::{Blobs, Body, Results, StoredResult},
+    ports::{
+        blobs::{Blobs, Body, Results, StoredResult},
+        packaging::{Resolution, Resolutions},
+    },
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::values::Digest;
 use futures::{StreamExt, TryStreamExt};
 use object_store::{
-    GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutPayload, buffered::BufWriter,
+    GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutMode, PutPayload, buffered::BufWriter,
     path::Path as Key,
 };
 use tokio::io::AsyncWriteExt;
 
 use crate::disk;
 
-/// Blobs under `blobs/<2 hex>/<sha256>`, records of results under `results/`.
+/// Blobs under `blobs/<2 hex>/<sha256>`, records of results under `results/`, answers of
+/// resolvers under `resolutions/`.
 #[derive(Debug, Clone)]
 pub struct ObjectBlobs {
     store: Arc<dyn ObjectStore>,
@@ -240,6 +244,32 @@ impl Results for ObjectBlobs {
     }
 }
 
+#[async_trait]
+impl Resolutions for ObjectBlobs {
+    async fn get(&self, key: &Digest) -> Result<Option<Resolution>, Failure> {
+        let bytes = match self.store.get(&resolution_key(key)).await {
+            Ok(found) => found.bytes().await.map_err(|error| fault(&error))?,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(fault(&error)),
+        };
+        // What another build kept in another form is chosen again.
+        Ok(serde_json::from_slice(&bytes).ok())
+    }
+
+    async fn keep(&self, key: &Digest, answer: Resolution, replace: bool) -> Result<Resolution, Failure> {
+        let bytes = serde_json::to_vec(&answer).map_err(|_shape| Failure::internal())?;
+        let mode = if replace { PutMode::Overwrite } else { PutMode::Create };
+        let put = self.store.put_opts(&resolution_key(key), PutPayload::from(bytes), mode.into()).await;
+        match put {
+            Ok(_) => Ok(answer),
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                Ok(Resolutions::get(self, key).await?.unwrap_or(answer))
+            }
+            Err(error) => Err(fault(&error)),
+        }
+    }
+}
+
 fn before(age: Duration) -> DateTime<Utc> {
     use application::ports::system::Clock;
     let age = chrono::Duration::from_std(age).unwrap_or(chrono::Duration::MAX);
@@ -252,6 +282,10 @@ fn blob_key(digest: &Digest) -> Key {
 
 fn result_key(key: &Digest) -> Key {
     Key::from(format!("results/{}/{key}.json", &key.as_str()[..2]))
+}
+
+fn resolution_key(key: &Digest) -> Key {
+    Key::from(format!("resolutions/{}/{key}.json", &key.as_str()[..2]))
 }
 
 fn fault(error: &object_store::Error) -> Failure {

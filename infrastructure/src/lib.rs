@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod blobs;
+pub mod builder;
 pub mod database;
 mod disk;
 pub mod embedded_postgres;
@@ -10,9 +11,12 @@ pub mod fetch;
 pub mod housekeeping;
 pub mod isolation;
 pub mod jobs;
+pub mod marketplace;
 pub mod packaging;
 pub mod postgres;
+pub mod resolver;
 pub mod subscription;
 pub mod system;
 pub mod upcasters;
+pub mod verifier;
 pub mod wheels;

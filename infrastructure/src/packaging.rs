@@ -111,7 +111,7 @@ impl Packer for IsolatedPacker {
             identity: job.inspection.identity.clone(),
             identifier: job.inspection.identifier.clone(),
             selection: job.selection.clone(),
-            target: *job.target,
+            targets: job.targets.to_vec(),
             wheels: job.wheels.to_owned(),
             part: part.0.clone(),
             output: job.output.to_owned(),
@@ -122,7 +122,7 @@ impl Packer for IsolatedPacker {
         self.isolation.run(&work, time, on_bytes, cancel).await
     }
 
-    fn version(&self) -> &'static str {
+    fn version(&self) -> &str {
         pack::VERSION
     }
 }

@@ -109,12 +109,20 @@ async fn enqueue(
 
 fn unique_key(requested: &TaskRequested) -> String {
     let input = match &requested.subject {
-        Source::Url(url) => url,
-        Source::UploadSha256(digest) => digest.as_str(),
+        Source::Url(url) => url.clone(),
+        Source::UploadSha256(digest) => digest.to_string(),
+        Source::Marketplace(plugin) => plugin.to_string(),
     };
     let options = &requested.options;
-    let target = options.target;
-    let text = format!("{input} {target} {} {}", target.python, options.asked.strict);
+    let targets: Vec<_> =
+        options.targets().iter().map(|target| format!("{target} {}", target.python)).collect();
+    let text = format!(
+        "{input} {} {} {} {}",
+        targets.join(" "),
+        options.asked.strict,
+        options.verify_install,
+        options.refresh
+    );
     // A URL may be longer than what an index can hold.
     Digest::of_bytes(Sha256::digest(text).into()).to_string()
 }

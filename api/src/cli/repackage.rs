@@ -10,8 +10,8 @@ use std::{
 use anyhow::Context as _;
 use application::{
     failure::{Failure, Reason},
-    ports::packaging::{Inspection, Selection},
-    repackaging::{LARGEST_PACKAGE, Repackaging, TargetJob},
+    ports::packaging::{Inspection, Plan},
+    repackaging::{Acquired, LARGEST_PACKAGE, PackageJob, Repackaging},
     tasks::name_from_url,
 };
 use domain::{
@@ -97,16 +97,16 @@ impl Job {
         shown.finish();
         let (package, inspection) = read?;
         let mut outcome = Outcome::default();
-        for (number, (wanted, selection)) in self.wanted.iter().zip(&inspection.selections).enumerate() {
-            let selection = match selection {
-                Ok(selection) => selection,
+        for (number, (wanted, plan)) in self.wanted.iter().zip(&inspection.plans).enumerate() {
+            let plan = match plan {
+                Ok(plan) => plan.clone(),
                 Err(failure) => {
                     outcome.failed.push((wanted.platform.clone(), failure.clone()));
                     continue;
                 }
             };
             let dir = work.path().join(format!("target-{number}"));
-            match self.make(wanted, &package, &inspection, selection, &dir, cancel).await {
+            match self.make(wanted, &package, &inspection, plan, &dir, cancel).await {
                 Ok((path, report)) => outcome.made.push((wanted.platform.clone(), path, report)),
                 Err(failure) => outcome.failed.push((wanted.platform.clone(), failure)),
             }
@@ -121,13 +121,13 @@ impl Job {
         work: &Path,
         shown: &Shown,
         cancel: &CancellationToken,
-    ) -> Result<(PathBuf, Inspection), Failure> {
+    ) -> Result<(Acquired, Inspection), Failure> {
         let package = if is_url(&self.arguments.input) {
             let url = url_of_a_package(&self.arguments.input)?;
             self.repackaging.downloads.check(url)?;
             self.repackaging.acquire(&Source::Url(url.to_owned()), work, shown, cancel).await?
         } else {
-            copied(Path::new(&self.arguments.input), work).await?
+            Acquired::brought(copied(Path::new(&self.arguments.input), work).await?)
         };
         let targets: Vec<Target> = self.wanted.iter().map(|wanted| wanted.target).collect();
         let inspection = self.repackaging.inspect(&package, &targets, shown, cancel).await?;
@@ -137,9 +137,9 @@ impl Job {
     async fn make(
         &self,
         wanted: &Wanted,
-        package: &Path,
+        package: &Acquired,
         inspection: &Inspection,
-        selection: &Selection,
+        plan: Plan,
         dir: &Path,
         cancel: &CancellationToken,
     ) -> Result<(PathBuf, Report), Failure> {
@@ -147,9 +147,20 @@ impl Job {
             .await
             .map_err(|error| local("The data directory cannot be used", &error))?;
         let shown = Shown::new(if self.wanted.len() > 1 { word(&wanted.platform) } else { "" });
-        let strict = self.arguments.strict;
-        let job = TargetJob { package, inspection, selection, target: &wanted.target, strict };
-        let made = self.repackaging.make(job, dir, &shown, cancel).await;
+        let made = async {
+            let selection =
+                self.repackaging.settle(inspection, plan, &wanted.target, false, &shown, cancel).await?;
+            let job = PackageJob {
+                package: &package.file,
+                inspection,
+                selection: &selection,
+                targets: &[wanted.target],
+                strict: self.arguments.strict,
+                verify_install: false,
+            };
+            self.repackaging.make(job, dir, &shown, cancel).await
+        }
+        .await;
         shown.finish();
         let made = made?;
         let (output, name) = (self.arguments.output.clone(), self.output_name(&wanted.platform));

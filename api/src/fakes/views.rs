@@ -63,9 +63,11 @@ fn report(sha256: &Digest) -> Report {
     let target: Target = serde_json::from_value(target).unwrap();
     Report {
         target,
+        combined_with: Vec::new(),
         strict: false,
         source: "uv.lock".to_owned(),
         resolver: None,
+        resolution: None,
         wheels: 3,
         wheel_bytes: 1,
         downloaded_bytes: 1,
@@ -79,6 +81,7 @@ fn report(sha256: &Digest) -> Report {
         needs_macos: None,
         built: Vec::new(),
         signed: false,
+        signing_key: None,
         verified_install: None,
         notes: Vec::new(),
         timings: Timings::default(),

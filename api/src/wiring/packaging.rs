@@ -10,9 +10,13 @@ use application::{
 use infrastructure::{
     archive::limits::Limits,
     blobs::ObjectBlobs,
+    builder::NoBuilder,
     fetch::{FetchPolicy, GuardedClient, GuardedDownloads, OperatorClient, transfer::Patience},
     isolation::Isolation,
+    marketplace::NoMarketplace,
     packaging::{IsolatedInspector, IsolatedPacker},
+    resolver::NoResolver,
+    verifier::NoVerifier,
     wheels::{cache::WheelCache, sources::IndexPolicy},
 };
 
@@ -24,9 +28,14 @@ pub(crate) fn build_repackaging(settings: &Settings) -> anyhow::Result<Repackagi
     let blobs = Arc::new(blobs(settings)?);
     Ok(Repackaging {
         downloads,
+        marketplace: Arc::new(NoMarketplace),
         inspector,
+        resolver: Arc::new(NoResolver),
+        resolutions: blobs.clone(),
+        builder: Arc::new(NoBuilder),
         wheels,
         packer,
+        verifier: Arc::new(NoVerifier),
         results: blobs.clone(),
         blobs,
         shared: Sharing::default(),

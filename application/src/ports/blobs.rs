@@ -5,7 +5,7 @@ use std::{ops::Range, path::Path, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
-    task::Report,
+    task::{PluginAbout, Report},
     values::{Digest, PluginIdentity},
 };
 use futures::stream::BoxStream;
@@ -53,5 +53,7 @@ pub struct StoredResult {
     pub artifact: Digest,
     pub size: u64,
     pub plugin: PluginIdentity,
+    #[serde(default)]
+    pub about: Option<PluginAbout>,
     pub report: Report,
 }

@@ -1,10 +1,13 @@
-//! The steps of repackaging: download, inspect, fetch wheels, pack. Everything behind these ports treats its
+//! The steps of repackaging: download, inspect, resolve, build, fetch wheels, pack, verify. Everything behind these ports treats its
 //! input as hostile; everything that comes out of them is checked and plain.
 
 use std::path::Path;
 
 use async_trait::async_trait;
-use domain::values::{Digest, Floor, PluginIdentity, Target};
+use domain::{
+    task::PluginAbout,
+    values::{Digest, Floor, Os, PluginIdentity, Target},
+};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -39,11 +42,11 @@ pub struct Received {
     pub size: u64,
 }
 
-/// Reads a package: the archive checks, the manifest, the lock, and the wheel selection for each target.
+/// Reads a package: the archive checks, the manifest, the lock, and the plan for each target.
 #[async_trait]
 pub trait Inspector: Send + Sync {
     /// A failure means the package as a whole is refused; a target that cannot be served fails alone, inside
-    /// [`Inspection::selections`], which is in the order of `targets`.
+    /// [`Inspection::plans`], which is in the order of `targets`.
     async fn inspect(
         &self,
         package: &Path,
@@ -64,8 +67,56 @@ pub struct Inspection {
     pub label: String,
     /// `tool`, `model`, `datasource`, `agent-strategy`, `trigger` or `extension`.
     pub category: String,
+    /// When the input was signed, else when its manifest says it was made, in Unix seconds; 0 when neither is
+    /// known. A signature of the output carries it, so that equal jobs give equal bytes.
+    pub signature_time: u64,
     pub notes: Vec<Note>,
-    pub selections: Vec<Result<Selection, Failure>>,
+    pub plans: Vec<Result<Plan, Failure>>,
+}
+
+impl Inspection {
+    pub fn about(&self) -> PluginAbout {
+        PluginAbout { label: self.label.clone(), category: self.category.clone() }
+    }
+}
+
+/// How a target gets its wheels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Plan {
+    /// The lock names every wheel.
+    Selected(Selection),
+    /// There is no usable lock: versions have to be chosen first.
+    Open(Requirements),
+}
+
+impl Plan {
+    /// What the lock selected; `None` when versions have to be chosen first.
+    pub fn selected(self) -> Option<Selection> {
+        match self {
+            Self::Selected(selection) => Some(selection),
+            Self::Open(_) => None,
+        }
+    }
+}
+
+/// What a package without a usable lock asks for, in our own words: nothing of its files is passed on as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirements {
+    /// [`DependencySource::Pyproject`] or [`DependencySource::Requirements`].
+    pub source: DependencySource,
+    pub lines: Vec<Requirement>,
+    /// Why the lock, if there is one, was not used.
+    pub notes: Vec<Note>,
+}
+
+/// One parsed line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// PEP 508 without a URL, with a normalised name.
+    pub text: String,
+    /// When there are any, the chosen file must have one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sha256: Vec<Digest>,
 }
 
 /// One thing the user should know, with the exact lines to set where there are any.
@@ -78,13 +129,65 @@ pub struct Note {
     pub lines: Vec<String>,
 }
 
-/// The wheels of one target: exactly one per package of the closure, sorted by normalised name.
+impl Note {
+    /// A note without lines to set.
+    pub fn new(kind: &str, text: impl Into<String>) -> Self {
+        Self { kind: kind.to_owned(), text: text.into(), lines: Vec::new() }
+    }
+}
+
+/// What goes into the package of one target, or of several together: the wheels of the closure, sorted by
+/// normalised name and then by file name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selection {
     pub source: DependencySource,
     pub wheels: Vec<Wheel>,
-    /// The highest floor over all wheels: the oldest glibc or macOS the result really runs on.
-    pub needs: Option<Floor>,
+    /// Dependencies without a fitting wheel that have to be built before anything is fetched. Empty unless
+    /// building is allowed.
+    #[serde(default)]
+    pub sdists: Vec<Sdist>,
+    /// The oldest systems the result really runs on: the highest floor over all wheels.
+    pub needs: Needs,
+    /// How the versions were chosen, where no lock had chosen them.
+    #[serde(default)]
+    pub resolution: Option<Resolution>,
+    pub notes: Vec<Note>,
+}
+
+/// None where no wheel asks for anything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    pub glibc: Option<Floor>,
+    pub macos: Option<Floor>,
+}
+
+impl Needs {
+    pub fn of(os: Os, floor: Option<Floor>) -> Self {
+        match os {
+            Os::Linux => Self { glibc: floor, macos: None },
+            Os::Macos => Self { glibc: None, macos: floor },
+        }
+    }
+
+    /// What fulfils both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { glibc: self.glibc.max(other.glibc), macos: self.macos.max(other.macos) }
+    }
+}
+
+/// The answer of a resolver, kept so that a repetition gives the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// What chose: `uv 0.13.8`.
+    pub resolver: String,
+    /// A pylock.toml (PEP 751) for one target. No credentials, nothing of this host.
+    pub pylock: String,
+    /// Dependencies that had to be built before they could be resolved.
+    #[serde(default)]
+    pub sdists: Vec<Sdist>,
+    /// What was learned from the index meanwhile: yanked files, older versions.
+    #[serde(default)]
     pub notes: Vec<Note>,
 }
 
@@ -93,9 +196,115 @@ pub struct Selection {
 pub enum DependencySource {
     #[serde(rename = "uv.lock")]
     UvLock,
+    #[serde(rename = "pyproject")]
+    Pyproject,
+    #[serde(rename = "requirements")]
+    Requirements,
     /// The package declares no dependency at all.
     #[serde(rename = "none")]
     Nothing,
+}
+
+impl DependencySource {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UvLock => "uv.lock",
+            Self::Pyproject => "pyproject",
+            Self::Requirements => "requirements",
+            Self::Nothing => "none",
+        }
+    }
+}
+
+/// A dependency that must be built here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sdist {
+    /// Normalised (PEP 503).
+    pub name: String,
+    pub version: String,
+    pub origin: SdistOrigin,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SdistOrigin {
+    /// A source distribution of an index.
+    File { file_name: String, urls: Vec<String>, sha256: Digest, size: Option<u64> },
+    /// One commit of a repository.
+    Git {
+        /// Without query, fragment and credentials.
+        repository: String,
+        /// 40 hexadecimal digits.
+        commit: String,
+        subdirectory: Option<String>,
+    },
+}
+
+/// Chooses versions and files for packages without a usable lock.
+#[async_trait]
+pub trait Resolver: Send + Sync {
+    /// Names what would choose, the index it asks and how; two resolvers of one name answer alike. Part of the key
+    /// under which an answer is kept.
+    fn name(&self) -> String;
+
+    async fn resolve(
+        &self,
+        wanted: &Requirements,
+        target: &Target,
+        cancel: &CancellationToken,
+    ) -> Result<Resolution, Failure>;
+
+    /// Reads an answer, fresh or kept: the one wheel per package that fits best, by our own order of tags.
+    async fn select(
+        &self,
+        wanted: &Requirements,
+        resolution: Resolution,
+        target: &Target,
+        cancel: &CancellationToken,
+    ) -> Result<Selection, Failure>;
+}
+
+/// Answers of resolvers by the key of the question, shared by all nodes.
+#[async_trait]
+pub trait Resolutions: Send + Sync {
+    async fn get(&self, key: &Digest) -> Result<Option<Resolution>, Failure>;
+
+    /// Keeps the answer unless there is one already, and returns the one that is kept; `replace` puts the new one
+    /// in its place.
+    async fn keep(&self, key: &Digest, answer: Resolution, replace: bool) -> Result<Resolution, Failure>;
+}
+
+/// Builds a wheel from a source distribution, in a sandbox. Third-party code runs in there and nowhere else.
+#[async_trait]
+pub trait Builder: Send + Sync {
+    /// The wheel is in the wheel cache afterwards. The same source gives the same wheel again, byte by byte, as
+    /// long as the cache holds it.
+    async fn build(
+        &self,
+        sdist: &Sdist,
+        target: &Target,
+        cancel: &CancellationToken,
+    ) -> Result<Wheel, Failure>;
+}
+
+/// Installs a finished package offline in a throw-away environment and starts it.
+#[async_trait]
+pub trait Verifier: Send + Sync {
+    /// `work` is an empty directory for this.
+    async fn verify(
+        &self,
+        package: &Path,
+        targets: &[Target],
+        work: &Path,
+        cancel: &CancellationToken,
+    ) -> Result<Verdict, Failure>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// None when it could not be tried here: another platform, no interpreter, no sandbox.
+    pub works: Option<bool>,
+    pub notes: Vec<Note>,
 }
 
 /// A file to fetch and how to know it.
@@ -112,6 +321,9 @@ pub struct Wheel {
     /// The compatibility tag of the file name that decided (PEP 425).
     pub tag: String,
     pub floor: Option<Floor>,
+    /// Built here, from source.
+    #[serde(default)]
+    pub built: bool,
 }
 
 /// The shared wheel cache and the way into it.
@@ -150,8 +362,9 @@ pub trait Packer: Send + Sync {
         cancel: &CancellationToken,
     ) -> Result<Packed, Failure>;
 
-    /// Part of every result key: raised whenever the same inputs would give other bytes.
-    fn version(&self) -> &'static str;
+    /// Part of every result key: another one whenever the same inputs would give other bytes. Names the signing
+    /// key, if there is one.
+    fn version(&self) -> &str;
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -159,7 +372,8 @@ pub struct PackJob<'a> {
     pub package: &'a Path,
     pub inspection: &'a Inspection,
     pub selection: &'a Selection,
-    pub target: &'a Target,
+    /// More than one for a combined package.
+    pub targets: &'a [Target],
     /// Holds each wheel of the selection under its file name.
     pub wheels: &'a Path,
     pub output: &'a Path,
@@ -173,5 +387,8 @@ pub struct Packed {
     pub uncompressed_bytes: u64,
     /// `author/name:version@checksum` of the output.
     pub identifier: String,
+    /// Sha256 of the public key (PKCS#1 DER) that verifies the signature, if it is signed.
+    #[serde(default)]
+    pub signing_key: Option<Digest>,
     pub notes: Vec<Note>,
 }

@@ -17,6 +17,7 @@ use crate::{
         blobs::StoredResult,
         jobs::{Claim, Lease},
     },
+    repackaging::Order,
 };
 
 const RENEW_EVERY: Duration = Duration::from_secs(5);
@@ -65,9 +66,17 @@ impl RunTasks {
             Failure::internal()
         })?;
         let reporter = Reporter::default();
-        let order = &claim.order;
+        let (asked, targets) = (&claim.order, claim.order.options.targets());
+        let order = Order {
+            source: &asked.subject,
+            targets: &targets,
+            strict: asked.options.asked.strict,
+            refresh: asked.options.refresh,
+            verify_install: asked.options.verify_install,
+            group: asked.group,
+        };
         tokio::select! {
-            outcome = self.repackaging.run(&order.subject, &order.options, work, &reporter, cancel) => outcome,
+            outcome = self.repackaging.run(order, work, &reporter, cancel) => outcome,
             () = reporter.pass_on(self, claim) => Err(Failure::internal()),
         }
     }
@@ -145,6 +154,7 @@ fn completed(claim: &Claim, stored: StoredResult) -> TaskCompleted {
         attempt: claim.attempt,
         artifact: Artifact { sha256: stored.artifact, filename, size: stored.size },
         plugin: stored.plugin,
+        about: stored.about,
         report: stored.report,
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::{
-    task::{Phase, TaskCommand, TaskProgressed},
+    task::{Phase, PluginAbout, TaskCommand, TaskProgressed},
     values::PluginIdentity,
 };
 use tokio::{sync::watch, time::Instant};
@@ -27,7 +27,7 @@ struct Latest {
     phase: Phase,
     percent: u8,
     message: String,
-    plugin: Option<PluginIdentity>,
+    plugin: Option<(PluginIdentity, PluginAbout)>,
 }
 
 impl Default for Reporter {
@@ -51,7 +51,7 @@ impl Progress for Reporter {
                 phase: step.phase,
                 percent: step.percent,
                 message: step.message.to_owned(),
-                plugin: step.plugin.cloned().or(known),
+                plugin: step.plugin.map(|read| (read.identity.clone(), read.about())).or(known),
             });
             true
         });
@@ -71,12 +71,14 @@ impl Reporter {
             run.progressed.raise();
             if worth_an_event(logged, &latest) {
                 logged = Some((latest.phase, latest.percent, Instant::now()));
+                let (plugin, about) = latest.plugin.unzip();
                 let command = TaskCommand::Report(TaskProgressed {
                     attempt: claim.attempt,
                     phase: latest.phase,
                     percent: latest.percent,
                     message: latest.message,
-                    plugin: latest.plugin,
+                    plugin,
+                    about,
                 });
                 let _ = run.commands.execute(&claim.task.to_string(), command, claim.by()).await;
             }
@@ -93,7 +95,10 @@ fn worth_an_event(logged: Option<(Phase, u8, Instant)>, latest: &Latest) -> bool
 
 #[cfg(test)]
 mod tests {
+    use domain::values::Digest;
+
     use super::*;
+    use crate::ports::packaging::Inspection;
 
     fn latest(phase: Phase, percent: u8) -> Latest {
         Latest { phase, percent, message: String::new(), plugin: None }
@@ -117,12 +122,25 @@ mod tests {
     #[test]
     fn the_latest_report_wins_and_the_plugin_once_known_stays() {
         let reporter = Reporter::default();
-        let plugin = PluginIdentity::new("a", "b", "0.0.1").unwrap();
-        reporter.report(Step::at(Phase::Selecting, 30, "x", Some(&plugin)));
+        let inspection = Inspection {
+            sha256: Digest::of_bytes([0; 32]),
+            size: 1,
+            identity: PluginIdentity::new("a", "b", "0.0.1").unwrap(),
+            identifier: String::new(),
+            label: "B".to_owned(),
+            category: "tool".to_owned(),
+            signature_time: 0,
+            notes: Vec::new(),
+            plans: Vec::new(),
+        };
+        reporter.report(Step::at(Phase::Selecting, 30, "x", Some(&inspection)));
         for percent in 30..80 {
             reporter.report(Step::at(Phase::Wheels, percent, "y", None));
         }
         let latest = reporter.0.borrow().clone().unwrap();
-        assert_eq!((latest.percent, latest.plugin), (79, Some(plugin)));
+        assert_eq!(
+            (latest.percent, latest.plugin),
+            (79, Some((inspection.identity.clone(), inspection.about())))
+        );
     }
 }

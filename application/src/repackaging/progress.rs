@@ -1,6 +1,8 @@
 //! How far a job is: phases with honest percentages from bytes.
 
-use domain::{task::Phase, values::PluginIdentity};
+use domain::task::Phase;
+
+use crate::ports::packaging::Inspection;
 
 /// Takes reports at any rate; must be cheap.
 pub trait Progress: Send + Sync {
@@ -13,13 +15,14 @@ pub struct Step<'a> {
     /// Of the whole job, 0 to 99.
     pub percent: u8,
     pub message: &'a str,
-    pub plugin: Option<&'a PluginIdentity>,
+    /// Once the package has been read.
+    pub plugin: Option<&'a Inspection>,
     /// Bytes done and, where it is known, bytes in all, of this phase.
     pub bytes: Option<(u64, Option<u64>)>,
 }
 
 impl<'a> Step<'a> {
-    pub fn at(phase: Phase, percent: u8, message: &'a str, plugin: Option<&'a PluginIdentity>) -> Self {
+    pub fn at(phase: Phase, percent: u8, message: &'a str, plugin: Option<&'a Inspection>) -> Self {
         Self { phase, percent, message, plugin, bytes: None }
     }
 

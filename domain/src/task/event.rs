@@ -4,7 +4,9 @@ use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use super::report::Report;
-use crate::values::{Dialect, Digest, Platform, PluginIdentity, Suffix, Target, TargetOptions, TaskId};
+use crate::values::{
+    Dialect, Digest, GroupId, Platform, PluginIdentity, Suffix, Target, TargetOptions, TaskId,
+};
 
 /// Stored as one flat object with the member `type`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,9 @@ pub struct TaskRequested {
     pub options: RepackageOptions,
     pub dialect: Dialect,
     pub tenant: String,
+    /// Binds the tasks of one batch: one input for several platforms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +65,7 @@ pub enum TaskKind {
 pub enum Source {
     Url(String),
     UploadSha256(Digest),
+    Marketplace(PluginIdentity),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +76,34 @@ pub struct RepackageOptions {
     #[serde(flatten)]
     pub asked: TargetOptions,
     pub suffix: Suffix,
+    /// Further platforms that the same package serves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub combined_with: Vec<PlatformTarget>,
+    /// Install the result offline on the host and wait for its first heartbeat.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub verify_install: bool,
+    /// Choose the versions of a package without a lock anew, instead of those of the last time.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub refresh: bool,
+}
+
+/// A platform as it was asked for, and as it was read on the day of the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlatformTarget {
+    pub platform: Platform,
+    pub target: Target,
+}
+
+impl RepackageOptions {
+    /// Every target of the package, the first one first.
+    pub fn targets(&self) -> Vec<Target> {
+        std::iter::once(self.target).chain(self.combined_with.iter().map(|also| also.target)).collect()
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +116,18 @@ pub struct TaskProgressed {
     /// Once the package has been read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin: Option<PluginIdentity>,
+    /// Together with `plugin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<PluginAbout>,
+}
+
+/// How a plugin presents itself, as its manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginAbout {
+    /// The English label, or the name where there is none.
+    pub label: String,
+    /// `tool`, `model`, `datasource`, `agent-strategy`, `trigger` or `extension`.
+    pub category: String,
 }
 
 /// The phases of a repackaging, in their order.
@@ -91,8 +137,11 @@ pub enum Phase {
     Downloading,
     Reading,
     Selecting,
+    Resolving,
+    Building,
     Wheels,
     Packing,
+    Verifying,
     Storing,
 }
 
@@ -130,6 +179,8 @@ pub struct TaskCompleted {
     pub attempt: u32,
     pub artifact: Artifact,
     pub plugin: PluginIdentity,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<PluginAbout>,
     pub report: Report,
 }
 

@@ -8,11 +8,18 @@ use crate::values::{Floor, Target};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     pub target: Target,
+    /// The other targets of a combined package.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub combined_with: Vec<Target>,
     pub strict: bool,
-    /// Where the pins came from: `uv.lock`, or `none` for a package without dependencies.
+    /// Where the pins came from: `uv.lock`, `pyproject`, `requirements`, or `none` for a package without
+    /// dependencies.
     pub source: String,
     /// What chose the versions; null where the lock had chosen them.
     pub resolver: Option<String>,
+    /// Sha256 of the pylock that the resolver wrote; it is in the package as `.repack/pylock.toml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<String>,
     /// How many wheels the package holds.
     pub wheels: u64,
     pub wheel_bytes: u64,
@@ -28,6 +35,9 @@ pub struct Report {
     /// Dependencies that had to be built here.
     pub built: Vec<String>,
     pub signed: bool,
+    /// Sha256 of the public key (PKCS#1 DER) that verifies the signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_key: Option<String>,
     /// Null: not tried.
     pub verified_install: Option<bool>,
     pub notes: Vec<Note>,
@@ -49,7 +59,12 @@ pub struct Note {
 pub struct Timings {
     pub download_ms: u64,
     pub read_ms: u64,
+    /// Choosing versions and building, where that was needed.
+    #[serde(default)]
+    pub resolve_ms: u64,
     pub wheels_ms: u64,
     pub pack_ms: u64,
+    #[serde(default)]
+    pub verify_ms: u64,
     pub store_ms: u64,
 }

@@ -25,9 +25,13 @@ fn requested() -> TaskRequested {
             target,
             asked: TargetOptions::default(),
             suffix: Suffix::default(),
+            combined_with: Vec::new(),
+            verify_install: false,
+            refresh: false,
         },
         dialect: Dialect::Dify,
         tenant: "default".to_owned(),
+        group: None,
     }
 }
 
@@ -52,7 +56,7 @@ fn lose(attempt: u32, reason: Loss) -> TaskCommand {
 }
 
 fn at(attempt: u32, phase: Phase, percent: u8) -> TaskProgressed {
-    TaskProgressed { attempt, phase, percent, message: String::new(), plugin: None }
+    TaskProgressed { attempt, phase, percent, message: String::new(), plugin: None, about: None }
 }
 
 fn progressed(attempt: u32, phase: Phase, percent: u8) -> TaskEvent {
@@ -64,11 +68,14 @@ fn completed(attempt: u32) -> TaskCompleted {
         attempt,
         artifact: Artifact { sha256: digest(), filename: "agent-offline.difypkg".to_owned(), size: 7 },
         plugin: PluginIdentity::new("langgenius", "agent", "0.0.9").unwrap(),
+        about: None,
         report: Report {
             target: requested().options.target,
+            combined_with: Vec::new(),
             strict: false,
             source: "uv.lock".to_owned(),
             resolver: None,
+            resolution: None,
             wheels: 1,
             wheel_bytes: 1,
             downloaded_bytes: 1,
@@ -82,6 +89,7 @@ fn completed(attempt: u32) -> TaskCompleted {
             needs_macos: None,
             built: Vec::new(),
             signed: false,
+            signing_key: None,
             verified_install: None,
             notes: Vec::new(),
             timings: Timings::default(),

@@ -109,6 +109,7 @@ mod tests {
             size: None,
             tag: "py3-none-any".to_owned(),
             floor: None,
+            built: false,
         }
     }
 

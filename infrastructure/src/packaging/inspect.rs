@@ -33,7 +33,7 @@ pub fn run(request: &Request) -> Result<Inspection, Failure> {
     let manifest = read_manifest(&archive, limits)?;
     let identifier = format!("{}@{}", manifest.identity, archive.content_checksum()?);
     let files = DependencyFiles::read(&archive, limits)?;
-    let selections = select(files.declared(), &request.targets, &request.index);
+    let plans = select(files.declared(), &request.targets, &request.index);
     let mut notes = manifest.notes;
     notes.extend(provenance(&archive));
     Ok(Inspection {
@@ -44,7 +44,8 @@ pub fn run(request: &Request) -> Result<Inspection, Failure> {
         label: manifest.label,
         category: manifest.category.to_owned(),
         notes,
-        selections,
+        signature_time: 0,
+        plans,
     })
 }
 

@@ -2,7 +2,7 @@
 //! it still downloads when it runs.
 
 use application::ports::packaging::{Note, Selection};
-use domain::values::{Os, PluginIdentity, Target};
+use domain::values::PluginIdentity;
 
 const MIB: u64 = 1024 * 1024;
 /// The daemon's default for the upload and for the unpacked total.
@@ -10,7 +10,6 @@ const DAEMON_LIMIT: u64 = 50 * MIB;
 
 pub(super) struct Facts<'a> {
     pub(super) identity: &'a PluginIdentity,
-    pub(super) target: &'a Target,
     pub(super) selection: &'a Selection,
     pub(super) output_bytes: u64,
     pub(super) uncompressed_bytes: u64,
@@ -31,13 +30,14 @@ fn note(kind: &str, text: String, lines: Vec<String>) -> Note {
 }
 
 fn floor(facts: &Facts<'_>) -> Note {
-    let system = match facts.target.os {
-        Os::Linux => "glibc",
-        Os::Macos => "macOS",
-    };
-    let text = match facts.selection.needs {
-        Some(floor) => format!("needs {system} >= {floor}"),
-        None => "runs on every system: it holds no compiled code".to_owned(),
+    let needs = facts.selection.needs;
+    let systems = [("glibc", needs.glibc), ("macOS", needs.macos)];
+    let told: Vec<String> =
+        systems.into_iter().filter_map(|(system, floor)| Some(format!("{system} >= {}", floor?))).collect();
+    let text = if told.is_empty() {
+        "runs on every system: it holds no compiled code".to_owned()
+    } else {
+        format!("needs {}", told.join(" and "))
     };
     note("floor", text, Vec::new())
 }
@@ -107,7 +107,8 @@ fn downloads(selection: &Selection) -> Option<Note> {
 
 #[cfg(test)]
 mod tests {
-    use application::ports::packaging::DependencySource;
+    use application::ports::packaging::{DependencySource, Needs};
+    use domain::values::Os;
 
     use super::*;
 
@@ -115,16 +116,14 @@ mod tests {
         let selection = Selection {
             source: DependencySource::UvLock,
             wheels: Vec::new(),
-            needs: Some("2.28".parse().unwrap()),
+            sdists: Vec::new(),
+            needs: Needs::of(Os::Linux, Some("2.28".parse().unwrap())),
+            resolution: None,
             notes: Vec::new(),
         };
         let identity = PluginIdentity::new(author, "x", "0.0.1").unwrap();
-        let python = "3.12".parse().unwrap();
-        let floor = "2.39".parse().unwrap();
-        let target = Target { os: Os::Linux, arch: domain::values::Arch::X86_64, floor, python };
         all(&Facts {
             identity: &identity,
-            target: &target,
             selection: &selection,
             output_bytes,
             uncompressed_bytes: 10,

@@ -5,7 +5,7 @@ use std::{fs, path::Path, path::PathBuf};
 
 use application::{
     failure::{Failure, Reason},
-    ports::packaging::{DependencySource, Packed, Selection},
+    ports::packaging::{Packed, Selection},
 };
 use domain::values::{Digest, PluginIdentity, Target};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ pub struct Request {
     pub identity: PluginIdentity,
     pub identifier: String,
     pub selection: Selection,
-    pub target: Target,
+    pub targets: Vec<Target>,
     pub wheels: PathBuf,
     pub part: PathBuf,
     pub output: PathBuf,
@@ -58,11 +58,8 @@ pub fn run(request: &Request, on_bytes: impl Fn(u64, Option<u64>)) -> Result<Pac
     let origin = Origin {
         sha256: &request.sha256,
         identifier: &request.identifier,
-        target: &request.target,
-        source: match selection.source {
-            DependencySource::UvLock => "uv.lock",
-            DependencySource::Nothing => "none",
-        },
+        targets: &request.targets,
+        source: selection.source.as_str(),
         lock: files.lock.as_deref(),
     };
     let sbom = sbom::json(&origin, &opened).ok_or_else(Failure::internal)?;
@@ -91,7 +88,6 @@ pub fn run(request: &Request, on_bytes: impl Fn(u64, Option<u64>)) -> Result<Pac
     })?;
     let facts = notes::Facts {
         identity: &request.identity,
-        target: &request.target,
         selection,
         output_bytes: written.size,
         uncompressed_bytes: written.uncompressed,
@@ -102,6 +98,7 @@ pub fn run(request: &Request, on_bytes: impl Fn(u64, Option<u64>)) -> Result<Pac
         size: written.size,
         uncompressed_bytes: written.uncompressed,
         identifier: format!("{}@{}", request.identity, written.checksum),
+        signing_key: None,
         notes: notes::all(&facts),
     })
 }

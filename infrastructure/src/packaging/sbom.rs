@@ -15,7 +15,7 @@ use crate::wheels::lock::Lock;
 struct Sbom<'a> {
     packer: &'static str,
     input: Input<'a>,
-    target: &'a Target,
+    targets: &'a [Target],
     source: &'a str,
     wheels: Vec<Component<'a>>,
 }
@@ -49,7 +49,7 @@ pub(super) struct Opened<'a> {
 pub(super) struct Origin<'a> {
     pub(super) sha256: &'a Digest,
     pub(super) identifier: &'a str,
-    pub(super) target: &'a Target,
+    pub(super) targets: &'a [Target],
     pub(super) source: &'a str,
     pub(super) lock: Option<&'a str>,
 }
@@ -67,12 +67,12 @@ pub(super) fn json(origin: &Origin<'_>, opened: &[Opened<'_>]) -> Option<Vec<u8>
             size: *size,
             source_host: hosts.get(&wheel.sha256).cloned(),
             tag: &wheel.tag,
-            built: false,
+            built: wheel.built,
             licence: licence.as_deref(),
         })
         .collect();
     let input = Input { sha256: origin.sha256, identifier: origin.identifier };
-    let sbom = Sbom { packer: VERSION, input, target: origin.target, source: origin.source, wheels };
+    let sbom = Sbom { packer: VERSION, input, targets: origin.targets, source: origin.source, wheels };
     let mut json = serde_json::to_vec_pretty(&sbom).ok()?;
     json.push(b'\n');
     Some(json)

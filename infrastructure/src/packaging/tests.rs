@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use application::{
     failure::Reason,
-    ports::packaging::{DependencySource, Wheel},
+    ports::packaging::{DependencySource, Plan, Selection, Wheel},
 };
 use sha2::{Digest as _, Sha256};
 
@@ -91,8 +91,8 @@ impl Yard {
         let job = PackJob {
             package,
             inspection,
-            selection: inspection.selections[0].as_ref().unwrap(),
-            target: &self.targets[0],
+            selection: selection(inspection),
+            targets: &self.targets[..1],
             wheels: &self.path("wheels"),
             output: &self.path(output),
         };
@@ -104,6 +104,16 @@ impl Yard {
         let text = |entry| String::from_utf8_lossy(&archive.read(entry, 1 << 20).unwrap()).into_owned();
         archive.entries.iter().map(|entry| (entry.name.clone(), text(entry))).collect()
     }
+}
+
+fn selection(inspection: &Inspection) -> &Selection {
+    let Ok(Plan::Selected(selection)) = &inspection.plans[0] else { panic!("{:?}", inspection.plans) };
+    selection
+}
+
+fn wheels_of(inspection: &mut Inspection) -> &mut Vec<Wheel> {
+    let Ok(Plan::Selected(selection)) = &mut inspection.plans[0] else { panic!("nothing selected") };
+    &mut selection.wheels
 }
 
 fn all_of(yard: &Yard) -> PathBuf {
@@ -178,7 +188,7 @@ async fn equal_jobs_give_equal_bytes_and_our_own_output_can_be_packed_again() {
     let output = yard.path("once.difypkg");
     let again = yard.inspect(&output).await.unwrap();
     assert_eq!(again.identifier, once.identifier);
-    let selection = again.selections[0].as_ref().unwrap();
+    let selection = selection(&again);
     assert_eq!((selection.source, selection.wheels.len()), (DependencySource::UvLock, 2));
     yard.pack(&output, &again, "again.difypkg").await.unwrap();
     let but_sbom = |name| {
@@ -194,7 +204,7 @@ async fn a_package_without_dependencies_gets_an_empty_requirements_file() {
     let yard = Yard::new();
     let package = yard.package(vec![file("requirements.txt", b"# none\n")]);
     let inspection = yard.inspect(&package).await.unwrap();
-    assert_eq!(inspection.selections[0].as_ref().unwrap().source, DependencySource::Nothing);
+    assert_eq!(selection(&inspection).source, DependencySource::Nothing);
     yard.pack(&package, &inspection, "out.difypkg").await.unwrap();
     assert!(yard.content("out.difypkg").contains(&("requirements.txt".to_owned(), String::new())));
 }
@@ -204,14 +214,14 @@ async fn a_wheel_with_other_bytes_leaves_no_output() {
     let yard = Yard::new();
     let package = all_of(&yard);
     let mut inspection = yard.inspect(&package).await.unwrap();
-    let wheels: &mut Vec<Wheel> = &mut inspection.selections[0].as_mut().unwrap().wheels;
+    let wheels = wheels_of(&mut inspection);
     wheels[1].sha256 = "00".repeat(32).parse().unwrap();
     let failure = yard.pack(&package, &inspection, "out.difypkg").await.unwrap_err();
     assert_eq!(failure.reason, Reason::WheelMismatch);
     assert_eq!(failure.message, "Integrity check failed for b-1.0-py3-none-any.whl");
 
     let mut inspection = yard.inspect(&package).await.unwrap();
-    inspection.selections[0].as_mut().unwrap().wheels[0].version = "2.0".to_owned();
+    wheels_of(&mut inspection)[0].version = "2.0".to_owned();
     let failure = yard.pack(&package, &inspection, "out.difypkg").await.unwrap_err();
     assert_eq!(failure.reason, Reason::WheelMismatch);
     let left: Vec<_> = fs::read_dir(yard.directory.path()).unwrap().map(|e| e.unwrap().file_name()).collect();

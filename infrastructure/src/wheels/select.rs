@@ -3,7 +3,7 @@
 
 use application::{
     failure::{Failure, Reason},
-    ports::packaging::{DependencySource, Note, Selection, Wheel},
+    ports::packaging::{DependencySource, Needs, Note, Plan, Selection, Wheel},
 };
 use domain::values::Target;
 use pep440_rs::Version;
@@ -34,7 +34,7 @@ pub fn select(
     declared: Declared<'_>,
     targets: &[Target],
     policy: &IndexPolicy,
-) -> Vec<Result<Selection, Failure>> {
+) -> Vec<Result<Plan, Failure>> {
     let pyproject = declared.pyproject.and_then(PyProject::read);
     let lock = declared.lock.and_then(Lock::read);
     let usable = match &lock {
@@ -52,7 +52,7 @@ pub fn select(
         Err(failure) if failure.reason != Reason::NoUsableLock => return vec![Err(failure); targets.len()],
         Err(failure) => {
             let answer = match project::declares_nothing(pyproject.as_ref(), declared.requirements) {
-                Ok(true) => Ok(nothing()),
+                Ok(true) => Ok(Plan::Selected(nothing())),
                 Ok(false) => Err(failure),
                 Err(refused) => Err(refused),
             };
@@ -62,11 +62,18 @@ pub fn select(
     let sources = Sources::of(lock, policy);
     let job = Job { lock, graph: &graph, pyproject: pyproject.as_ref(), sources: &sources };
     let pinned = declared.requirements.and_then(|text| Requirements::read(text).ok()).unwrap_or_default();
-    targets.iter().map(|&target| job.select(target, &pinned)).collect()
+    targets.iter().map(|&target| job.select(target, &pinned).map(Plan::Selected)).collect()
 }
 
 fn nothing() -> Selection {
-    Selection { source: DependencySource::Nothing, wheels: Vec::new(), needs: None, notes: Vec::new() }
+    Selection {
+        source: DependencySource::Nothing,
+        wheels: Vec::new(),
+        sdists: Vec::new(),
+        needs: Needs::default(),
+        resolution: None,
+        notes: Vec::new(),
+    }
 }
 
 pub(super) struct Job<'l> {
@@ -90,8 +97,15 @@ impl Job<'_> {
             return Err(report(&offences));
         }
         let notes = self.notes(&closure, &wheels, pinned);
-        let needs = wheels.iter().filter_map(|wheel| wheel.floor).max();
-        Ok(Selection { source: DependencySource::UvLock, wheels, needs, notes })
+        let needs = Needs::of(target.os, wheels.iter().filter_map(|wheel| wheel.floor).max());
+        Ok(Selection {
+            source: DependencySource::UvLock,
+            wheels,
+            sdists: Vec::new(),
+            needs,
+            resolution: None,
+            notes,
+        })
     }
 
     pub(super) fn pick(&self, target: Target) -> Result<Picked<'_>, Failure> {
@@ -178,6 +192,7 @@ impl Job<'_> {
             size: locked.size,
             tag: format!("{}-{}-{}", found.tag.0, found.tag.1, found.tag.2),
             floor: order.floor(&label),
+            built: false,
         })
     }
 

@@ -74,7 +74,7 @@ fn requested_view(requested: &TaskRequested, recorded: &Recorded) -> TaskView {
         suffix: requested.options.suffix.clone(),
         plugin: None,
         input: match &requested.subject {
-            Source::Url(_) => None,
+            Source::Url(_) | Source::Marketplace(_) => None,
             Source::UploadSha256(digest) => Some(digest.clone()),
         },
         artifact: None,

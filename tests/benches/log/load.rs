@@ -171,8 +171,12 @@ fn request(id: TaskId) -> TaskCommand {
             target: serde_json::from_value(target).unwrap(),
             asked: TargetOptions::default(),
             suffix: Suffix::default(),
+            combined_with: Vec::new(),
+            verify_install: false,
+            refresh: false,
         },
         dialect: Dialect::Dify,
         tenant: "default".to_owned(),
+        group: None,
     })
 }

@@ -4,13 +4,18 @@ use application::{
     ports::{
         blobs::{Results, StoredResult},
         packaging::{
-            DependencySource, Inspector, OnBytes, PackJob, Packed, Packer, Wheel, WheelFacts, Wheels,
+            DependencySource, Inspector, Needs, OnBytes, PackJob, Packed, Packer, Plan, Selection, Wheel,
+            WheelFacts, Wheels,
         },
     },
     repackaging::Sharing,
 };
 use async_trait::async_trait;
 use domain::values::{Arch, Digest, PluginIdentity};
+use infrastructure::{
+    blobs::ObjectBlobs, builder::NoBuilder, marketplace::NoMarketplace, resolver::NoResolver,
+    verifier::NoVerifier,
+};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -39,7 +44,14 @@ impl Inspector for Steps {
                 return Err(Failure::permanent(Reason::NoWheel, "x 1.0 has no wheel"));
             }
             let (source, wheels) = (DependencySource::Nothing, Vec::new());
-            Ok(Selection { source, wheels, needs: None, notes: Vec::new() })
+            Ok(Plan::Selected(Selection {
+                source,
+                wheels,
+                sdists: Vec::new(),
+                needs: Needs::default(),
+                resolution: None,
+                notes: Vec::new(),
+            }))
         };
         Ok(Inspection {
             sha256: Digest::of_bytes([0; 32]),
@@ -49,7 +61,8 @@ impl Inspector for Steps {
             label: String::new(),
             category: String::new(),
             notes: Vec::new(),
-            selections: targets.iter().map(selection).collect(),
+            signature_time: 0,
+            plans: targets.iter().map(selection).collect(),
         })
     }
 }
@@ -77,17 +90,18 @@ impl Wheels for Steps {
 #[async_trait]
 impl Packer for Steps {
     async fn pack(&self, job: PackJob<'_>, _: OnBytes<'_>, _: &CancellationToken) -> Result<Packed, Failure> {
-        fs::write(job.output, job.target.to_string()).unwrap();
+        fs::write(job.output, job.targets[0].to_string()).unwrap();
         Ok(Packed {
             sha256: Digest::of_bytes([1; 32]),
             size: 1,
             uncompressed_bytes: 1,
             identifier: String::new(),
+            signing_key: None,
             notes: Vec::new(),
         })
     }
 
-    fn version(&self) -> &'static str {
+    fn version(&self) -> &str {
         "1"
     }
 }
@@ -121,10 +135,15 @@ impl Bench {
         let Command::Repackage(arguments) = command else { panic!("{command:?}") };
         let (fakes, steps) = (Fakes::new(), Arc::new(Steps { interrupt }));
         let repackaging = Repackaging {
+            marketplace: Arc::new(NoMarketplace),
+            resolver: Arc::new(NoResolver),
+            builder: Arc::new(NoBuilder),
+            verifier: Arc::new(NoVerifier),
             downloads: fakes.clone(),
             inspector: steps.clone(),
             wheels: steps.clone(),
             packer: steps.clone(),
+            resolutions: Arc::new(ObjectBlobs::in_directory(&self.dir.path().join("blobs")).unwrap()),
             blobs: fakes,
             results: steps,
             shared: Sharing::default(),

@@ -63,6 +63,7 @@ fn wheel(urls: &[String]) -> Wheel {
         size: Some(BODY.len() as u64),
         tag: "py3-none-any".to_owned(),
         floor: None,
+        built: false,
     }
 }
 

@@ -39,7 +39,12 @@ fn target(platform: &str) -> Target {
 fn selected_for(platform: &str, lock: &str) -> Result<Selection, Failure> {
     let pyproject = Some("[project]\nname = 'My_Plugin'\n");
     let declared = Declared { lock: Some(lock), pyproject, requirements: None };
-    select(declared, &[target(platform)], &IndexPolicy::default()).remove(0)
+    chosen(declared, &[target(platform)]).remove(0)
+}
+
+fn chosen(declared: Declared<'_>, targets: &[Target]) -> Vec<Result<Selection, Failure>> {
+    let plans = select(declared, targets, &IndexPolicy::default());
+    plans.into_iter().map(|plan| plan.map(|plan| plan.selected().unwrap())).collect()
 }
 
 fn selected(lock: &str) -> Result<Selection, Failure> {
@@ -108,7 +113,7 @@ fn the_floor_of_the_result_is_the_highest_of_its_wheels() {
         ],
     );
     let selection = selected(&text).unwrap();
-    assert_eq!(selection.needs.unwrap().to_string(), "2.24");
+    assert_eq!(selection.needs.glibc.unwrap().to_string(), "2.24");
     assert_eq!(selection.wheels[1].tag, "cp312-cp312-manylinux_2_24_x86_64");
     assert_eq!(selection.wheels[1].size, Some(7));
 }
@@ -187,7 +192,7 @@ fn locks_we_cannot_use_say_what_to_do() {
 #[test]
 fn a_package_that_declares_nothing_needs_no_lock() {
     let targets = [target("manylinux2014_x86_64"), target("macosx_11_0_arm64")];
-    let all = select(Declared::default(), &targets, &IndexPolicy::default());
+    let all = chosen(Declared::default(), &targets);
     assert_eq!(all.len(), 2);
     assert_eq!(all[1].as_ref().unwrap().source, DependencySource::Nothing);
     let declared = Declared { requirements: Some("a==1\n"), ..Declared::default() };
@@ -203,7 +208,7 @@ fn a_stale_lock_wins_and_is_mentioned() {
         let pyproject = format!("[project]\nname = 'my-plugin'\ndependencies = ['{dependencies}']\n");
         let declared = Declared { lock: Some(&text), pyproject: Some(&pyproject), requirements };
         let target = target("manylinux2014_x86_64");
-        let notes = select(declared, &[target], &IndexPolicy::default()).remove(0).unwrap().notes;
+        let notes = chosen(declared, &[target]).remove(0).unwrap().notes;
         notes.into_iter().map(|note| note.kind).collect::<Vec<_>>()
     };
     assert_eq!(notes("a >= 1", Some("a==1.0\n")), Vec::<String>::new());

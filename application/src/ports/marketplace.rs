@@ -1,0 +1,139 @@
+//! The upstream marketplace, as its API answers. Every text in an answer comes from strangers.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use domain::values::PluginIdentity;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::packaging::{OnBytes, Received};
+use crate::failure::Failure;
+
+/// A failure is `MarketplaceUnavailable` when there is neither an answer nor an old one.
+#[async_trait]
+pub trait Marketplace: Send + Sync {
+    async fn search(&self, search: &Search) -> Result<Answer<Page>, Failure>;
+
+    /// Sorted author names, as far as the marketplace can be leafed through.
+    async fn authors(&self) -> Result<Answer<Vec<String>>, Failure>;
+
+    /// `None`: the marketplace does not know the plugin.
+    async fn plugin(&self, author: &str, name: &str) -> Result<Answer<Option<Listing>>, Failure>;
+
+    /// Newest first; empty for a plugin that the marketplace does not know.
+    async fn versions(&self, author: &str, name: &str) -> Result<Answer<Vec<ListedVersion>>, Failure>;
+
+    /// The six fixed categories with their plugin counts.
+    async fn categories(&self) -> Result<Answer<Vec<Category>>, Failure>;
+
+    /// The image of a plugin and its media type; `None` when there is none.
+    async fn icon(&self, author: &str, name: &str) -> Result<Option<(String, Bytes)>, Failure>;
+
+    /// Where anybody may fetch this version.
+    fn download_url(&self, plugin: &PluginIdentity) -> String;
+
+    /// Streams one version into the new file `into`, at most `limit` bytes.
+    async fn download(
+        &self,
+        plugin: &PluginIdentity,
+        into: &Path,
+        limit: u64,
+        on_bytes: OnBytes<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<FromMarketplace, Failure>;
+
+    fn status(&self) -> Status;
+
+    /// Author and name, when the text is the address of a plugin's page on this marketplace.
+    fn page(&self, url: &str) -> Option<(String, String)>;
+}
+
+/// What a marketplace said, and whether it said it just now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer<T> {
+    pub value: T,
+    /// Said earlier: it does not answer now.
+    pub stale: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Search {
+    pub query: Option<String>,
+    /// Exactly this author.
+    pub author: Option<String>,
+    /// One of the six ids.
+    pub category: Option<String>,
+    /// From 1.
+    pub page: u32,
+    pub per_page: u32,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    pub plugins: Vec<Listing>,
+    pub total: u64,
+}
+
+/// A plugin as a catalogue shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    pub author: String,
+    pub name: String,
+    pub display_name: String,
+    pub description: String,
+    pub category: String,
+    pub tags: Vec<String>,
+    pub latest_version: String,
+    pub created_at: Option<DateTime<Utc>>,
+    pub updated_at: Option<DateTime<Utc>>,
+    pub download_count: u64,
+    pub verified: bool,
+    pub readme: Option<String>,
+    pub repository: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedVersion {
+    pub version: String,
+    pub created_at: Option<DateTime<Utc>>,
+    pub changelog: Option<String>,
+    /// Of the package's content, as the installing daemon computes it.
+    pub checksum: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Category {
+    pub id: &'static str,
+    pub name: &'static str,
+    pub description: &'static str,
+    pub icon: &'static str,
+    pub plugin_count: u64,
+}
+
+/// A package that arrived whole, and the content checksum that the marketplace promised for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FromMarketplace {
+    pub received: Received,
+    pub checksum: Option<String>,
+}
+
+/// How the marketplace does, as seen from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    pub circuit: Circuit,
+    /// Failures since the last answer.
+    pub failures: u32,
+    pub last_error: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Circuit {
+    Closed,
+    /// Not asked for a while.
+    Open,
+    /// One request is let through to see.
+    HalfOpen,
+}
