@@ -88,6 +88,7 @@ impl Services {
                 freshness: ports.freshness.clone(),
                 ids: ports.ids.clone(),
                 policy: settings.floors,
+                verifies_installs: false,
             },
             task_queries: ports.task_queries,
             watch: ports.watch,

@@ -4,8 +4,11 @@ use std::{path::Path, sync::Arc};
 
 use domain::{
     recorded::Cursor,
-    task::{RepackageOptions, Source, Task, TaskCommand, TaskError, TaskKind, TaskRequested},
-    values::{Dialect, Digest, FloorPolicy, Metadata, Platform, Suffix, Target, TargetOptions, TaskId},
+    task::{PlatformTarget, RepackageOptions, Source, Task, TaskCommand, TaskError, TaskKind, TaskRequested},
+    values::{
+        Dialect, Digest, FloorPolicy, Metadata, Platform, PluginIdentity, Suffix, Target, TargetOptions,
+        TaskId,
+    },
 };
 use serde_json::{Value, json};
 
@@ -35,6 +38,8 @@ pub struct Tasks {
     pub freshness: Arc<dyn Freshness>,
     pub ids: Arc<dyn Ids>,
     pub policy: FloorPolicy,
+    /// Whether callers may ask for an install that is tried out: it runs their code in a sandbox.
+    pub verifies_installs: bool,
 }
 
 /// What a repackaging should be like.
@@ -43,6 +48,12 @@ pub struct Wish {
     pub platform: Platform,
     pub options: TargetOptions,
     pub suffix: Suffix,
+    /// Further platforms for the same package.
+    pub combined_with: Vec<Platform>,
+    /// Install the result offline and start it, if this host can.
+    pub verify_install: bool,
+    /// Choose the versions of a package without a lock anew.
+    pub refresh: bool,
 }
 
 /// Who asks, and under which idempotency key.
@@ -69,6 +80,18 @@ impl Tasks {
         self.downloads.check(url)?;
         let name = name_from_url(url);
         self.request(Source::Url(url.to_owned()), name, wish, caller).await
+    }
+
+    /// Repackages one version of a plugin of the marketplace. What the marketplace does not know becomes a failed
+    /// task.
+    pub async fn repackage_marketplace(
+        &self,
+        plugin: PluginIdentity,
+        wish: Wish,
+        caller: Caller,
+    ) -> Result<Asked, Error> {
+        let name = format!("{}.difypkg", plugin.name());
+        self.request(Source::Marketplace(plugin), name, wish, caller).await
     }
 
     /// Repackages a file that has arrived whole; it is checked before the task exists.
@@ -103,6 +126,9 @@ impl Tasks {
         wish: Wish,
         caller: Caller,
     ) -> Result<Asked, Error> {
+        if wish.verify_install && !self.verifies_installs {
+            return Err(Error::invalid("Verified installs are disabled on this server"));
+        }
         let id = TaskId(self.ids.secret());
         let command = TaskCommand::Request(TaskRequested {
             task_uid: id,
@@ -110,15 +136,7 @@ impl Tasks {
             label: name.clone(),
             subject,
             original_filename: name,
-            options: RepackageOptions {
-                target: Target::resolve(&wish.platform, wish.options, self.policy),
-                platform: wish.platform,
-                asked: wish.options,
-                suffix: wish.suffix,
-                combined_with: Vec::new(),
-                verify_install: false,
-                refresh: false,
-            },
+            options: self.options(wish),
             dialect: caller.dialect,
             tenant: caller.metadata.tenant.clone(),
             group: None,
@@ -129,6 +147,22 @@ impl Tasks {
                 Ok(task) => Ok(Asked { task, position: None }),
                 Err(_shape) => Err(Error::unavailable()),
             },
+        }
+    }
+
+    fn options(&self, wish: Wish) -> RepackageOptions {
+        let target = |platform: &Platform| Target::resolve(platform, wish.options, self.policy);
+        let also = wish.combined_with.iter();
+        RepackageOptions {
+            target: target(&wish.platform),
+            combined_with: also
+                .map(|platform| PlatformTarget { target: target(platform), platform: platform.clone() })
+                .collect(),
+            platform: wish.platform,
+            asked: wish.options,
+            suffix: wish.suffix,
+            verify_install: wish.verify_install,
+            refresh: wish.refresh,
         }
     }
 

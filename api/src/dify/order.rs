@@ -1,7 +1,7 @@
 //! What a creation asks for: members read, then judged.
 
-use application::tasks::Wish;
-use domain::values::{Floor, Platform, PythonVersion, Suffix, TargetOptions};
+use application::tasks::{Wish, name_from_url};
+use domain::values::{Floor, Platform, PluginIdentity, PythonVersion, Suffix, TargetOptions};
 use serde_json::{Map, Value, json};
 
 use super::{DifyError, fields::Fields};
@@ -9,11 +9,18 @@ use crate::package_url;
 
 const LONGEST_URL: usize = 8 * 1024;
 
-/// A package behind a URL, and what to make of it.
+/// What to repackage, and what to make of it.
 #[derive(Debug)]
-pub(super) struct UrlOrder {
-    pub(super) url: String,
+pub(super) struct Order {
+    pub(super) subject: Subject,
     pub(super) wish: Wish,
+}
+
+/// Where the package is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Subject {
+    Url(String),
+    Marketplace(PluginIdentity),
 }
 
 /// The options as they were written; the same members in JSON and in a form.
@@ -25,17 +32,31 @@ pub(super) struct Options {
     glibc: Option<String>,
     macos: Option<String>,
     python: Option<String>,
+    verify: Option<String>,
+    refresh: Option<bool>,
 }
 
-impl UrlOrder {
+impl Order {
     pub(super) fn read(mut fields: Fields) -> Result<Self, DifyError> {
         let url = fields.text("url");
         let marketplace = fields.object("marketplace_plugin");
         let options = Options::read(&mut fields);
         fields.well_formed()?;
-        if let Some(plugin) = marketplace {
-            return Err(no_marketplace(&plugin));
-        }
+        let subject = match marketplace {
+            Some(plugin) => Subject::Marketplace(marketplace_plugin(&plugin)?),
+            None => Subject::of_url(url)?,
+        };
+        Ok(Self { wish: options.judged()?, subject })
+    }
+
+    /// The meaning of the order, for telling a repetition from another request.
+    pub(super) fn canonical(&self) -> Value {
+        json!({"subject": self.subject.canonical(), "wish": canonical(&self.wish)})
+    }
+}
+
+impl Subject {
+    fn of_url(url: Option<String>) -> Result<Self, DifyError> {
         let url = url
             .filter(|url| !url.is_empty())
             .ok_or_else(|| DifyError::bad("Either url or marketplace_plugin must be provided"))?;
@@ -45,17 +66,34 @@ impl UrlOrder {
         if !package_url::leads_to_a_package(&url) {
             return Err(DifyError::bad(package_url::REFUSED));
         }
-        Ok(Self { wish: options.judged()?, url })
+        Ok(Self::Url(url))
     }
 
-    /// The meaning of the order, for telling a repetition from another request.
-    pub(super) fn canonical(&self) -> Value {
-        json!({"url": self.url, "wish": canonical(&self.wish)})
+    /// As the task's record shows it at first.
+    pub(super) fn file_name(&self) -> String {
+        match self {
+            Self::Url(url) => name_from_url(url),
+            Self::Marketplace(plugin) => format!("{}.difypkg", plugin.name()),
+        }
+    }
+
+    fn canonical(&self) -> Value {
+        match self {
+            Self::Url(url) => json!({"url": url}),
+            Self::Marketplace(plugin) => json!({"marketplace": plugin}),
+        }
     }
 }
 
 pub(super) fn canonical(wish: &Wish) -> Value {
-    json!({"platform": wish.platform, "options": wish.options, "suffix": wish.suffix})
+    json!({
+        "platform": wish.platform,
+        "options": wish.options,
+        "suffix": wish.suffix,
+        "combined_with": wish.combined_with,
+        "verify_install": wish.verify_install,
+        "refresh": wish.refresh,
+    })
 }
 
 impl Options {
@@ -67,6 +105,8 @@ impl Options {
             glibc: fields.text("glibc"),
             macos: fields.text("macos"),
             python: fields.text("python"),
+            verify: fields.text("verify"),
+            refresh: fields.flag("refresh"),
         }
     }
 
@@ -89,7 +129,13 @@ impl Options {
             macos: self.macos.map(|text| floor("macOS", &text)).transpose()?,
             python,
         };
-        Ok(Wish { platform, options, suffix })
+        let verify_install = match self.verify.as_deref() {
+            None | Some("" | "none") => false,
+            Some("install") => true,
+            Some(_) => return Err(DifyError::bad("verify can be `install` or `none`")),
+        };
+        let refresh = self.refresh.unwrap_or_default();
+        Ok(Wish { platform, options, suffix, combined_with: Vec::new(), verify_install, refresh })
     }
 }
 
@@ -104,13 +150,13 @@ fn floor(system: &str, text: &str) -> Result<Floor, DifyError> {
     })
 }
 
-fn no_marketplace(plugin: &Map<String, Value>) -> DifyError {
-    let given = |name| plugin.get(name).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
-    DifyError::bad(if ["author", "name", "version"].into_iter().all(given) {
-        "Marketplace mode is not available on this server yet: give the url of the .difypkg file instead"
-    } else {
-        "marketplace_plugin must contain author, name, and version"
-    })
+pub(super) fn marketplace_plugin(plugin: &Map<String, Value>) -> Result<PluginIdentity, DifyError> {
+    let given = |name| plugin.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let (Some(author), Some(name), Some(version)) = (given("author"), given("name"), given("version")) else {
+        return Err(DifyError::bad("marketplace_plugin must contain author, name, and version"));
+    };
+    PluginIdentity::new(author, name, version)
+        .map_err(|invalid| DifyError::bad(format!("marketplace_plugin has an invalid {invalid}")))
 }
 
 #[cfg(test)]
@@ -121,9 +167,9 @@ mod tests {
 
     const URL: &str = "https://example.com/a.difypkg";
 
-    async fn read(body: Value) -> Result<UrlOrder, StatusCode> {
+    async fn read(body: Value) -> Result<Order, StatusCode> {
         let fields = Fields::of_json(Body::from(body.to_string())).await.unwrap();
-        UrlOrder::read(fields).map_err(|error| error.into_response().status())
+        Order::read(fields).map_err(|error| error.into_response().status())
     }
 
     #[tokio::test]
@@ -147,6 +193,9 @@ mod tests {
             ("glibc", json!("2.28")),
             ("macos", json!("13.0")),
             ("python", json!("3.11")),
+            ("verify", json!("install")),
+            ("refresh", json!(true)),
+            ("marketplace_plugin", json!({"author": "a", "name": "b", "version": "0.0.1"})),
         ] {
             let order = read(json!({"url": URL, member: value})).await.unwrap();
             assert_ne!(order.canonical(), plain, "{member}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use application::{
     ports::system::Clock,
     queries::tasks::{TaskQueries, TaskStatus, TaskView},
-    tasks::{Tasks, name_from_url},
+    tasks::Tasks,
 };
 use axum::{Extension, Json, body::Body, extract::State, http::Uri};
 use domain::values::TaskId;
@@ -16,7 +16,7 @@ use super::{
     asker::{Asker, Named},
     body::{CompletedList, RecentList, Record, status_word},
     fields::Fields,
-    order::UrlOrder,
+    order::{Order, Subject},
 };
 use crate::{consistency::LogPosition, report, work::Work};
 
@@ -33,11 +33,17 @@ pub(super) async fn create(
     asker: Asker,
     body: Body,
 ) -> Result<(LogPosition, Json<Record>), DifyError> {
-    let order = UrlOrder::read(Fields::of_json(body).await?)?;
+    let order = Order::read(Fields::of_json(body).await?)?;
     let caller = asker.caller("/api/v1/tasks", &order.canonical());
-    let name = name_from_url(&order.url);
-    let accepted =
-        work.finish(async move { tasks.repackage_url(&order.url, order.wish, caller).await }).await?;
+    let name = order.subject.file_name();
+    let accepted = work
+        .finish(async move {
+            match order.subject {
+                Subject::Url(url) => tasks.repackage_url(&url, order.wish, caller).await,
+                Subject::Marketplace(plugin) => tasks.repackage_marketplace(plugin, order.wish, caller).await,
+            }
+        })
+        .await?;
     Ok((LogPosition(accepted.position), Json(created(accepted.task, name, &*queries, &*clock).await)))
 }
 
