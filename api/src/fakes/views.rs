@@ -67,7 +67,7 @@ fn report(sha256: &Digest) -> Report {
         strict: false,
         source: "uv.lock".to_owned(),
         resolver: None,
-        resolution: None,
+        resolutions: Vec::new(),
         wheels: 3,
         wheel_bytes: 1,
         downloaded_bytes: 1,

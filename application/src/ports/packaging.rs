@@ -148,9 +148,9 @@ pub struct Selection {
     pub sdists: Vec<Sdist>,
     /// The oldest systems the result really runs on: the highest floor over all wheels.
     pub needs: Needs,
-    /// How the versions were chosen, where no lock had chosen them.
+    /// How the versions were chosen, where no lock had chosen them: one per target, in the targets' order.
     #[serde(default)]
-    pub resolution: Option<Resolution>,
+    pub resolutions: Vec<Resolution>,
     pub notes: Vec<Note>,
 }
 

@@ -29,12 +29,7 @@ pub fn combined(selections: Vec<Selection>) -> Result<Selection, Failure> {
         all.needs = all.needs.and(other.needs);
         all.wheels.extend(other.wheels);
         all.notes.extend(other.notes);
-        if let (Some(all), Some(other)) = (&mut all.resolution, other.resolution) {
-            if all.pylock != other.pylock {
-                all.pylock.push('\n');
-                all.pylock.push_str(&other.pylock);
-            }
-        }
+        all.resolutions.extend(other.resolutions);
     }
     all.wheels.sort_by(|one, other| (&one.name, &one.file_name).cmp(&(&other.name, &other.file_name)));
     all.wheels.dedup_by(|one, other| one.file_name == other.file_name);
@@ -87,7 +82,7 @@ mod tests {
             wheels,
             sdists: Vec::new(),
             needs: Needs { glibc: Some(glibc.parse().unwrap()), macos: None },
-            resolution: None,
+            resolutions: Vec::new(),
             notes: vec![Note::new("marker", "the same")],
         }
     }

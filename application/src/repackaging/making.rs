@@ -79,7 +79,7 @@ impl Repackaging {
             size: packed.size,
             sha256: packed.sha256.clone(),
             plugin: job.inspection.identity.clone(),
-            report: report(&job, facts, &packed, verdict, timings),
+            report: report(&job, facts, &packed, &verdict, timings),
         })
     }
 
@@ -138,7 +138,7 @@ fn report(
     job: &PackageJob<'_>,
     facts: WheelFacts,
     packed: &Packed,
-    verdict: Verdict,
+    verdict: &Verdict,
     timings: Timings,
 ) -> Report {
     let selection = job.selection;
@@ -150,8 +150,8 @@ fn report(
         combined_with: job.targets[1..].to_vec(),
         strict: job.strict,
         source: selection.source.as_str().to_owned(),
-        resolver: selection.resolution.as_ref().map(|resolution| resolution.resolver.clone()),
-        resolution: selection.resolution.as_ref().map(|resolution| digest(resolution).to_string()),
+        resolver: selection.resolutions.first().map(|resolution| resolution.resolver.clone()),
+        resolutions: selection.resolutions.iter().map(|resolution| digest(resolution).to_string()).collect(),
         wheels: selection.wheels.len() as u64,
         wheel_bytes: facts.bytes,
         downloaded_bytes: facts.downloaded_bytes,

@@ -17,7 +17,7 @@ pub(super) fn of(input: &Digest, order: Order<'_>, selection: &Selection, packer
         "targets": order.targets,
         "strict": order.strict,
         "verify_install": order.verify_install,
-        "resolution": selection.resolution.as_ref().map(digest),
+        "resolutions": selection.resolutions.iter().map(digest).collect::<Vec<_>>(),
         "built": built,
         "packer": packer,
     });
@@ -53,12 +53,12 @@ mod tests {
             wheels: vec![wheel],
             sdists: Vec::new(),
             needs: Needs::default(),
-            resolution: Some(Resolution {
+            resolutions: vec![Resolution {
                 resolver: "uv".to_owned(),
                 pylock: pylock.to_owned(),
                 sdists: Vec::new(),
                 notes: Vec::new(),
-            }),
+            }],
             notes: Vec::new(),
         }
     }

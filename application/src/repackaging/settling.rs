@@ -72,21 +72,20 @@ impl Repackaging {
         refresh: bool,
         cancel: &CancellationToken,
     ) -> Result<Selection, Failure> {
-        let key = question(wanted, target, &self.resolver.name());
+        let key = question(wanted, *target, &self.resolver.name());
         let kept = if refresh { None } else { self.resolutions.get(&key).await? };
-        let resolution = match kept {
-            Some(kept) => kept,
-            None => {
-                let answer = self.resolver.resolve(wanted, target, cancel).await?;
-                self.resolutions.keep(&key, answer, refresh).await?
-            }
+        let resolution = if let Some(kept) = kept {
+            kept
+        } else {
+            let answer = self.resolver.resolve(wanted, target, cancel).await?;
+            self.resolutions.keep(&key, answer, refresh).await?
         };
         self.resolver.select(wanted, resolution, target, cancel).await
     }
 }
 
 /// The name of an answer before it exists.
-fn question(wanted: &Requirements, target: &Target, resolver: &str) -> Digest {
+fn question(wanted: &Requirements, target: Target, resolver: &str) -> Digest {
     let asked = json!({"lines": wanted.lines, "target": target, "resolver": resolver});
     Digest::of_bytes(Sha256::digest(asked.to_string()).into())
 }

@@ -17,9 +17,9 @@ pub struct Report {
     pub source: String,
     /// What chose the versions; null where the lock had chosen them.
     pub resolver: Option<String>,
-    /// Sha256 of the pylock that the resolver wrote; it is in the package as `.repack/pylock.toml`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resolution: Option<String>,
+    /// Sha256 of each pylock that the resolver wrote, one per target; they are in the package under `.repack/`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resolutions: Vec<String>,
     /// How many wheels the package holds.
     pub wheels: u64,
     pub wheel_bytes: u64,

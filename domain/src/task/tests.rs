@@ -75,7 +75,7 @@ fn completed(attempt: u32) -> TaskCompleted {
             strict: false,
             source: "uv.lock".to_owned(),
             resolver: None,
-            resolution: None,
+            resolutions: Vec::new(),
             wheels: 1,
             wheel_bytes: 1,
             downloaded_bytes: 1,

@@ -118,7 +118,7 @@ mod tests {
             wheels: Vec::new(),
             sdists: Vec::new(),
             needs: Needs::of(Os::Linux, Some("2.28".parse().unwrap())),
-            resolution: None,
+            resolutions: Vec::new(),
             notes: Vec::new(),
         };
         let identity = PluginIdentity::new(author, "x", "0.0.1").unwrap();

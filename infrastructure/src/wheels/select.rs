@@ -71,7 +71,7 @@ fn nothing() -> Selection {
         wheels: Vec::new(),
         sdists: Vec::new(),
         needs: Needs::default(),
-        resolution: None,
+        resolutions: Vec::new(),
         notes: Vec::new(),
     }
 }
@@ -103,7 +103,7 @@ impl Job<'_> {
             wheels,
             sdists: Vec::new(),
             needs,
-            resolution: None,
+            resolutions: Vec::new(),
             notes,
         })
     }

@@ -49,7 +49,7 @@ impl Inspector for Steps {
                 wheels,
                 sdists: Vec::new(),
                 needs: Needs::default(),
-                resolution: None,
+                resolutions: Vec::new(),
                 notes: Vec::new(),
             }))
         };
@@ -101,7 +101,7 @@ impl Packer for Steps {
         })
     }
 
-    fn version(&self) -> &str {
+    fn version(&self) -> &'static str {
         "1"
     }
 }
