@@ -1,23 +1,355 @@
-//! Building wheels from source, in a sandbox.
+//! Building wheels from source. Third-party code runs in the sandbox alone, and nothing in there has a network: what
+//! a build needs is resolved and fetched out here, verified like every wheel, and handed in as files.
+
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use application::{
     failure::{Failure, Reason},
-    ports::packaging::{Builder, Sdist, Wheel},
+    ports::packaging::{
+        Builder, DependencySource, Requirement, Requirements, Resolutions, Resolver, Sdist, SdistOrigin,
+        Wheel, Wheels as _,
+    },
 };
 use async_trait::async_trait;
-use domain::values::Target;
+use domain::values::{Digest, Floor, Os, PythonVersion, Target};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-/// Building is off.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoBuilder;
+mod backend;
+mod forge;
+mod policy;
+mod record;
+pub mod rewrite;
+pub(crate) mod said;
+pub mod tools;
+mod workshop;
+
+pub(crate) use policy::Host;
+pub use policy::{BuildMode, InvalidBuildMode};
+
+use backend::Backend;
+use record::Records;
+use tools::{Python, Tools};
+use workshop::{Unpacked, Workshop};
+
+use crate::{
+    disk,
+    fetch::clients::Get,
+    isolation::{Isolation, Work},
+    sandbox::Sandbox,
+    wheels::{cache::WheelCache, labels::Label, normalised, same_version},
+};
+
+/// Each may take a processor for minutes.
+const BUILDS: usize = 2;
+/// A directory this old was left by a process that was killed.
+const STALE: Duration = Duration::from_hours(2);
+const REWRITE_TIME: Duration = Duration::from_mins(5);
+
+/// What building needs.
+pub struct Parts {
+    pub mode: BuildMode,
+    pub sandbox: Sandbox,
+    pub isolation: Isolation,
+    pub tools: Arc<dyn Tools>,
+    /// For what a build itself requires.
+    pub resolver: Arc<dyn Resolver>,
+    pub resolutions: Arc<dyn Resolutions>,
+    pub cache: Arc<WheelCache>,
+    /// Guards every URL that is not on the operator's own hosts.
+    pub client: Arc<dyn Get>,
+    /// For what was built, and for what is being built.
+    pub directory: PathBuf,
+}
+
+/// See the module.
+pub struct SandboxBuilder {
+    parts: Parts,
+    records: Records,
+    slots: Semaphore,
+    flights: Mutex<HashMap<Digest, Arc<AsyncMutex<()>>>>,
+}
+
+impl SandboxBuilder {
+    /// # Errors
+    /// When the directory cannot be made.
+    pub fn open(parts: Parts) -> io::Result<Self> {
+        let records = Records::open(parts.directory.join("wheels"))?;
+        let work = parts.directory.join("work");
+        std::fs::create_dir_all(&work)?;
+        sweep(&work);
+        Ok(Self { parts, records, slots: Semaphore::new(BUILDS), flights: Mutex::default() })
+    }
+
+    fn flight(&self, key: &Digest) -> Arc<AsyncMutex<()>> {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        flights.retain(|_, flight| Arc::strong_count(flight) > 1);
+        Arc::clone(flights.entry(key.clone()).or_default())
+    }
+
+    async fn known_or_made(
+        &self,
+        sdist: &Sdist,
+        python: &Python,
+        target: &Target,
+        cancel: &CancellationToken,
+    ) -> Result<Wheel, Failure> {
+        let key = record::key(sdist, python.minor, Host::this().arch);
+        let flight = self.flight(&key);
+        let _alone = tokio::select! {
+            alone = flight.lock() => alone,
+            () = cancel.cancelled() => return Err(Failure::cancelled()),
+        };
+        let known = self.records.get(&key);
+        if let Some(known) = &known
+            && self.parts.cache.holds(&known.sha256, known.size)
+        {
+            return Ok(known.clone());
+        }
+        let Ok(_slot) = self.slots.acquire().await else { return Err(Failure::internal()) };
+        let wheel = self.make(sdist, python, target, cancel).await?;
+        if known.is_some_and(|known| known.sha256 != wheel.sha256) {
+            tracing::warn!(name = sdist.name, "the same source was built to other bytes than the last time");
+        }
+        self.records.keep(&key, &wheel).map_err(disk::failure)?;
+        Ok(wheel)
+    }
+
+    async fn make(
+        &self,
+        sdist: &Sdist,
+        python: &Python,
+        target: &Target,
+        cancel: &CancellationToken,
+    ) -> Result<Wheel, Failure> {
+        let named = format!("{} {}", sdist.name, sdist.version);
+        tracing::info!(named, "building");
+        let ground = tempfile::Builder::new()
+            .prefix("build-")
+            .tempdir_in(self.parts.directory.join("work"))
+            .map_err(disk::failure)?;
+        let (fetched, job) = (ground.path().join("fetched"), ground.path().join("job"));
+        for place in [&fetched, &job] {
+            std::fs::create_dir(place).map_err(disk::failure)?;
+        }
+        let sandbox = &self.parts.sandbox;
+        let shop = Workshop { sandbox, python, named: &named, version: &sdist.version, job: &job, cancel };
+        let archive = self.fetch(sdist, &named, &fetched, cancel).await?;
+        let subdirectory = match &sdist.origin {
+            SdistOrigin::File { .. } => None,
+            SdistOrigin::Git { subdirectory, .. } => subdirectory.as_deref(),
+        };
+        let from = shop.unpack(archive, subdirectory).await?;
+        check_commit(sdist, &from).map_err(|why| shop.failed(why))?;
+        let backend = Backend::of(from.pyproject.as_deref()).map_err(|why| shop.failed(why))?;
+        let glibc = from.libc.as_deref().and_then(glibc_of);
+        let here = here(python.minor, glibc, target);
+        let needs = backend.requires.clone();
+        self.furnish(&shop, &needs, &here, &fetched, cancel).await?;
+        let more = shop.wants(&from, &backend).await?;
+        let more = backend::requirements(&more).map_err(|why| shop.failed(why))?;
+        if more.iter().any(|wanted| !needs.contains(wanted)) {
+            let all = [needs, more].concat();
+            self.furnish(&shop, &all, &here, &fetched, cancel).await?;
+        }
+        let name = shop.build(&from, &backend).await?;
+        let wheel =
+            described(sdist, &name, glibc).ok_or_else(|| shop.failed("its wheel has another name"))?;
+        let built = ground.path().join("built.whl");
+        shop.take(&name, &built)?;
+        self.adopt(wheel, built, cancel).await
+    }
+
+    /// Verified like every wheel, where the source has a digest; one commit, where it has none.
+    async fn fetch(
+        &self,
+        sdist: &Sdist,
+        named: &str,
+        into: &Path,
+        cancel: &CancellationToken,
+    ) -> Result<PathBuf, Failure> {
+        match &sdist.origin {
+            SdistOrigin::File { file_name, urls, sha256, size } => {
+                let file = Wheel {
+                    name: sdist.name.clone(),
+                    version: sdist.version.clone(),
+                    file_name: file_name.clone(),
+                    urls: urls.clone(),
+                    sha256: sha256.clone(),
+                    size: *size,
+                    tag: String::new(),
+                    floor: None,
+                    built: false,
+                };
+                self.parts.cache.fetch(&[file], into, &|_, _| {}, cancel).await?;
+                Ok(into.join(file_name))
+            }
+            SdistOrigin::Git { repository, commit, .. } => {
+                let file = into.join("commit.tar.gz");
+                forge::fetch(&*self.parts.client, (repository, commit), named, &file, cancel).await?;
+                Ok(file)
+            }
+        }
+    }
+
+    /// An environment with exactly what the build asks for.
+    async fn furnish(
+        &self,
+        shop: &Workshop<'_>,
+        needs: &[Requirement],
+        here: &Target,
+        fetched: &Path,
+        cancel: &CancellationToken,
+    ) -> Result<(), Failure> {
+        let wheels = fetched.join("tools");
+        if needs.is_empty() {
+            return shop.furnish(None, &wheels, &[]).await;
+        }
+        let uv = self.parts.tools.uv().await.map_err(|_unavailable| {
+            shop.failed("its build tools cannot be chosen, because there is no uv on this server")
+        })?;
+        let selected = self.chosen(needs, here, cancel).await?;
+        if !selected.sdists.is_empty() {
+            return Err(shop.failed("its build tools have no wheels"));
+        }
+        self.parts.cache.fetch(&selected.wheels, &wheels, &|_, _| {}, cancel).await?;
+        let pins: Vec<String> =
+            selected.wheels.iter().map(|wheel| format!("{}=={}", wheel.name, wheel.version)).collect();
+        shop.furnish(Some(uv), &wheels, &pins).await
+    }
+
+    /// The answer of the last time, if there was one: other tools could give other bytes.
+    async fn chosen(
+        &self,
+        needs: &[Requirement],
+        here: &Target,
+        cancel: &CancellationToken,
+    ) -> Result<application::ports::packaging::Selection, Failure> {
+        let Parts { resolver, resolutions, .. } = &self.parts;
+        let wanted =
+            Requirements { source: DependencySource::Pyproject, lines: needs.to_vec(), notes: Vec::new() };
+        let asked = json!({"build": wanted.lines, "target": here, "resolver": resolver.name()});
+        let key = Digest::of_bytes(Sha256::digest(asked.to_string()).into());
+        let answer = match resolutions.get(&key).await? {
+            Some(kept) => kept,
+            None => {
+                let answer = resolver.resolve(&wanted, here, cancel).await?;
+                resolutions.keep(&key, answer, false).await?
+            }
+        };
+        resolver.select(&wanted, answer, here, cancel).await
+    }
+
+    /// Checked and written anew in the child process, then kept like a fetched one.
+    async fn adopt(
+        &self,
+        wheel: Wheel,
+        built: PathBuf,
+        cancel: &CancellationToken,
+    ) -> Result<Wheel, Failure> {
+        let output = built.with_extension("new");
+        let part = built.with_extension("part");
+        let request = rewrite::Request { built, wheel: wheel.clone(), part, output: output.clone() };
+        let work = Work::Rewrite(Box::new(request));
+        let rewritten: rewrite::Rewritten =
+            self.parts.isolation.run(&work, REWRITE_TIME, &|_, _| {}, cancel).await.map_err(|failure| {
+                if failure.transient || failure.reason == Reason::Cancelled {
+                    return failure;
+                }
+                let text = format!("{} {} was built to a damaged wheel", wheel.name, wheel.version);
+                Failure::permanent(Reason::BuildFailed, text)
+            })?;
+        self.parts.cache.adopt(&output, &rewritten.sha256).map_err(disk::failure)?;
+        Ok(Wheel { sha256: rewritten.sha256, size: Some(rewritten.size), ..wheel })
+    }
+}
 
 #[async_trait]
-impl Builder for NoBuilder {
-    async fn build(&self, sdist: &Sdist, _: &Target, _: &CancellationToken) -> Result<Wheel, Failure> {
-        Err(Failure::permanent(
-            Reason::NoWheel,
-            format!("{} {} has no wheel; building is disabled on this server", sdist.name, sdist.version),
-        ))
+impl Builder for SandboxBuilder {
+    async fn build(
+        &self,
+        sdist: &Sdist,
+        target: &Target,
+        cancel: &CancellationToken,
+    ) -> Result<Wheel, Failure> {
+        let named = format!("{} {}", sdist.name, sdist.version);
+        if self.parts.mode == BuildMode::Off {
+            let text = format!("{named} has no wheel; building is disabled on this server");
+            return Err(Failure::permanent(Reason::NoWheel, text));
+        }
+        let python = self.parts.tools.python(target.python.minor).await.ok_or_else(|| {
+            let text = format!("{named} could not be built: there is no Python on this server");
+            Failure::permanent(Reason::BuildFailed, text)
+        })?;
+        let wheel = self.known_or_made(sdist, &python, target, cancel).await?;
+        policy::admit(sdist, &wheel, (self.parts.mode, Host::this(), python.minor), target)?;
+        Ok(wheel)
+    }
+}
+
+/// A git archive names its commit; archives made by other means say nothing.
+fn check_commit(sdist: &Sdist, from: &Unpacked) -> Result<(), &'static str> {
+    let SdistOrigin::Git { commit, .. } = &sdist.origin else { return Ok(()) };
+    let said = from.commit.as_deref().filter(|said| is_commit(said));
+    match said {
+        Some(said) if !said.eq_ignore_ascii_case(commit) => {
+            Err("the server sent another commit than the locked one")
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// What the build's own tools are chosen for.
+fn here(minor: u8, glibc: Option<Floor>, target: &Target) -> Target {
+    let Host { os, arch } = Host::this();
+    let floor = glibc.unwrap_or(Floor { major: 2, minor: 17 });
+    let python = if target.python.minor == minor { target.python } else { PythonVersion { minor, patch: 0 } };
+    Target { os, arch, floor, python }
+}
+
+fn glibc_of(libc: &str) -> Option<Floor> {
+    libc.strip_prefix("glibc ")?.trim().parse().ok()
+}
+
+/// The wheel by its name; its bytes are not known yet. A compiled one needs what it was compiled with.
+fn described(sdist: &Sdist, file_name: &str, glibc: Option<Floor>) -> Option<Wheel> {
+    let label = Label::read(file_name)?;
+    let is_it = normalised(label.project) == sdist.name && same_version(label.version, &sdist.version);
+    let newest = Floor { major: 99, minor: 99 };
+    let own = if Host::this().os == Os::Linux { glibc } else { None };
+    let floor = if policy::is_pure(&label) { None } else { Some(own.unwrap_or(newest)) };
+    is_it.then(|| Wheel {
+        name: sdist.name.clone(),
+        version: sdist.version.clone(),
+        file_name: file_name.to_owned(),
+        urls: Vec::new(),
+        sha256: Digest::of_bytes([0; 32]),
+        size: None,
+        tag: label.compressed(),
+        floor,
+        built: true,
+    })
+}
+
+/// Removes what killed processes left.
+fn sweep(work: &Path) {
+    for entry in std::fs::read_dir(work).into_iter().flatten().flatten() {
+        let modified = entry.metadata().and_then(|data| data.modified());
+        if modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > STALE)) {
+            // Another process may sweep at the same time.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::{Word, Work, protocol};
 use crate::{
     archive::limits::Limits,
+    builder::rewrite,
     packaging::{inspect, pack},
 };
 
@@ -58,6 +59,11 @@ fn serve() -> io::Result<()> {
                     let _ = say(&Word::Progress { done, total });
                 }
             }))
+        }
+        Work::Rewrite(request) => {
+            limit_cpu(300)?;
+            limit(Resource::Fsize, 2 * GIB)?;
+            end(rewrite::run(&request))
         }
         #[cfg(test)]
         Work::Misbehave(how) => misbehave(&how),

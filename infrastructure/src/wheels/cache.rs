@@ -66,6 +66,19 @@ impl WheelCache {
         Ok(Self { store, client, patience, slots, most: Limits::OUTPUT, flights: Mutex::default() })
     }
 
+    /// Whether the cache has the file, with the length it should have.
+    pub(crate) fn holds(&self, sha256: &Digest, size: Option<u64>) -> bool {
+        self.store.size(sha256, size).is_some()
+    }
+
+    /// Takes a verified file in that was not fetched; the original stays.
+    pub(crate) fn adopt(&self, file: &Path, sha256: &Digest) -> io::Result<()> {
+        let part = self.store.start()?;
+        std::fs::copy(file, &part)?;
+        std::fs::File::open(&part)?.sync_all()?;
+        self.store.finish(part, sha256)
+    }
+
     async fn evict(&self) {
         let store = Arc::clone(&self.store);
         match tokio::task::spawn_blocking(move || store.evict()).await {
@@ -157,7 +170,7 @@ impl WheelCache {
         let disk = |error| Fault::Disk(disk::failure(error));
         let part = self.store.start().map_err(disk)?;
         let limit = wheel.size.unwrap_or(Limits::WHEEL.file).min(Limits::WHEEL.file);
-        let wanted = Wanted { url, into: &part, limit, magic: b"PK" };
+        let wanted = Wanted { url, into: &part, limit, magic: magic(&wheel.file_name) };
         let on_bytes = |done, _total| job.heard(index, done);
         let received = transfer(self.client.as_ref(), wanted, self.patience, &on_bytes).await?;
         if received.sha256 != wheel.sha256 || wheel.size.is_some_and(|size| size != received.size) {
@@ -167,6 +180,11 @@ impl WheelCache {
         self.store.finish(part, &wheel.sha256).map_err(disk)?;
         Ok(received.size)
     }
+}
+
+/// Source archives come this way too.
+fn magic(file_name: &str) -> &'static [u8] {
+    if file_name.ends_with(".gz") { b"\x1f\x8b" } else { b"PK" }
 }
 
 fn too_large() -> Failure {

@@ -1,0 +1,91 @@
+//! The second wall, for what namespaces let through: rules on files that no mount can change, and system calls that
+//! no build and no plugin needs.
+
+use std::{collections::BTreeMap, io, path::Path};
+
+use landlock::{
+    ABI, Access as _, AccessFs, PathBeneath, PathFd, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _,
+    Scope,
+};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    apply_filter,
+};
+
+use super::JOB;
+
+/// Everything can be read that is there; only the job directory and the devices can be written to. A kernel without
+/// such rules leaves it to the mounts, and the canary judges.
+pub(super) fn files() -> io::Result<()> {
+    let abi = ABI::V6;
+    let mut rules = Ruleset::default()
+        .handle_access(AccessFs::from_all(abi))
+        .and_then(|rules| rules.scope(Scope::from_all(abi)))
+        .and_then(Ruleset::create)
+        .map_err(io::Error::other)?;
+    for (path, access) in [
+        ("/", AccessFs::from_read(abi)),
+        (JOB, AccessFs::from_all(abi)),
+        ("/dev", AccessFs::from_read(abi) | AccessFs::WriteFile),
+    ] {
+        let beneath = PathFd::new(Path::new(path)).map_err(io::Error::other)?;
+        rules = rules.add_rule(PathBeneath::new(beneath, access)).map_err(io::Error::other)?;
+    }
+    rules.restrict_self().map(drop).map_err(io::Error::other)
+}
+
+/// Calls that reach around the namespaces, or deep into the kernel.
+const NOBODYS: &[i64] = &[
+    libc::SYS_add_key,
+    libc::SYS_bpf,
+    libc::SYS_delete_module,
+    libc::SYS_finit_module,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fsopen,
+    libc::SYS_init_module,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_io_uring_setup,
+    libc::SYS_kexec_load,
+    libc::SYS_keyctl,
+    libc::SYS_mount,
+    libc::SYS_mount_setattr,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_perf_event_open,
+    libc::SYS_pivot_root,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_ptrace,
+    libc::SYS_reboot,
+    libc::SYS_request_key,
+    libc::SYS_setns,
+    libc::SYS_swapoff,
+    libc::SYS_swapon,
+    libc::SYS_umount2,
+    libc::SYS_unshare,
+    libc::SYS_userfaultfd,
+];
+
+/// Sockets of these families end at the borders of the network namespace; others may not.
+const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+
+pub(super) fn calls() -> io::Result<()> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = NOBODYS.iter().map(|&call| (call, Vec::new())).collect();
+    let other_family = FAMILIES
+        .iter()
+        .map(|&family| {
+            let family = u64::from(family.unsigned_abs());
+            SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family)
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .and_then(SeccompRule::new)
+        .map_err(io::Error::other)?;
+    rules.insert(libc::SYS_socket, vec![other_family]);
+    let refusal = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let here = std::env::consts::ARCH.try_into().map_err(io::Error::other)?;
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refusal, here).map_err(io::Error::other)?;
+    let program: BpfProgram = filter.try_into().map_err(io::Error::other)?;
+    apply_filter(&program).map_err(io::Error::other)
+}
