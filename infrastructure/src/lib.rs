@@ -18,5 +18,6 @@ pub mod resolver;
 pub mod subscription;
 pub mod system;
 pub mod upcasters;
+pub mod uv;
 pub mod verifier;
 pub mod wheels;
