@@ -8,6 +8,12 @@ use async_trait::async_trait;
 use domain::values::Target;
 use tokio_util::sync::CancellationToken;
 
+pub mod index;
+
+fn not_reachable() -> Failure {
+    Failure::transient(Reason::IndexUnavailable, "Package index not reachable")
+}
+
 /// There is nothing here that could choose.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoResolver;

@@ -8,7 +8,7 @@ pub mod markers;
 mod offences;
 #[cfg(test)]
 mod official_locks;
-mod percent;
+pub(crate) mod percent;
 pub mod project;
 pub mod select;
 pub mod sources;

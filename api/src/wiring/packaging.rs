@@ -15,7 +15,8 @@ use infrastructure::{
     isolation::Isolation,
     marketplace::NoMarketplace,
     packaging::{IsolatedInspector, IsolatedPacker},
-    resolver::NoResolver,
+    resolver::{NoResolver, index::SimpleIndex},
+    uv::{Tools, Uv},
     verifier::NoVerifier,
     wheels::{cache::WheelCache, sources::IndexPolicy},
 };
@@ -45,10 +46,7 @@ pub(crate) fn build_repackaging(settings: &Settings) -> anyhow::Result<Repackagi
 type Steps = (Arc<dyn Downloads>, Arc<dyn Inspector>, Arc<dyn Wheels>, Arc<dyn Packer>);
 
 fn steps(settings: &Settings) -> anyhow::Result<Steps> {
-    let guarded = GuardedClient::new(FetchPolicy {
-        allow: settings.fetch_allow.clone(),
-        hosts: settings.fetch_hosts.clone(),
-    })?;
+    let guarded = guarded(settings)?;
     let index = index(settings)?;
     let operator = OperatorClient::new(index.clone(), guarded.clone())?;
     let isolation = Isolation::new(std::env::current_exe().context("this program cannot find itself")?);
@@ -63,6 +61,28 @@ fn steps(settings: &Settings) -> anyhow::Result<Steps> {
         Arc::new(wheels),
         Arc::new(IsolatedPacker::new(isolation, limits)),
     ))
+}
+
+/// uv and Python, for whoever needs them; nothing is fetched before somebody does.
+pub(crate) fn build_tools(settings: &Settings) -> anyhow::Result<Uv> {
+    let guarded = guarded(settings)?;
+    let index = index(settings)?;
+    let pages = OperatorClient::for_pages(index.clone(), guarded)?;
+    let pages = index.index().map(|url| SimpleIndex::new(url.clone(), pages));
+    let tools = Tools {
+        uv: settings.tools.uv.clone(),
+        python: settings.tools.interpreter.clone(),
+        directory: settings.data_dir.join("tools"),
+        environment: settings.tools.environment.reveal().clone(),
+    };
+    Ok(Uv::new(tools, pages))
+}
+
+fn guarded(settings: &Settings) -> anyhow::Result<GuardedClient> {
+    Ok(GuardedClient::new(FetchPolicy {
+        allow: settings.fetch_allow.clone(),
+        hosts: settings.fetch_hosts.clone(),
+    })?)
 }
 
 fn index(settings: &Settings) -> anyhow::Result<IndexPolicy> {

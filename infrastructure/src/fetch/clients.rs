@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use reqwest::{
     Client, ClientBuilder, Response,
     dns::{Addrs, Name, Resolve, Resolving},
-    header::{ACCEPT_ENCODING, HeaderValue, IF_RANGE, LOCATION, RANGE},
+    header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_RANGE, LOCATION, RANGE},
     redirect::Policy,
 };
 use tokio::sync::Mutex as AsyncMutex;
@@ -253,6 +253,16 @@ impl OperatorClient {
     /// [`ClientError`] without any CA certificate.
     pub fn new(index: IndexPolicy, guarded: GuardedClient) -> Result<Self, ClientError> {
         Ok(Self { client: builder().build()?, index: Arc::new(index), guarded })
+    }
+
+    /// The same way out for the pages of a simple index: it asks for JSON (PEP 691), else for HTML.
+    ///
+    /// # Errors
+    /// [`ClientError`] without any CA certificate.
+    pub fn for_pages(index: IndexPolicy, guarded: GuardedClient) -> Result<Self, ClientError> {
+        let pages = HeaderValue::from_static("application/vnd.pypi.simple.v1+json, text/html;q=0.1");
+        let client = builder().default_headers(HeaderMap::from_iter([(ACCEPT, pages)])).build()?;
+        Ok(Self { client, index: Arc::new(index), guarded })
     }
 }
 
