@@ -45,6 +45,9 @@ fn run() -> anyhow::Result<ExitCode> {
     if let Command::Isolated { .. } = command {
         return Ok(infrastructure::isolation::serve_child());
     }
+    if let Command::Sandboxed { .. } = command {
+        return Ok(infrastructure::sandbox::serve_launcher());
+    }
     let settings = Settings::new(options, &environment)?;
     let usual = if matches!(command, Command::Serve) { Level::INFO } else { Level::WARN };
     telemetry::log_to_stderr(settings.log.unwrap_or(usual));
@@ -81,6 +84,7 @@ async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitC
         Command::Projections { command } => cli::projections::run(settings, command).await?,
         Command::Events { command } => return cli::events::run(settings, command).await,
         Command::Isolated { .. } => return Ok(infrastructure::isolation::serve_child()),
+        Command::Sandboxed { .. } => return Ok(infrastructure::sandbox::serve_launcher()),
     }
     Ok(ExitCode::SUCCESS)
 }

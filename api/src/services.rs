@@ -88,7 +88,7 @@ impl Services {
                 freshness: ports.freshness.clone(),
                 ids: ports.ids.clone(),
                 policy: settings.floors,
-                verifies_installs: false,
+                verifies_installs: settings.verify_install,
             },
             task_queries: ports.task_queries,
             watch: ports.watch,

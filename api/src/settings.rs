@@ -10,7 +10,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use domain::values::{Arch, FloorPolicy, Os};
-use infrastructure::fetch::FetchAllow;
+use infrastructure::{builder::BuildMode, fetch::FetchAllow};
 use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
@@ -48,7 +48,17 @@ pub(crate) struct Settings {
     pub(crate) connections: usize,
     pub(crate) connections_per_address: usize,
     pub(crate) sockets: SocketCaps,
+    pub(crate) building: Building,
+    /// Whether results may be installed and started here.
+    pub(crate) verify_install: bool,
     pub(crate) log: Option<Level>,
+}
+
+/// What is built from source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Building {
+    pub(crate) mode: BuildMode,
+    pub(crate) git: bool,
 }
 
 /// The operator's package index.
@@ -135,6 +145,8 @@ impl Settings {
             connections: options.connections,
             connections_per_address: options.connections_per_address,
             sockets: SocketCaps { in_all: options.sockets, per_address: options.sockets_per_address },
+            building: building(options.build, options.allow_git)?,
+            verify_install: options.verify_install,
             log: options.log,
         })
     }
@@ -148,6 +160,14 @@ impl Settings {
     pub(crate) fn work_dir(&self) -> PathBuf {
         self.data_dir.join("work")
     }
+}
+
+/// What comes from git comes as source.
+fn building(mode: BuildMode, git: bool) -> anyhow::Result<Building> {
+    if git && mode == BuildMode::Off {
+        bail!("PLUGYARD_ALLOW_GIT needs PLUGYARD_BUILD=pure or PLUGYARD_BUILD=native");
+    }
+    Ok(Building { mode, git })
 }
 
 /// `URL` or `name=URL`; the credentials of a named index, or of a URL without any, come from
@@ -278,6 +298,18 @@ pub(crate) mod tests {
             let error = format!("{:?}", mirrors(files).unwrap_err());
             assert!(error.contains("PLUGYARD_INDEX_FILES") && !error.contains("s3cret"), "{error}");
         }
+    }
+
+    #[test]
+    fn nothing_is_built_unless_it_is_asked_for() {
+        let building = |variables: &[&str]| {
+            settings(&[&["--data-dir=/d"], variables].concat()).map(|(settings, _)| settings.building)
+        };
+        assert_eq!(building(&[]).unwrap(), Building { mode: BuildMode::Off, git: false });
+        let both = building(&["--build=native", "--allow-git"]).unwrap();
+        assert_eq!(both, Building { mode: BuildMode::Native, git: true });
+        assert!(building(&["--allow-git"]).unwrap_err().to_string().contains("PLUGYARD_BUILD"));
+        assert!(building(&["--build=all"]).is_err());
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub use policy::{BuildMode, InvalidBuildMode};
 
 use backend::Backend;
 use record::Records;
-use tools::{Python, Tools};
+use tools::{Python, Toolbox};
 use workshop::{Unpacked, Workshop};
 
 use crate::{
@@ -47,6 +47,19 @@ use crate::{
     sandbox::Sandbox,
     wheels::{cache::WheelCache, labels::Label, normalised, same_version},
 };
+
+/// Building is off.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoBuilder;
+
+#[async_trait]
+impl Builder for NoBuilder {
+    async fn build(&self, sdist: &Sdist, _: &Target, _: &CancellationToken) -> Result<Wheel, Failure> {
+        let text =
+            format!("{} {} has no wheel; building is disabled on this server", sdist.name, sdist.version);
+        Err(Failure::permanent(Reason::NoWheel, text))
+    }
+}
 
 /// Each may take a processor for minutes.
 const BUILDS: usize = 2;
@@ -59,7 +72,7 @@ pub struct Parts {
     pub mode: BuildMode,
     pub sandbox: Sandbox,
     pub isolation: Isolation,
-    pub tools: Arc<dyn Tools>,
+    pub tools: Arc<dyn Toolbox>,
     /// For what a build itself requires.
     pub resolver: Arc<dyn Resolver>,
     pub resolutions: Arc<dyn Resolutions>,
@@ -151,7 +164,7 @@ impl SandboxBuilder {
         check_commit(sdist, &from).map_err(|why| shop.failed(why))?;
         let backend = Backend::of(from.pyproject.as_deref()).map_err(|why| shop.failed(why))?;
         let glibc = from.libc.as_deref().and_then(glibc_of);
-        let here = here(python.minor, glibc, target);
+        let here = here(python.minor, glibc, *target);
         let needs = backend.requires.clone();
         self.furnish(&shop, &needs, &here, &fetched, cancel).await?;
         let more = shop.wants(&from, &backend).await?;
@@ -238,12 +251,11 @@ impl SandboxBuilder {
             Requirements { source: DependencySource::Pyproject, lines: needs.to_vec(), notes: Vec::new() };
         let asked = json!({"build": wanted.lines, "target": here, "resolver": resolver.name()});
         let key = Digest::of_bytes(Sha256::digest(asked.to_string()).into());
-        let answer = match resolutions.get(&key).await? {
-            Some(kept) => kept,
-            None => {
-                let answer = resolver.resolve(&wanted, here, cancel).await?;
-                resolutions.keep(&key, answer, false).await?
-            }
+        let answer = if let Some(kept) = resolutions.get(&key).await? {
+            kept
+        } else {
+            let answer = resolver.resolve(&wanted, here, cancel).await?;
+            resolutions.keep(&key, answer, false).await?
         };
         resolver.select(&wanted, answer, here, cancel).await
     }
@@ -281,16 +293,12 @@ impl Builder for SandboxBuilder {
         cancel: &CancellationToken,
     ) -> Result<Wheel, Failure> {
         let named = format!("{} {}", sdist.name, sdist.version);
-        if self.parts.mode == BuildMode::Off {
-            let text = format!("{named} has no wheel; building is disabled on this server");
-            return Err(Failure::permanent(Reason::NoWheel, text));
-        }
         let python = self.parts.tools.python(target.python.minor).await.ok_or_else(|| {
             let text = format!("{named} could not be built: there is no Python on this server");
             Failure::permanent(Reason::BuildFailed, text)
         })?;
         let wheel = self.known_or_made(sdist, &python, target, cancel).await?;
-        policy::admit(sdist, &wheel, (self.parts.mode, Host::this(), python.minor), target)?;
+        policy::admit(sdist, &wheel, (self.parts.mode, Host::this(), python.minor), *target)?;
         Ok(wheel)
     }
 }
@@ -312,7 +320,7 @@ fn is_commit(text: &str) -> bool {
 }
 
 /// What the build's own tools are chosen for.
-fn here(minor: u8, glibc: Option<Floor>, target: &Target) -> Target {
+fn here(minor: u8, glibc: Option<Floor>, target: Target) -> Target {
     let Host { os, arch } = Host::this();
     let floor = glibc.unwrap_or(Floor { major: 2, minor: 17 });
     let python = if target.python.minor == minor { target.python } else { PythonVersion { minor, patch: 0 } };

@@ -1,14 +1,35 @@
-//! Trying a finished package out: installed offline and started, in a sandbox.
+//! Trying a finished package out: installed offline the way the daemon does it, and started until its first heartbeat,
+//! in the sandbox.
 
-use std::path::Path;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use application::{
     failure::Failure,
     ports::packaging::{Note, Verdict, Verifier},
 };
 use async_trait::async_trait;
-use domain::values::Target;
+use domain::values::{Floor, Os, Target};
 use tokio_util::sync::CancellationToken;
+
+mod unpacked;
+
+use unpacked::Unpacked;
+
+use crate::{
+    builder::{
+        Host,
+        said::last_words,
+        tools::{Python, Toolbox, UV},
+    },
+    disk,
+    sandbox::{Caps, Ended, Fault, Outcome, Sandbox, Shown, Spec, Watch},
+};
 
 /// Trying out is off.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,7 +44,210 @@ impl Verifier for NoVerifier {
         _: &Path,
         _: &CancellationToken,
     ) -> Result<Verdict, Failure> {
-        let note = Note::new("verified_install", "Verified installs are disabled on this server.");
-        Ok(Verdict { works: None, notes: vec![note] })
+        Ok(untried("Verified installs are disabled on this server."))
     }
+}
+
+/// The daemon gives up after as long.
+const INSTALL_TIME: Duration = Duration::from_mins(15);
+const START_TIME: Duration = Duration::from_mins(2);
+
+/// Tries packages out in the sandbox.
+pub struct SandboxVerifier {
+    pub sandbox: Sandbox,
+    pub tools: Arc<dyn Toolbox>,
+}
+
+/// Why there is no verdict, or a bad one.
+enum Stop {
+    Untried(String),
+    Broken(String),
+    Failed(Failure),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+#[async_trait]
+impl Verifier for SandboxVerifier {
+    async fn verify(
+        &self,
+        package: &Path,
+        targets: &[Target],
+        work: &Path,
+        cancel: &CancellationToken,
+    ) -> Result<Verdict, Failure> {
+        match self.attempt(package, targets, work, cancel).await {
+            Ok(()) => Ok(Verdict { works: Some(true), notes: Vec::new() }),
+            Err(Stop::Untried(why)) => Ok(untried(&why)),
+            Err(Stop::Broken(why)) => {
+                Ok(Verdict { works: Some(false), notes: vec![Note::new("verified_install", why)] })
+            }
+            Err(Stop::Failed(failure)) => Err(failure),
+        }
+    }
+}
+
+fn untried(why: &str) -> Verdict {
+    Verdict { works: None, notes: vec![Note::new("verified_install", why)] }
+}
+
+impl SandboxVerifier {
+    async fn attempt(
+        &self,
+        package: &Path,
+        targets: &[Target],
+        work: &Path,
+        cancel: &CancellationToken,
+    ) -> Result<(), Stop> {
+        let host = Host::this();
+        let own = |target: &&Target| (target.os, target.arch) == (host.os, host.arch);
+        let target = targets.iter().find(own).ok_or_else(|| {
+            let other = targets.first().map(ToString::to_string).unwrap_or_default();
+            Stop::Untried(format!("Not tried out: this server is no {other}."))
+        })?;
+        let python = self.python(target).await?;
+        let uv = self
+            .tools
+            .uv()
+            .await
+            .map_err(|_none| Stop::Untried("Not tried out: there is no uv on this server.".to_owned()))?;
+        let trial = Trial { sandbox: &self.sandbox, python, uv, job: work.join("job"), cancel };
+        fs::create_dir(&trial.job).map_err(disk::failure)?;
+        trial.check_libc(package, target).await?;
+        let (package, into) = (package.to_owned(), trial.job.join("plugin"));
+        let unpacked = tokio::task::spawn_blocking(move || Unpacked::of(&package, &into)).await;
+        let unpacked = unpacked.map_err(|_stopped| Failure::internal())??;
+        trial.install(&unpacked).await?;
+        trial.start(&unpacked).await
+    }
+
+    async fn python(&self, target: &Target) -> Result<Python, Stop> {
+        let found = self.tools.python(target.python.minor).await;
+        found.filter(|python| python.minor == target.python.minor).ok_or_else(|| {
+            let wanted = target.python.short();
+            Stop::Untried(format!("Not tried out: there is no Python {wanted} on this server."))
+        })
+    }
+}
+
+/// One package in one throw-away environment.
+struct Trial<'a> {
+    sandbox: &'a Sandbox,
+    python: Python,
+    uv: PathBuf,
+    job: PathBuf,
+    cancel: &'a CancellationToken,
+}
+
+const LIBC: &str = "import os; print('libc', os.confstr('CS_GNU_LIBC_VERSION'))";
+
+impl Trial<'_> {
+    /// A package for newer systems than this one says nothing by failing here.
+    async fn check_libc(&self, package: &Path, target: &Target) -> Result<(), Stop> {
+        let needs = unpacked::needs(package, *target)?;
+        if let (Os::Linux, Some(needs)) = (target.os, needs) {
+            let ask = ["-I", "-S", "-c", LIBC].map(str::to_owned).to_vec();
+            let outcome = self.run(&self.python.path, ask, "/job", INSTALL_TIME, None).await?;
+            let own = outcome.output.lines().find_map(|line| line.strip_prefix("libc glibc "));
+            let own: Option<Floor> = own.and_then(|own| own.trim().parse().ok());
+            if own.is_none_or(|own| own < needs) {
+                return Err(Stop::Untried(format!(
+                    "Not tried out: it needs glibc {needs}, newer than on this server."
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the daemon runs, without any network.
+    async fn install(&self, unpacked: &Unpacked) -> Result<(), Stop> {
+        let import = if unpacked.has_sdk { "&& .venv/bin/python -c 'import dify_plugin'" } else { "" };
+        let script =
+            format!("{UV} venv .venv --python \"$1\" && {UV} pip install -r requirements.txt {import}");
+        let python = self.python.path.to_string_lossy().into_owned();
+        let arguments = vec!["-c".to_owned(), script, "sh".to_owned(), python];
+        let outcome = self.run(Path::new("/bin/sh"), arguments, "/job/plugin", INSTALL_TIME, None).await?;
+        match outcome.ended {
+            Ended::Code(0) => Ok(()),
+            Ended::OutOfTime => {
+                Err(Stop::Broken("The offline install took more than 15 minutes.".to_owned()))
+            }
+            Ended::OutOfDisk => Err(Stop::Untried("Not tried out: it is too large to be tried.".to_owned())),
+            Ended::Code(_) | Ended::Signal(_) | Ended::Enough => {
+                let words = last_words(&outcome.output);
+                Err(Stop::Broken(format!("The offline install failed: {words}")))
+            }
+        }
+    }
+
+    /// The shell stays its parent: the SDK ends itself when its parent is the first process.
+    async fn start(&self, unpacked: &Unpacked) -> Result<(), Stop> {
+        let entry = unpacked
+            .entrypoint
+            .clone()
+            .ok_or_else(|| Stop::Broken("No heartbeat: its manifest names no entry point.".to_owned()))?;
+        let script = ".venv/bin/python -m \"$1\"; exit $?".to_owned();
+        let arguments = vec!["-c".to_owned(), script, "sh".to_owned(), entry];
+        let mut is_heartbeat = is_heartbeat;
+        let outcome = self
+            .run(Path::new("/bin/sh"), arguments, "/job/plugin", START_TIME, Some(&mut is_heartbeat))
+            .await?;
+        let why = match outcome.ended {
+            Ended::Enough => return Ok(()),
+            Ended::OutOfTime => format!("nothing came within {} s", START_TIME.as_secs()),
+            Ended::OutOfDisk => "it filled its disk".to_owned(),
+            Ended::Code(code) => format!("it ended with code {code}: {}", last_words(&outcome.output)),
+            Ended::Signal(signal) => format!("it was ended by signal {signal}"),
+        };
+        Err(Stop::Broken(format!("No heartbeat: {}", why.trim_end_matches([':', ' ']))))
+    }
+
+    async fn run(
+        &self,
+        program: &Path,
+        arguments: Vec<String>,
+        cwd: &str,
+        time: Duration,
+        until: Option<&mut (dyn FnMut(&str) -> bool + Send)>,
+    ) -> Result<Outcome, Stop> {
+        let mut shown = self.python.shown();
+        shown.push(Shown { outside: self.uv.clone(), inside: UV.into() });
+        let environment: BTreeMap<String, String> = [
+            ("INSTALL_METHOD", "local"),
+            ("HEARTBEAT_INTERVAL", "1"),
+            ("VIRTUAL_ENV", "/job/plugin/.venv"),
+            ("UV_CACHE_DIR", "/job/cache"),
+            ("UV_OFFLINE", "1"),
+            ("UV_PYTHON_DOWNLOADS", "never"),
+            ("UV_NO_CONFIG", "1"),
+            ("LC_ALL", "C.UTF-8"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        let spec = Spec {
+            program: program.to_owned(),
+            arguments,
+            environment,
+            cwd: cwd.into(),
+            directory: self.job.clone(),
+            shown,
+            input: String::new(),
+            caps: Caps { file_size: 16 << 30, disk: 32 << 30, address_space: 16 << 30, ..Caps::default() },
+        };
+        self.sandbox.run(&spec, Watch { time, until }, self.cancel).await.map_err(|fault| match fault {
+            Fault::Cancelled => Stop::Failed(Failure::cancelled()),
+            Fault::Unavailable(why) => {
+                Stop::Untried(format!("Not tried out: the sandbox does not work on this server ({why})."))
+            }
+        })
+    }
+}
+
+fn is_heartbeat(line: &str) -> bool {
+    let value = serde_json::from_str::<serde_json::Value>(line.trim());
+    value.is_ok_and(|value| value["event"] == "heartbeat")
 }

@@ -2,6 +2,7 @@
 //! cache that fetches them once.
 
 pub mod cache;
+mod git;
 pub mod labels;
 pub mod lock;
 pub mod markers;

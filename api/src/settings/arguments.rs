@@ -4,7 +4,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::values::{Floor, Platform, PythonVersion, Suffix};
-use infrastructure::fetch::FetchAllow;
+use infrastructure::{builder::BuildMode, fetch::FetchAllow};
 use tracing::Level;
 
 use super::values::{Bytes, List, Network, RateLimits, Span};
@@ -52,6 +52,12 @@ pub(crate) enum Command {
     /// Reads one hostile package on behalf of a parent process
     #[command(name = "__isolated", hide = true)]
     Isolated {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Runs third-party code on behalf of a parent process
+    #[command(name = "__sandbox", hide = true)]
+    Sandboxed {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
@@ -229,6 +235,15 @@ pub(crate) struct Options {
     /// Task sockets at the same time from one address
     #[arg(long, env = "PLUGYARD_SOCKETS_PER_ADDRESS", global = true, value_name = "N", default_value = "256", value_parser = at_least_one)]
     pub(super) sockets_per_address: usize,
+    /// Whether packages without a wheel are built from source, in a sandbox: off, pure (Python only), native
+    #[arg(long, env = "PLUGYARD_BUILD", global = true, value_name = "MODE", default_value = "off")]
+    pub(super) build: BuildMode,
+    /// Build packages that come from git too: the locked commit, fetched from its forge
+    #[arg(long, env = "PLUGYARD_ALLOW_GIT", global = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub(super) allow_git: bool,
+    /// Let tasks ask that the result is installed and started in a sandbox
+    #[arg(long, env = "PLUGYARD_VERIFY_INSTALL", global = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub(super) verify_install: bool,
     /// How much to log: error, warn, info, debug, trace [default: info for the service, warn for commands]
     #[arg(long, env = "PLUGYARD_LOG", global = true, value_name = "LEVEL")]
     pub(super) log: Option<Level>,

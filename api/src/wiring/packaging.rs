@@ -1,23 +1,27 @@
 //! The steps of the main job.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use application::{
-    ports::packaging::{Downloads, Inspector, Packer, Wheels},
+    ports::packaging::{Builder, Resolver, Verifier},
     repackaging::{Repackaging, Sharing},
 };
 use infrastructure::{
     archive::limits::Limits,
     blobs::ObjectBlobs,
-    builder::NoBuilder,
-    fetch::{FetchPolicy, GuardedClient, GuardedDownloads, OperatorClient, transfer::Patience},
+    builder::{BuildMode, NoBuilder, Parts, SandboxBuilder, tools::Toolbox},
+    fetch::{FetchPolicy, GuardedClient, GuardedDownloads, OperatorClient, clients::Get, transfer::Patience},
     isolation::Isolation,
     marketplace::NoMarketplace,
     packaging::{IsolatedInspector, IsolatedPacker},
     resolver::{NoResolver, index::SimpleIndex},
+    sandbox::Sandbox,
     uv::{Tools, Uv},
-    verifier::NoVerifier,
+    verifier::{NoVerifier, SandboxVerifier},
     wheels::{cache::WheelCache, sources::IndexPolicy},
 };
 
@@ -25,42 +29,64 @@ use crate::settings::{Secret, Settings};
 
 /// For use without a service.
 pub(crate) fn build_repackaging(settings: &Settings) -> anyhow::Result<Repackaging> {
-    let (downloads, inspector, wheels, packer) = steps(settings)?;
     let blobs = Arc::new(blobs(settings)?);
-    Ok(Repackaging {
-        downloads,
-        marketplace: Arc::new(NoMarketplace),
-        inspector,
-        resolver: Arc::new(NoResolver),
+    let resolver: Arc<dyn Resolver> = Arc::new(NoResolver);
+    let isolation = Isolation::new(this_program()?);
+    let sandbox = Sandbox::new(this_program()?);
+    let tools: Arc<dyn Toolbox> = Arc::new(build_tools(settings)?);
+    let guarded = guarded(settings)?;
+    let index = index(settings)?;
+    let operator: Arc<dyn Get> = Arc::new(OperatorClient::new(index.clone(), guarded.clone())?);
+    let limits = Limits::PACKAGE;
+    let wheels = Arc::new(
+        WheelCache::open(
+            settings.data_dir.join("wheels"),
+            settings.wheel_cache_bytes,
+            Arc::clone(&operator),
+            Patience::default(),
+        )
+        .with_context(|| unusable(&settings.data_dir))?,
+    );
+    let building = Parts {
+        mode: settings.building.mode,
+        sandbox: sandbox.clone(),
+        isolation: isolation.clone(),
+        tools: Arc::clone(&tools),
+        resolver: Arc::clone(&resolver),
         resolutions: blobs.clone(),
-        builder: Arc::new(NoBuilder),
+        cache: Arc::clone(&wheels),
+        client: operator,
+        directory: settings.data_dir.join("built"),
+    };
+    Ok(Repackaging {
+        downloads: Arc::new(GuardedDownloads::new(guarded, Patience::default())),
+        marketplace: Arc::new(NoMarketplace),
+        inspector: Arc::new(IsolatedInspector::new(isolation.clone(), limits, index)),
+        resolver,
+        resolutions: blobs.clone(),
+        builder: builder(building).with_context(|| unusable(&settings.data_dir))?,
         wheels,
-        packer,
-        verifier: Arc::new(NoVerifier),
+        packer: Arc::new(IsolatedPacker::new(isolation, limits)),
+        verifier: verifier(settings, sandbox, tools),
         results: blobs.clone(),
         blobs,
         shared: Sharing::default(),
     })
 }
 
-type Steps = (Arc<dyn Downloads>, Arc<dyn Inspector>, Arc<dyn Wheels>, Arc<dyn Packer>);
+fn this_program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("this program cannot find itself")
+}
 
-fn steps(settings: &Settings) -> anyhow::Result<Steps> {
-    let guarded = guarded(settings)?;
-    let index = index(settings)?;
-    let operator = OperatorClient::new(index.clone(), guarded.clone())?;
-    let isolation = Isolation::new(std::env::current_exe().context("this program cannot find itself")?);
-    let limits = Limits::PACKAGE;
-    let directory = settings.data_dir.join("wheels");
-    let wheels =
-        WheelCache::open(directory, settings.wheel_cache_bytes, Arc::new(operator), Patience::default())
-            .with_context(|| unusable(&settings.data_dir))?;
-    Ok((
-        Arc::new(GuardedDownloads::new(guarded, Patience::default())),
-        Arc::new(IsolatedInspector::new(isolation.clone(), limits, index)),
-        Arc::new(wheels),
-        Arc::new(IsolatedPacker::new(isolation, limits)),
-    ))
+fn builder(parts: Parts) -> std::io::Result<Arc<dyn Builder>> {
+    if parts.mode == BuildMode::Off {
+        return Ok(Arc::new(NoBuilder));
+    }
+    Ok(Arc::new(SandboxBuilder::open(parts)?))
+}
+
+fn verifier(settings: &Settings, sandbox: Sandbox, tools: Arc<dyn Toolbox>) -> Arc<dyn Verifier> {
+    if settings.verify_install { Arc::new(SandboxVerifier { sandbox, tools }) } else { Arc::new(NoVerifier) }
 }
 
 /// uv and Python, for whoever needs them; nothing is fetched before somebody does.
@@ -88,7 +114,8 @@ fn guarded(settings: &Settings) -> anyhow::Result<GuardedClient> {
 fn index(settings: &Settings) -> anyhow::Result<IndexPolicy> {
     let simple = settings.index.simple.as_ref().map(Secret::reveal);
     let simple = simple.map(|url| url.parse()).transpose().context("the package index is not a URL")?;
-    Ok(IndexPolicy::new(simple, settings.index.files.reveal().clone(), settings.index.files_only))
+    let policy = IndexPolicy::new(simple, settings.index.files.reveal().clone(), settings.index.files_only);
+    Ok(policy.building(settings.building.mode != BuildMode::Off, settings.building.git))
 }
 
 fn blobs(settings: &Settings) -> anyhow::Result<ObjectBlobs> {

@@ -61,6 +61,12 @@ pub fn invalid(field: &str) -> Failure {
     Failure::permanent(Reason::ManifestInvalid, format!("manifest.yaml is missing or invalid: {field}"))
 }
 
+/// Some of its fields, within the same limits; `None` when they are not there.
+pub(crate) fn part<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    serde_saphyr::from_str_with_options(text, options()).ok()
+}
+
 fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {

@@ -67,13 +67,13 @@ pub(super) fn admit(
     sdist: &Sdist,
     wheel: &Wheel,
     (mode, host, minor): (BuildMode, Host, u8),
-    target: &Target,
+    target: Target,
 ) -> Result<(), Failure> {
     let named = format!("{} {}", sdist.name, sdist.version);
     let Some(label) = Label::read(&wheel.file_name) else {
         return Err(failed(format!("{named} was built under a name that is no wheel's")));
     };
-    let order = TagOrder::new(target);
+    let order = TagOrder::new(&target);
     if is_pure(&label) {
         let fits = order.best(&label).is_some();
         let tags = label.compressed();
@@ -114,7 +114,7 @@ pub(super) fn is_pure(label: &Label<'_>) -> bool {
 }
 
 /// Only what was built here may say no more of its system than `linux`; the rest of its tags is judged as usual.
-fn fits_as_published(label: &Label<'_>, order: &TagOrder, target: &Target) -> bool {
+fn fits_as_published(label: &Label<'_>, order: &TagOrder, target: Target) -> bool {
     let machine = target.arch.machine(target.os);
     let bare = format!("linux_{machine}");
     let tags = label.compressed();
@@ -160,7 +160,7 @@ mod tests {
             floor: tag.contains("linux").then_some(Floor { major: 2, minor: 36 }),
             built: true,
         };
-        admit(&sdist, &wheel, (mode, HOST, minor), &target(platform)).map_err(|failure| failure.message)
+        admit(&sdist, &wheel, (mode, HOST, minor), target(platform)).map_err(|failure| failure.message)
     }
 
     #[test]

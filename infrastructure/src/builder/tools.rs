@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use application::failure::Failure;
 use async_trait::async_trait;
 
-use crate::sandbox::Shown;
+use crate::{sandbox::Shown, uv::Uv};
 
 /// A `CPython` on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,13 +17,25 @@ pub struct Python {
 
 /// Where they come from.
 #[async_trait]
-pub trait Tools: Send + Sync {
+pub trait Toolbox: Send + Sync {
     /// # Errors
     /// When there is none and none can be had.
     async fn uv(&self) -> Result<PathBuf, Failure>;
 
     /// One of that minor version rather than another.
     async fn python(&self, minor: u8) -> Option<Python>;
+}
+
+#[async_trait]
+impl Toolbox for Uv {
+    async fn uv(&self) -> Result<PathBuf, Failure> {
+        self.ready().await
+    }
+
+    async fn python(&self, minor: u8) -> Option<Python> {
+        let found = self.interpreter(Some(minor)).await?;
+        Some(Python { path: found.path, minor: found.version.minor })
+    }
 }
 
 /// Where uv is inside a sandbox.

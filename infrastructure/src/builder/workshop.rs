@@ -108,10 +108,10 @@ impl Workshop<'_> {
             }
         };
         let outcome = self.run(&program, arguments, "/job".into(), shown).await?;
-        match outcome.ended {
-            Ended::Code(0) => Ok(()),
-            _ => Err(self.failed(format!("its build tools do not install: {}", self.told(&outcome)))),
+        if outcome.ended == Ended::Code(0) {
+            return Ok(());
         }
+        Err(self.failed(format!("its build tools do not install: {}", self.told(&outcome))))
     }
 
     /// What else the backend wants to have installed; here, code of the package runs.
@@ -136,10 +136,10 @@ impl Workshop<'_> {
         let _ = fs::remove_file(self.job.join("result.json"));
         let outcome =
             self.run(Path::new("/job/env/bin/python"), arguments, from.root.clone(), Vec::new()).await?;
-        match outcome.ended {
-            Ended::Code(0) => self.result("result.json"),
-            _ => Err(self.failed(self.told(&outcome))),
+        if outcome.ended == Ended::Code(0) {
+            return self.result("result.json");
         }
+        Err(self.failed(self.told(&outcome)))
     }
 
     async fn run(

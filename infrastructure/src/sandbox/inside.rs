@@ -135,7 +135,14 @@ fn bury_until(command: u32) -> io::Result<ExitStatus> {
             WaitStatus::Signaled(pid, signal, _) if pid.as_raw().unsigned_abs() == command => {
                 return Ok(ExitStatus::from_raw(signal as i32));
             }
-            _ => {}
+            // Somebody else, whom nobody waits for.
+            WaitStatus::Exited(..)
+            | WaitStatus::Signaled(..)
+            | WaitStatus::Stopped(..)
+            | WaitStatus::PtraceEvent(..)
+            | WaitStatus::PtraceSyscall(_)
+            | WaitStatus::Continued(_)
+            | WaitStatus::StillAlive => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A process that the sandbox started: which part it plays is in the one line on its standard input.
 
 use std::{
+    error::Error,
     io::{self, BufRead as _, Read as _, Write as _},
     process::ExitCode,
     thread,
@@ -37,8 +38,8 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    pub(super) fn new(step: &'static str, cause: impl ToString) -> Self {
-        Self { step, cause: cause.to_string() }
+    pub(super) fn new(step: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { step, cause: cause.into().to_string() }
     }
 }
 

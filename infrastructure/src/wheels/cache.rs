@@ -184,7 +184,7 @@ impl WheelCache {
 
 /// Source archives come this way too.
 fn magic(file_name: &str) -> &'static [u8] {
-    if file_name.ends_with(".gz") { b"\x1f\x8b" } else { b"PK" }
+    if file_name.strip_suffix(".gz").is_some() { b"\x1f\x8b" } else { b"PK" }
 }
 
 fn too_large() -> Failure {

@@ -39,6 +39,9 @@ pub struct Package<'a> {
     pub groups: BTreeMap<Cow<'a, str>, Vec<Dependency<'a>>>,
     #[serde(borrow, default)]
     pub wheels: Vec<LockedWheel<'a>>,
+    /// Written like a wheel.
+    #[serde(borrow)]
+    pub sdist: Option<LockedWheel<'a>>,
     #[serde(borrow)]
     pub metadata: Option<Metadata<'a>>,
 }

@@ -31,6 +31,12 @@ impl Offence {
         Self { package: String::new(), reason: Reason::SourceForbidden, text }
     }
 
+    pub(super) fn no_commit(name: &str) -> Self {
+        Self::source(format!(
+            "{name} comes from git, but uv.lock names no commit of a public https repository"
+        ))
+    }
+
     pub(super) fn mismatch(text: String) -> Self {
         Self { package: String::new(), reason: Reason::WheelMismatch, text }
     }

@@ -3,12 +3,13 @@
 
 use application::{
     failure::{Failure, Reason},
-    ports::packaging::{DependencySource, Needs, Note, Plan, Selection, Wheel},
+    ports::packaging::{DependencySource, Needs, Note, Plan, Sdist, SdistOrigin, Selection, Wheel},
 };
 use domain::values::Target;
 use pep440_rs::Version;
 
 use super::{
+    git,
     labels::Label,
     lock::{Lock, LockedWheel, Package},
     markers::Environment,
@@ -87,21 +88,24 @@ pub(super) struct Job<'l> {
 pub(super) struct Picked<'l> {
     pub(super) closure: Closure<'l>,
     pub(super) wheels: Vec<Wheel>,
+    /// To be built: there is no wheel of them at all.
+    pub(super) sdists: Vec<Sdist>,
     pub(super) offences: Vec<Offence>,
 }
 
 impl Job<'_> {
     fn select(&self, target: Target, pinned: &Requirements) -> Result<Selection, Failure> {
-        let Picked { closure, wheels, offences } = self.pick(target)?;
+        let Picked { closure, wheels, sdists, offences } = self.pick(target)?;
         if !offences.is_empty() {
             return Err(report(&offences));
         }
-        let notes = self.notes(&closure, &wheels, pinned);
+        let mut notes = self.notes(&closure, &wheels, pinned);
+        notes.extend(sdists.iter().filter_map(git_note));
         let needs = Needs::of(target.os, wheels.iter().filter_map(|wheel| wheel.floor).max());
         Ok(Selection {
             source: DependencySource::UvLock,
             wheels,
-            sdists: Vec::new(),
+            sdists,
             needs,
             resolutions: Vec::new(),
             notes,
@@ -115,13 +119,15 @@ impl Job<'_> {
         let order = TagOrder::new(&target);
         let mut offences = Vec::new();
         let mut wheels = Vec::with_capacity(closure.packages.len());
+        let mut sdists = Vec::new();
         for (name, package) in &closure.packages {
-            match self.wheel(name, package, &order, target) {
-                Ok(wheel) => wheels.push(wheel),
+            match self.found(name, package, &order, target) {
+                Ok(Found::Wheel(wheel)) => wheels.push(wheel),
+                Ok(Found::Sdist(sdist)) => sdists.push(sdist),
                 Err(offence) => offences.push(Offence { package: name.to_string(), ..offence }),
             }
         }
-        Ok(Picked { closure, wheels, offences })
+        Ok(Picked { closure, wheels, sdists, offences })
     }
 
     fn check_python(&self, target: Target) -> Result<(), Failure> {
@@ -138,13 +144,13 @@ impl Job<'_> {
         Err(unusable(&format!("it is for Python {shown}, the target has {}", target.python)))
     }
 
-    fn wheel(
+    fn found(
         &self,
         name: &str,
         package: &Package<'_>,
         order: &TagOrder,
         target: Target,
-    ) -> Result<Wheel, Offence> {
+    ) -> Result<Found, Offence> {
         let version = package.version.as_deref().unwrap_or("");
         if version.len() > 64
             || !version.bytes().all(|b| b.is_ascii_graphic())
@@ -152,13 +158,57 @@ impl Job<'_> {
         {
             return Err(Offence::invalid(format!("{name} has no version in uv.lock")));
         }
-        let named = format!("{name} {version}");
         check_source(name, package, self.sources)?;
+        let sdist =
+            |origin| Found::Sdist(Sdist { name: name.to_owned(), version: version.to_owned(), origin });
+        if let Some(locked) = &package.source.git {
+            return git::read(locked).map(sdist).ok_or_else(|| Offence::no_commit(name));
+        }
         if package.wheels.is_empty() {
+            return self.sdist(&format!("{name} {version}"), package).map(sdist);
+        }
+        self.wheel(name, version, package, order, target).map(Found::Wheel)
+    }
+
+    fn sdist(&self, named: &str, package: &Package<'_>) -> Result<SdistOrigin, Offence> {
+        if !self.sources.policy().builds() {
             return Err(Offence::no_wheel(format!(
                 "{named} has no wheel; building is disabled on this server"
             )));
         }
+        let unbuildable = || {
+            Offence::no_wheel(format!("{named} has neither a wheel nor a source archive that can be built"))
+        };
+        let locked = package.sdist.as_ref().ok_or_else(unbuildable)?;
+        let file_name = locked.file_name().filter(|name| is_archive(name)).ok_or_else(unbuildable)?;
+        Ok(SdistOrigin::File {
+            urls: self.urls(named, locked)?,
+            sha256: locked
+                .sha256()
+                .ok_or_else(|| Offence::invalid(format!("{named} has no sha256 in uv.lock")))?,
+            size: locked.size,
+            file_name: file_name.into_owned(),
+        })
+    }
+
+    fn urls(&self, named: &str, locked: &LockedWheel<'_>) -> Result<Vec<String>, Offence> {
+        self.sources.urls(locked.url.as_deref().unwrap_or_default()).map_err(|none| match none {
+            NoSource::NotAUrl => Offence::source(format!("{named} has no web address in uv.lock")),
+            NoSource::HostNotAllowed(host) => Offence::source(format!(
+                "{named} is on {host}; this server fetches wheels only from its own index"
+            )),
+        })
+    }
+
+    fn wheel(
+        &self,
+        name: &str,
+        version: &str,
+        package: &Package<'_>,
+        order: &TagOrder,
+        target: Target,
+    ) -> Result<Wheel, Offence> {
+        let named = format!("{name} {version}");
         let files: Vec<_> = package.wheels.iter().map(LockedWheel::file_name).collect();
         if files.iter().all(Option::is_none) {
             return Err(Offence::source(format!("{named} has no web address in uv.lock")));
@@ -176,13 +226,7 @@ impl Job<'_> {
             })?;
         let sha256 =
             locked.sha256().ok_or_else(|| Offence::invalid(format!("{named} has no sha256 in uv.lock")))?;
-        let urls =
-            self.sources.urls(locked.url.as_deref().unwrap_or_default()).map_err(|none| match none {
-                NoSource::NotAUrl => Offence::source(format!("{named} has no web address in uv.lock")),
-                NoSource::HostNotAllowed(host) => Offence::source(format!(
-                    "{named} is on {host}; this server fetches wheels only from its own index"
-                )),
-            })?;
+        let urls = self.urls(&named, locked)?;
         Ok(Wheel {
             name: name.to_owned(),
             version: version.to_owned(),
@@ -237,10 +281,34 @@ impl Job<'_> {
     }
 }
 
+enum Found {
+    Wheel(Wheel),
+    Sdist(Sdist),
+}
+
+/// What source distributions are called that anybody builds today.
+fn is_archive(file_name: &str) -> bool {
+    let plain = !file_name.starts_with('.') && !file_name.contains(['/', '\\']) && file_name.len() <= 200;
+    plain && [".tar.gz", ".zip"].iter().any(|end| file_name.ends_with(end))
+}
+
+fn git_note(sdist: &Sdist) -> Option<Note> {
+    match &sdist.origin {
+        SdistOrigin::File { .. } => None,
+        SdistOrigin::Git { commit, .. } => {
+            let short = commit.get(..8).unwrap_or_default();
+            Some(Note::new("git", format!("{} comes from git commit {short}.", sdist.name)))
+        }
+    }
+}
+
 /// Only an index, or a wheel on one of the operator's own hosts, is a source of wheels.
 fn check_source(name: &str, package: &Package<'_>, sources: &Sources<'_>) -> Result<(), Offence> {
     let source = &package.source;
     if source.git.is_some() {
+        if sources.policy().allows_git() {
+            return Ok(());
+        }
         return Err(Offence::source(format!("{name} comes from git; git sources are disabled")));
     }
     if let Some(url) = source.url.as_deref() {

@@ -14,6 +14,12 @@ pub struct IndexPolicy {
     index: Option<Url>,
     files: Vec<Url>,
     files_only: bool,
+    /// Whether packages without any wheel may be built here.
+    #[serde(default)]
+    builds: bool,
+    /// Whether those of git repositories may be, too.
+    #[serde(default)]
+    git: bool,
     #[serde(skip)]
     credentials: Vec<Credential>,
 }
@@ -52,7 +58,21 @@ impl IndexPolicy {
         };
         let index = index.map(&mut without_user_info);
         let files = files.into_iter().map(without_user_info).collect();
-        Self { index, files, files_only, credentials }
+        Self { index, files, files_only, builds: false, git: false, credentials }
+    }
+
+    /// What may be built here.
+    #[must_use]
+    pub fn building(self, builds: bool, git: bool) -> Self {
+        Self { builds, git, ..self }
+    }
+
+    pub fn builds(&self) -> bool {
+        self.builds
+    }
+
+    pub fn allows_git(&self) -> bool {
+        self.builds && self.git
     }
 
     /// Whether the URL is on a host (and port and scheme) that the operator named.
@@ -114,6 +134,10 @@ impl<'a> Sources<'a> {
             }
         }
         Self { policy, origins }
+    }
+
+    pub fn policy(&self) -> &IndexPolicy {
+        self.policy
     }
 
     /// How many file hosts the lock names.
