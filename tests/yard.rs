@@ -2,6 +2,7 @@
 //! line; through SQL only where the contract is about the database.
 #![cfg(test)]
 
+mod building;
 mod cli;
 mod crash;
 mod determinism;
@@ -20,4 +21,5 @@ mod nodes;
 mod offline;
 mod read_models;
 mod repackaging;
+mod verifying;
 mod websocket;

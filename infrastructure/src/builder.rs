@@ -149,30 +149,42 @@ impl SandboxBuilder {
             .prefix("build-")
             .tempdir_in(self.parts.directory.join("work"))
             .map_err(disk::failure)?;
-        let (fetched, job) = (ground.path().join("fetched"), ground.path().join("job"));
-        for place in [&fetched, &job] {
-            std::fs::create_dir(place).map_err(disk::failure)?;
-        }
-        let sandbox = &self.parts.sandbox;
-        let shop = Workshop { sandbox, python, named: &named, version: &sdist.version, job: &job, cancel };
+        let fetched = ground.path().join("fetched");
+        std::fs::create_dir(&fetched).map_err(disk::failure)?;
         let archive = self.fetch(sdist, &named, &fetched, cancel).await?;
         let subdirectory = match &sdist.origin {
             SdistOrigin::File { .. } => None,
             SdistOrigin::Git { subdirectory, .. } => subdirectory.as_deref(),
         };
-        let from = shop.unpack(archive, subdirectory).await?;
-        check_commit(sdist, &from).map_err(|why| shop.failed(why))?;
-        let backend = Backend::of(from.pyproject.as_deref()).map_err(|why| shop.failed(why))?;
+        let shop = |name: &str| {
+            let (sandbox, job) = (&self.parts.sandbox, ground.path().join(name));
+            std::fs::create_dir(&job).map_err(disk::failure)?;
+            Ok::<_, Failure>(Workshop {
+                sandbox,
+                python,
+                named: &named,
+                version: &sdist.version,
+                job,
+                cancel,
+            })
+        };
+        let mut shop_now = shop("job")?;
+        let mut from = shop_now.unpack(&archive, subdirectory).await?;
+        check_commit(sdist, &from).map_err(|why| shop_now.failed(why))?;
+        let backend = Backend::of(from.pyproject.as_deref()).map_err(|why| shop_now.failed(why))?;
         let glibc = from.libc.as_deref().and_then(glibc_of);
         let here = here(python.minor, glibc, *target);
         let needs = backend.requires.clone();
-        self.furnish(&shop, &needs, &here, &fetched, cancel).await?;
-        let more = shop.wants(&from, &backend).await?;
-        let more = backend::requirements(&more).map_err(|why| shop.failed(why))?;
+        self.furnish(&shop_now, &needs, &here, &fetched, cancel).await?;
+        let more = shop_now.wants(&from, &backend).await?;
+        let more = backend::requirements(&more).map_err(|why| shop_now.failed(why))?;
         if more.iter().any(|wanted| !needs.contains(wanted)) {
-            let all = [needs, more].concat();
-            self.furnish(&shop, &all, &here, &fetched, cancel).await?;
+            // Third-party code was at work in the first directory: nothing may be written there any more.
+            shop_now = shop("again")?;
+            from = shop_now.unpack(&archive, subdirectory).await?;
+            self.furnish(&shop_now, &[needs, more].concat(), &here, &fetched, cancel).await?;
         }
+        let shop = shop_now;
         let name = shop.build(&from, &backend).await?;
         let wheel =
             described(sdist, &name, glibc).ok_or_else(|| shop.failed("its wheel has another name"))?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::{files::Files, sha256, wheel::Wheel};
+use crate::{files::Files, sha256, source::Source, wheel::Wheel};
 
 #[derive(Debug, Clone)]
 pub struct Lock {
@@ -159,6 +159,18 @@ impl Locked {
     pub fn sdist(mut self, url: &str) -> Self {
         self.sdist = Some(format!("{{ url = \"{url}\", hash = \"sha256:{}\", size = 1 }}", "0".repeat(64)));
         self
+    }
+
+    /// Puts the source on the server and its line into the lock; there is no wheel.
+    #[must_use]
+    pub fn source_only(files: &Files, source: &Source) -> Self {
+        let path = format!("/packages/{}", source.file_name());
+        let url = files.put(&path, source.bytes());
+        let (hash, size) = (source.sha256(), source.bytes().len());
+        let mut locked = Self::new(&source.name, &source.version)
+            .source(&format!("{{ registry = \"{}\" }}", files.url("/simple")));
+        locked.sdist = Some(format!("{{ url = \"{url}\", hash = \"sha256:{hash}\", size = {size} }}"));
+        locked
     }
 
     /// A dependency line as written, e.g. `{ name = "b", extra = ["x"] }`.

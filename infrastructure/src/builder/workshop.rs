@@ -38,8 +38,8 @@ pub(super) struct Workshop<'a> {
     /// Named in every failure.
     pub(super) named: &'a str,
     pub(super) version: &'a str,
-    /// Empty at first; ours alone.
-    pub(super) job: &'a Path,
+    /// Empty at first. Nothing is put into it once third-party code has run in it: there may be links.
+    pub(super) job: PathBuf,
     pub(super) cancel: &'a CancellationToken,
 }
 
@@ -64,14 +64,14 @@ impl Workshop<'_> {
     /// Nothing of the archive itself is run.
     pub(super) async fn unpack(
         &self,
-        archive: PathBuf,
+        archive: &Path,
         subdirectory: Option<&str>,
     ) -> Result<Unpacked, Failure> {
-        let shown = vec![Shown { outside: archive, inside: "/given/archive".into() }];
-        let script = ["-I", "-S", "-c", UNPACK, "/given/archive", "/job/source", "/job/unpacked.json"];
+        self.bring(archive, "archive")?;
+        let script = ["-I", "-S", "-c", UNPACK, "/job/archive", "/job/source", "/job/unpacked.json"];
         let mut arguments = script.map(str::to_owned).to_vec();
         arguments.push(subdirectory.unwrap_or_default().to_owned());
-        let outcome = self.run(&self.python.path, arguments, "/job".into(), shown).await?;
+        let outcome = self.run(&self.python.path, arguments, "/job".into(), Vec::new()).await?;
         if outcome.ended != Ended::Code(0) {
             return Err(self.failed(self.told(&outcome)));
         }
@@ -80,6 +80,20 @@ impl Workshop<'_> {
             Some(refused) => Err(self.failed(format!("its source archive is refused: {refused}"))),
             None => Ok(unpacked),
         }
+    }
+
+    /// A copy: it will belong to another user, and files of the cache must not.
+    fn bring(&self, file: &Path, name: &str) -> Result<(), Failure> {
+        fs::copy(file, self.job.join(name)).map(drop).map_err(disk::failure)
+    }
+
+    fn bring_all(&self, wheels: &Path) -> Result<(), Failure> {
+        fs::create_dir_all(self.job.join("wheels")).map_err(disk::failure)?;
+        for entry in fs::read_dir(wheels).map_err(disk::failure)? {
+            let entry = entry.map_err(disk::failure)?;
+            self.bring(&entry.path(), &format!("wheels/{}", entry.file_name().to_string_lossy()))?;
+        }
+        Ok(())
     }
 
     /// Makes the environment that the backend runs in, of wheels alone.
@@ -98,13 +112,13 @@ impl Workshop<'_> {
             Some(uv) => {
                 let script = format!(
                     "{UV} venv --clear --offline --no-config --python \"$1\" /job/env && shift && exec {UV} pip \
-                     install --offline --no-config --no-index --find-links /given/wheels --no-deps --python \
+                     install --offline --no-config --no-index --find-links /job/wheels --no-deps --python \
                      /job/env/bin/python \"$@\""
                 );
                 let mut arguments = vec!["-c".to_owned(), script, "sh".to_owned(), python];
                 arguments.extend_from_slice(pins);
-                let wheels = Shown { outside: wheels.to_owned(), inside: "/given/wheels".into() };
-                ("/bin/sh".into(), arguments, vec![Shown { outside: uv, inside: UV.into() }, wheels])
+                self.bring_all(wheels)?;
+                ("/bin/sh".into(), arguments, vec![Shown { outside: uv, inside: UV.into() }])
             }
         };
         let outcome = self.run(&program, arguments, "/job".into(), shown).await?;
@@ -169,7 +183,7 @@ impl Workshop<'_> {
             arguments,
             environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             cwd,
-            directory: self.job.to_owned(),
+            directory: self.job.clone(),
             shown,
             input: String::new(),
             caps: Caps::default(),

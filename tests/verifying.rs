@@ -1,0 +1,1 @@
+//! Verified installs: the result is installed offline and started, in a sandbox, and the report says how that went.
