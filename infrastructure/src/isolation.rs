@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use application::failure::Failure;
 
-use crate::packaging::{inspect, pack};
+use crate::{
+    packaging::{inspect, pack},
+    resolver::pylock,
+};
 
 mod child;
 mod parent;
@@ -38,6 +41,7 @@ fn request(work: &Work) -> serde_json::Result<Vec<u8>> {
 pub(crate) enum Work {
     Inspect(Box<inspect::Request>),
     Pack(Box<pack::Request>),
+    Pylock(Box<pylock::Request>),
     /// Misbehaves in a named way.
     #[cfg(test)]
     Misbehave(String),

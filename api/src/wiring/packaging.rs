@@ -15,7 +15,7 @@ use infrastructure::{
     isolation::Isolation,
     marketplace::NoMarketplace,
     packaging::{IsolatedInspector, IsolatedPacker},
-    resolver::{NoResolver, index::SimpleIndex},
+    resolver::{UvResolver, index::SimpleIndex},
     uv::{Tools, Uv},
     verifier::NoVerifier,
     wheels::{cache::WheelCache, sources::IndexPolicy},
@@ -23,15 +23,15 @@ use infrastructure::{
 
 use crate::settings::{Secret, Settings};
 
-/// For use without a service.
-pub(crate) fn build_repackaging(settings: &Settings) -> anyhow::Result<Repackaging> {
+/// `uv`: of [`build_tools`].
+pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Result<Repackaging> {
     let (downloads, inspector, wheels, packer) = steps(settings)?;
     let blobs = Arc::new(blobs(settings)?);
     Ok(Repackaging {
         downloads,
         marketplace: Arc::new(NoMarketplace),
         inspector,
-        resolver: Arc::new(NoResolver),
+        resolver: Arc::new(resolver(settings, uv.clone())?),
         resolutions: blobs.clone(),
         builder: Arc::new(NoBuilder),
         wheels,
@@ -49,7 +49,7 @@ fn steps(settings: &Settings) -> anyhow::Result<Steps> {
     let guarded = guarded(settings)?;
     let index = index(settings)?;
     let operator = OperatorClient::new(index.clone(), guarded.clone())?;
-    let isolation = Isolation::new(std::env::current_exe().context("this program cannot find itself")?);
+    let isolation = isolation()?;
     let limits = Limits::PACKAGE;
     let directory = settings.data_dir.join("wheels");
     let wheels =
@@ -65,17 +65,29 @@ fn steps(settings: &Settings) -> anyhow::Result<Steps> {
 
 /// uv and Python, for whoever needs them; nothing is fetched before somebody does.
 pub(crate) fn build_tools(settings: &Settings) -> anyhow::Result<Uv> {
-    let guarded = guarded(settings)?;
-    let index = index(settings)?;
-    let pages = OperatorClient::for_pages(index.clone(), guarded)?;
-    let pages = index.index().map(|url| SimpleIndex::new(url.clone(), pages));
     let tools = Tools {
         uv: settings.tools.uv.clone(),
         python: settings.tools.interpreter.clone(),
         directory: settings.data_dir.join("tools"),
         environment: settings.tools.environment.reveal().clone(),
     };
-    Ok(Uv::new(tools, pages))
+    Ok(Uv::new(tools, pages(settings)?))
+}
+
+fn resolver(settings: &Settings, uv: Arc<Uv>) -> anyhow::Result<UvResolver> {
+    let (directory, building) = (settings.data_dir.join("resolver"), None);
+    Ok(UvResolver::new(uv, isolation()?, index(settings)?, pages(settings)?, directory, building))
+}
+
+/// What the operator's index says beside what uv reads of it.
+fn pages(settings: &Settings) -> anyhow::Result<Option<SimpleIndex>> {
+    let index = index(settings)?;
+    let client = OperatorClient::for_pages(index.clone(), guarded(settings)?)?;
+    Ok(index.index().map(|url| SimpleIndex::new(url.clone(), client)))
+}
+
+fn isolation() -> anyhow::Result<Isolation> {
+    Ok(Isolation::new(std::env::current_exe().context("this program cannot find itself")?))
 }
 
 fn guarded(settings: &Settings) -> anyhow::Result<GuardedClient> {

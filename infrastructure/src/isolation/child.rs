@@ -15,6 +15,7 @@ use super::{Word, Work, protocol};
 use crate::{
     archive::limits::Limits,
     packaging::{inspect, pack},
+    resolver::pylock,
 };
 
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -58,6 +59,11 @@ fn serve() -> io::Result<()> {
                     let _ = say(&Word::Progress { done, total });
                 }
             }))
+        }
+        Work::Pylock(request) => {
+            limit_cpu(30)?;
+            limit(Resource::Fsize, 0)?;
+            end(pylock::run(&request))
         }
         #[cfg(test)]
         Work::Misbehave(how) => misbehave(&how),
