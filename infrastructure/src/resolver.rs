@@ -30,20 +30,19 @@ use crate::{
 
 mod asking;
 pub mod index;
+mod judging;
 mod provenance;
 pub mod pylock;
 mod releases;
 
 use asking::{Question, Said};
 use index::SimpleIndex;
-use releases::{Missing, Releases, Wish};
+use releases::Missing;
 
 /// uv uses as many threads as there are processors; more of them at a time help nobody.
 const AT_A_TIME: usize = 4;
 /// Of building what has no wheel: each may bring dependencies that have none either.
 const ROUNDS: usize = 5;
-/// Of asking again, to tell everything at once.
-const TELLINGS: usize = 10;
 const READ_TIME: Duration = Duration::from_secs(30);
 
 fn not_reachable() -> Failure {
@@ -133,51 +132,6 @@ impl UvResolver {
             }
         }
         Err(Failure::permanent(Reason::NoSolution, "Too many dependencies without a wheel need each other"))
-    }
-
-    /// Everything that has no wheel: uv stops at the first one, so it is asked again without that.
-    async fn missing(
-        &self,
-        question: &Question<'_>,
-        mut unwheeled: BTreeSet<(String, Option<String>)>,
-    ) -> Result<BTreeMap<String, Missing>, Failure> {
-        let mut missing: BTreeMap<String, Missing> = BTreeMap::new();
-        for _ in 0..TELLINGS {
-            let known = missing.len();
-            for (name, version) in unwheeled {
-                if !missing.contains_key(&name)
-                    && let Some(found) = self.judge(&name, version.as_deref(), question).await?
-                {
-                    missing.insert(name, found);
-                }
-            }
-            if missing.len() == known {
-                break;
-            }
-            match question.ask(&missing.keys().map(String::as_str).collect()).await? {
-                Said::Pylock(_) => break,
-                Said::NoSolution { unwheeled: more, .. } => unwheeled = more,
-            }
-        }
-        Ok(missing)
-    }
-
-    /// `None` when a wheel is not what it lacks.
-    async fn judge(
-        &self,
-        name: &str,
-        version: Option<&str>,
-        question: &Question<'_>,
-    ) -> Result<Option<Missing>, Failure> {
-        let target = &question.target;
-        let Some(pages) = &self.pages else {
-            let version = version.map(|version| format!(" {version}")).unwrap_or_default();
-            return Ok(Some(Missing::Misfit(format!(
-                "{name}{version} has no wheel for {target}; building is disabled on this server"
-            ))));
-        };
-        let files = pages.project(name).await?.unwrap_or_default();
-        Ok(Releases::of(name, files).missing(&Wish::of(name, question.lines, target), target))
     }
 
     async fn finish(

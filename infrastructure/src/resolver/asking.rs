@@ -55,6 +55,24 @@ pub(super) enum Said {
 }
 
 impl Question<'_> {
+    /// The same for other lines, as if the target were the newest system of its kind.
+    pub(super) fn on_newest<'q>(&'q self, lines: &'q [Requirement]) -> Question<'q> {
+        let floor = match self.target.os {
+            Os::Linux => Floor { major: 2, minor: 99 },
+            Os::Macos => Floor { major: 99, minor: 0 },
+        };
+        Question {
+            uv: self.uv.clone(),
+            python: self.python.clone(),
+            cache: self.cache.clone(),
+            network: self.network.clone(),
+            links: None,
+            lines,
+            target: Target { floor, ..self.target },
+            ..*self
+        }
+    }
+
     /// As if nobody wanted `without`.
     pub(super) async fn ask(&self, without: &BTreeSet<&str>) -> Result<Said, Failure> {
         let (input, output) = (self.directory.join("in.txt"), self.directory.join("pylock.toml"));
