@@ -14,7 +14,7 @@ use infrastructure::{
 };
 
 pub(crate) use operator::Operator;
-pub(crate) use packaging::build_repackaging;
+pub(crate) use packaging::{build_repackaging, build_tools};
 
 use crate::{services::Services, settings::Settings, shutdown::Shutdown, telemetry::Telemetry};
 

@@ -8,6 +8,7 @@ use application::failure::Failure;
 use crate::{
     builder::rewrite,
     packaging::{inspect, pack},
+    resolver::pylock,
 };
 
 mod child;
@@ -42,6 +43,7 @@ pub(crate) enum Work {
     Inspect(Box<inspect::Request>),
     Pack(Box<pack::Request>),
     Rewrite(Box<rewrite::Request>),
+    Pylock(Box<pylock::Request>),
     /// Misbehaves in a named way.
     #[cfg(test)]
     Misbehave(String),

@@ -6,11 +6,13 @@ mod git;
 pub mod labels;
 pub mod lock;
 pub mod markers;
-mod offences;
+pub(crate) mod offences;
 #[cfg(test)]
 mod official_locks;
+mod open;
 pub(crate) mod percent;
 pub mod project;
+pub mod requirements;
 pub mod select;
 pub mod sources;
 pub mod tags;

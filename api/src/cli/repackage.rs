@@ -4,6 +4,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
@@ -75,7 +76,7 @@ struct Wanted {
 impl Job {
     fn new(settings: &Settings, arguments: RepackageArguments) -> anyhow::Result<Self> {
         Ok(Self {
-            repackaging: wiring::build_repackaging(settings)?,
+            repackaging: wiring::build_repackaging(settings, &Arc::new(wiring::build_tools(settings)?))?,
             wanted: wanted(&arguments, settings.floors),
             arguments,
             work_dir: settings.work_dir(),

@@ -18,7 +18,7 @@ use infrastructure::{
     isolation::Isolation,
     marketplace::NoMarketplace,
     packaging::{IsolatedInspector, IsolatedPacker},
-    resolver::{NoResolver, index::SimpleIndex},
+    resolver::{UvResolver, index::SimpleIndex},
     sandbox::Sandbox,
     uv::{Tools, Uv},
     verifier::{NoVerifier, SandboxVerifier},
@@ -27,13 +27,13 @@ use infrastructure::{
 
 use crate::settings::{Secret, Settings};
 
-/// For use without a service.
-pub(crate) fn build_repackaging(settings: &Settings) -> anyhow::Result<Repackaging> {
+/// `uv`: of [`build_tools`].
+pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Result<Repackaging> {
     let blobs = Arc::new(blobs(settings)?);
-    let resolver: Arc<dyn Resolver> = Arc::new(NoResolver);
-    let isolation = Isolation::new(this_program()?);
+    let resolver: Arc<dyn Resolver> = Arc::new(resolver(settings, uv.clone())?);
+    let isolation = isolation()?;
     let sandbox = Sandbox::new(this_program()?);
-    let tools: Arc<dyn Toolbox> = Arc::new(build_tools(settings)?);
+    let tools: Arc<dyn Toolbox> = uv.clone();
     let guarded = guarded(settings)?;
     let index = index(settings)?;
     let operator: Arc<dyn Get> = Arc::new(OperatorClient::new(index.clone(), guarded.clone())?);
@@ -91,17 +91,29 @@ fn verifier(settings: &Settings, sandbox: Sandbox, tools: Arc<dyn Toolbox>) -> A
 
 /// uv and Python, for whoever needs them; nothing is fetched before somebody does.
 pub(crate) fn build_tools(settings: &Settings) -> anyhow::Result<Uv> {
-    let guarded = guarded(settings)?;
-    let index = index(settings)?;
-    let pages = OperatorClient::for_pages(index.clone(), guarded)?;
-    let pages = index.index().map(|url| SimpleIndex::new(url.clone(), pages));
     let tools = Tools {
         uv: settings.tools.uv.clone(),
         python: settings.tools.interpreter.clone(),
         directory: settings.data_dir.join("tools"),
         environment: settings.tools.environment.reveal().clone(),
     };
-    Ok(Uv::new(tools, pages))
+    Ok(Uv::new(tools, pages(settings)?))
+}
+
+fn resolver(settings: &Settings, uv: Arc<Uv>) -> anyhow::Result<UvResolver> {
+    let (directory, building) = (settings.data_dir.join("resolver"), None);
+    Ok(UvResolver::new(uv, isolation()?, index(settings)?, pages(settings)?, directory, building))
+}
+
+/// What the operator's index says beside what uv reads of it.
+fn pages(settings: &Settings) -> anyhow::Result<Option<SimpleIndex>> {
+    let index = index(settings)?;
+    let client = OperatorClient::for_pages(index.clone(), guarded(settings)?)?;
+    Ok(index.index().map(|url| SimpleIndex::new(url.clone(), client)))
+}
+
+fn isolation() -> anyhow::Result<Isolation> {
+    Ok(Isolation::new(this_program()?))
 }
 
 fn guarded(settings: &Settings) -> anyhow::Result<GuardedClient> {

@@ -16,6 +16,7 @@ use crate::{
     archive::limits::Limits,
     builder::rewrite,
     packaging::{inspect, pack},
+    resolver::pylock,
 };
 
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -64,6 +65,11 @@ fn serve() -> io::Result<()> {
             limit_cpu(300)?;
             limit(Resource::Fsize, 2 * GIB)?;
             end(rewrite::run(&request))
+        }
+        Work::Pylock(request) => {
+            limit_cpu(30)?;
+            limit(Resource::Fsize, 0)?;
+            end(pylock::run(&request))
         }
         #[cfg(test)]
         Work::Misbehave(how) => misbehave(&how),

@@ -85,7 +85,11 @@ impl DependencyFiles {
         Ok(Self {
             lock: either("uv.lock", limits.lock)?,
             pyproject: either("pyproject.toml", limits.text)?,
-            requirements: one("requirements.txt", limits.text)?,
+            // The one in the root of an earlier result is ours, pinned for one platform.
+            requirements: match one(&format!("{KEPT}requirements.txt"), limits.text)? {
+                Some(asked) => Some(asked),
+                None => one("requirements.txt", limits.text)?,
+            },
         })
     }
 

@@ -5,7 +5,7 @@ use std::{fs, path::Path, path::PathBuf};
 
 use application::{
     failure::{Failure, Reason},
-    ports::packaging::{Packed, Selection},
+    ports::packaging::{DependencySource, Packed, Selection},
 };
 use domain::values::{Digest, PluginIdentity, Target};
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,13 @@ pub fn run(request: &Request, on_bytes: impl Fn(u64, Option<u64>)) -> Result<Pac
     for name in ["uv.lock", "pyproject.toml"] {
         let kept = format!("{KEPT}{name}");
         if let Some(entry) = archive.entry(name).or_else(|| archive.entry(&kept)) {
+            add(&kept, Content::Entry(&archive, entry));
+        }
+    }
+    if selection.source == DependencySource::Requirements {
+        // What was asked for, so that the result can be packaged again for another platform.
+        let kept = format!("{KEPT}requirements.txt");
+        if let Some(entry) = archive.entry(&kept).or_else(|| archive.entry("requirements.txt")) {
             add(&kept, Content::Entry(&archive, entry));
         }
     }
