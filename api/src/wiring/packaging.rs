@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use application::{
-    ports::packaging::{Builder, Resolver, Verifier},
+    ports::packaging::{Builder, Verifier},
     repackaging::{Repackaging, Sharing},
 };
 use infrastructure::{
@@ -18,7 +18,7 @@ use infrastructure::{
     isolation::Isolation,
     marketplace::NoMarketplace,
     packaging::{IsolatedInspector, IsolatedPacker},
-    resolver::{UvResolver, index::SimpleIndex},
+    resolver::{Building, UvResolver, index::SimpleIndex},
     sandbox::Sandbox,
     uv::{Tools, Uv},
     verifier::{NoVerifier, SandboxVerifier},
@@ -30,7 +30,6 @@ use crate::settings::{Secret, Settings};
 /// `uv`: of [`build_tools`].
 pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Result<Repackaging> {
     let blobs = Arc::new(blobs(settings)?);
-    let resolver: Arc<dyn Resolver> = Arc::new(resolver(settings, uv.clone())?);
     let isolation = isolation()?;
     let sandbox = Sandbox::new(this_program()?);
     let tools: Arc<dyn Toolbox> = uv.clone();
@@ -47,24 +46,28 @@ pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Re
         )
         .with_context(|| unusable(&settings.data_dir))?,
     );
-    let building = Parts {
+    let parts = Parts {
         mode: settings.building.mode,
         sandbox: sandbox.clone(),
         isolation: isolation.clone(),
         tools: Arc::clone(&tools),
-        resolver: Arc::clone(&resolver),
+        // What a build needs has wheels, or is not built.
+        resolver: Arc::new(resolver(settings, uv.clone(), None)?),
         resolutions: blobs.clone(),
         cache: Arc::clone(&wheels),
         client: operator,
         directory: settings.data_dir.join("built"),
     };
+    let builder = builder(parts).with_context(|| unusable(&settings.data_dir))?;
+    let builds = settings.building.mode != BuildMode::Off;
+    let building = builds.then(|| Building { builder: builder.clone(), wheels: wheels.clone() });
     Ok(Repackaging {
         downloads: Arc::new(GuardedDownloads::new(guarded, Patience::default())),
         marketplace: Arc::new(NoMarketplace),
         inspector: Arc::new(IsolatedInspector::new(isolation.clone(), limits, index)),
-        resolver,
+        resolver: Arc::new(resolver(settings, uv.clone(), building)?),
         resolutions: blobs.clone(),
-        builder: builder(building).with_context(|| unusable(&settings.data_dir))?,
+        builder,
         wheels,
         packer: Arc::new(IsolatedPacker::new(isolation, limits)),
         verifier: verifier(settings, sandbox, tools),
@@ -100,8 +103,8 @@ pub(crate) fn build_tools(settings: &Settings) -> anyhow::Result<Uv> {
     Ok(Uv::new(tools, pages(settings)?))
 }
 
-fn resolver(settings: &Settings, uv: Arc<Uv>) -> anyhow::Result<UvResolver> {
-    let (directory, building) = (settings.data_dir.join("resolver"), None);
+fn resolver(settings: &Settings, uv: Arc<Uv>, building: Option<Building>) -> anyhow::Result<UvResolver> {
+    let directory = settings.data_dir.join("resolver");
     Ok(UvResolver::new(uv, isolation()?, index(settings)?, pages(settings)?, directory, building))
 }
 
