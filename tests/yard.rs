@@ -20,4 +20,5 @@ mod nodes;
 mod offline;
 mod read_models;
 mod repackaging;
+mod signing;
 mod websocket;

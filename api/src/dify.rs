@@ -10,6 +10,7 @@ mod guard;
 mod limit;
 mod order;
 mod pace;
+mod signing;
 mod socket;
 mod sockets;
 mod tasks;
@@ -25,6 +26,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use error::{DifyError, panicked};
 pub(crate) use limit::DifyLimit;
+pub(crate) use signing::SigningPublicKey;
 pub(crate) use sockets::Sockets;
 
 use crate::{consistency::read_after, services::Services};
@@ -61,6 +63,7 @@ pub(crate) fn router(services: &Services, mount: Mount) -> Router<Services> {
         .route("/api/v1/tasks/{id}", get(tasks::show))
         .route("/api/v1/tasks/{id}/report", get(tasks::report))
         .route("/api/v1/tasks/{id}/cancel", post(tasks::cancel))
+        .route("/api/v1/signing/public-key", get(signing::public_key))
         .route_layer(middleware::from_fn(guard::in_time));
     patient
         .merge(swift)

@@ -21,11 +21,12 @@ use domain::task::Task;
 use crate::{
     address::{Addresses, hash_key},
     admin::{AdminToken, Projections},
-    dify::{DifyLimit, Sockets},
+    dify::{DifyLimit, SigningPublicKey, Sockets},
     health::Health,
     settings::Settings,
     shutdown::Shutdown,
     telemetry::Telemetry,
+    wiring,
     work::Work,
 };
 
@@ -44,6 +45,7 @@ pub(crate) struct Services {
     pub(crate) addresses: Addresses,
     pub(crate) dify_limit: DifyLimit,
     pub(crate) sockets: Arc<Sockets>,
+    pub(crate) signing: SigningPublicKey,
     pub(crate) uploads: Uploads,
     pub(crate) work: Work,
     pub(crate) shutdown: Shutdown,
@@ -102,6 +104,7 @@ impl Services {
             addresses: Addresses::new(&settings.trusted_proxies, key),
             dify_limit: DifyLimit::new(settings.rate_limits.dify),
             sockets: Arc::new(Sockets::new(settings.sockets, telemetry.sockets.clone())),
+            signing: SigningPublicKey::of(wiring::signing_key(settings)?.as_ref()),
             uploads: Uploads(settings.uploads_dir()),
             work: Work::default(),
             shutdown: shutdown.clone(),

@@ -13,6 +13,7 @@ use application::{
     failure::{Failure, Reason},
     ports::packaging::OnBytes,
 };
+use domain::values::Digest;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::de::DeserializeOwned;
 use tokio::{
@@ -25,6 +26,9 @@ use super::{CHILD_ARGUMENT, Word, Work};
 
 /// All that a child may say in all.
 const MOST_SAID: u64 = 64 * 1024 * 1024;
+
+/// Makes the comment of an archive with these entries; `None` ends the child.
+pub(crate) type OnSeal<'a> = &'a (dyn Fn(&[Digest]) -> Option<String> + Send + Sync);
 
 /// How to start children.
 #[derive(Debug, Clone)]
@@ -65,6 +69,21 @@ impl Isolation {
         on_bytes: OnBytes<'_>,
         cancel: &CancellationToken,
     ) -> Result<T, Failure> {
+        self.run_sealing(work, time, on_bytes, &|_| None, cancel).await
+    }
+
+    /// For work that may ask for a signature.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(crate) async fn run_sealing<T: DeserializeOwned>(
+        &self,
+        work: &Work,
+        time: Duration,
+        on_bytes: OnBytes<'_>,
+        on_seal: OnSeal<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<T, Failure> {
         let request = super::request(work).map_err(|error| {
             tracing::error!(%error, "a request for a child cannot be written");
             Failure::internal()
@@ -76,7 +95,7 @@ impl Isolation {
         let outcome = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(Failure::cancelled()),
-            outcome = tokio::time::timeout(time, running.talk(&request, on_bytes)) => outcome,
+            outcome = tokio::time::timeout(time, running.talk(&request, on_bytes, on_seal)) => outcome,
         };
         match outcome {
             Ok(Some(Word::Done(value))) => serde_json::from_value(value).map_err(|error| {
@@ -84,7 +103,7 @@ impl Isolation {
                 Failure::internal()
             }),
             Ok(Some(Word::Failed(failure))) => Err(failure),
-            Ok(Some(Word::Progress { .. }) | None) => {
+            Ok(Some(Word::Progress { .. } | Word::Seal { .. }) | None) => {
                 let status = running.status().await;
                 tracing::warn!(?status, "a child ended without an answer");
                 Err(ended(status))
@@ -134,7 +153,7 @@ impl Running {
     }
 
     /// Hands over the request and listens to the end; `None` when the child ends without one.
-    async fn talk(&mut self, request: &[u8], on_bytes: OnBytes<'_>) -> Option<Word> {
+    async fn talk(&mut self, request: &[u8], on_bytes: OnBytes<'_>, on_seal: OnSeal<'_>) -> Option<Word> {
         let (stdin, stdout) = (self.stdin.as_mut()?, self.stdout.as_mut()?);
         stdin.write_all(request).await.ok()?;
         stdin.flush().await.ok()?;
@@ -146,6 +165,11 @@ impl Running {
             }
             match serde_json::from_str(&line).ok()? {
                 Word::Progress { done, total } => on_bytes(done, total),
+                Word::Seal { entries } => {
+                    let answer = format!("{}\n", on_seal(&entries)?);
+                    stdin.write_all(answer.as_bytes()).await.ok()?;
+                    stdin.flush().await.ok()?;
+                }
                 end @ (Word::Done(_) | Word::Failed(_)) => return Some(end),
             }
         }
@@ -253,7 +277,7 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn a_request_of_another_version_is_no_fault_of_the_package() {
         let mut running = Running::start(&isolation()).unwrap();
-        let said = running.talk(b"plugyard-0/0.0.0 {\"Misbehave\":\"hello\"}\n", &|_, _| {}).await;
+        let said = running.talk(b"plugyard-0/0.0.0 {\"Misbehave\":\"hello\"}\n", &|_, _| {}, &|_| None).await;
         assert!(matches!(said, Some(Word::Failed(failure)) if failure == Failure::internal()));
     }
 
