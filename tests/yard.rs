@@ -18,6 +18,7 @@ mod http_files;
 mod log;
 mod nodes;
 mod offline;
+mod pitfalls;
 mod read_models;
 mod repackaging;
 mod signing;

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{IsTerminal as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -93,7 +93,7 @@ fn create(file: &Path, mode: u32, content: &str) -> anyhow::Result<()> {
     write().with_context(|| format!("{} cannot be written", file.display()))
 }
 
-async fn check(file: &Path, key: &PathBuf, as_json: bool) -> anyhow::Result<ExitCode> {
+async fn check(file: &Path, key: &Path, as_json: bool) -> anyhow::Result<ExitCode> {
     let shown = file.display();
     let key = PublicKey::open(key).with_context(|| format!("the key {} cannot be used", key.display()))?;
     if !file.is_file() {

@@ -41,12 +41,15 @@ pub enum Content<'a> {
     },
 }
 
+/// Makes the comment of an archive whose entries have these sha256.
+pub type MakesComment<'a> = Box<dyn FnOnce(&[Digest]) -> Result<Vec<u8>, Failure> + 'a>;
+
 /// What makes an archive a signed one.
 pub struct Seal<'a> {
     /// The last entry, wherever its name would be sorted.
     pub last: Item<'a>,
     /// Given the sha256 of every entry in the order of the directory, the comment of the archive.
-    pub comment: Box<dyn FnOnce(&[Digest]) -> Result<Vec<u8>, Failure> + 'a>,
+    pub comment: MakesComment<'a>,
 }
 
 /// The finished archive.

@@ -39,7 +39,7 @@ fn plugin(origin: &Origin<'_>) -> Value {
         property("source", origin.source),
     ];
     for target in origin.targets {
-        let text = format!("{} floor {} python {}", machine(target), target.floor, target.python);
+        let text = format!("{} floor {} python {}", machine(*target), target.floor, target.python);
         properties.push(property("target", &text));
     }
     if let Some(resolution) = origin.resolutions.first() {

@@ -16,16 +16,16 @@ pub(super) fn pylocks<'a>(resolutions: &'a [Resolution], targets: &[Target]) -> 
         let twin = |other: &Target| (other.os, other.arch) == (target.os, target.arch) && other != target;
         let name = if targets.iter().any(twin) {
             // The name between the dots has none itself.
-            format!("pylock.{}-{}.toml", machine(target), target.floor.to_string().replace('.', "_"))
+            format!("pylock.{}-{}.toml", machine(*target), target.floor.to_string().replace('.', "_"))
         } else {
-            format!("pylock.{}.toml", machine(target))
+            format!("pylock.{}.toml", machine(*target))
         };
         named.insert(name, text);
     }
     named
 }
 
-pub(super) fn machine(target: &Target) -> String {
+pub(super) fn machine(target: Target) -> String {
     let os = match target.os {
         Os::Linux => "linux",
         Os::Macos => "macos",
