@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Reads the public key of PKCS#1, the comment and the content of the archive, and raises the signature to the
 /// power of the key. Prints the time, the category and the checksum.
-const JUDGE: &str = r#"
+const JUDGE: &str = r"
 import base64, hashlib, json, sys, zipfile
 h = lambda b: hashlib.sha256(b).digest()
 def value(der):
@@ -39,7 +39,7 @@ assert z.namelist()[-1] == '.verification.dify.json', z.namelist()
 category = json.loads(z.read('.verification.dify.json'))['authorized_category']
 checksum = hashlib.sha256(b''.join(h(m.encode()) + h(z.read(m)) for m in sorted(z.namelist()))).hexdigest()
 print(n.bit_length(), comment['time'], category, checksum)
-"#;
+";
 
 fn judged(package: &Path, key: &Path) -> String {
     let said = python::succeeds(Command::new("python3").args(["-c", JUDGE]).args([package, key]));

@@ -83,6 +83,19 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_found_inside_the_form_that_names_its_algorithm() {
+        let key = numbers(&[&[9; 256], &[1, 0, 1]]);
+        let wrapped = |algorithm: &[u8], unused: u8| {
+            let bits: Vec<u8> = [&[unused], key.as_slice()].concat();
+            value(SEQUENCE, &[value(SEQUENCE, algorithm), value(BIT_STRING, &bits)].concat())
+        };
+        assert_eq!(unwrapped(&wrapped(RSA, 0)), Some(key.as_slice()));
+        assert_eq!(unwrapped(&wrapped(&RSA[..11], 0)), None);
+        assert_eq!(unwrapped(&wrapped(RSA, 1)), None);
+        assert_eq!(unwrapped(&[wrapped(RSA, 0), vec![0]].concat()), None);
+    }
+
+    #[test]
     fn a_length_that_lies_is_not_read() {
         for der in [&[0x30][..], &[0x30, 5, 1], &[0x30, 0x84, 0, 0, 0, 0], &[0x30, 0x82, 1], &[2, 0]] {
             assert!(read(SEQUENCE, der).is_none(), "{der:?}");
