@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
-    task::{Artifact, Fault, Phase, Report},
-    values::{Digest, Platform, PluginIdentity, Suffix, TaskId},
+    task::{Artifact, Fault, Phase, PluginAbout, Report},
+    values::{Digest, GroupId, Platform, PluginIdentity, Suffix, TaskId},
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,14 @@ pub struct TaskView {
     pub platform: Platform,
     pub suffix: Suffix,
     pub plugin: Option<PluginIdentity>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<PluginAbout>,
+    /// What the marketplace was asked for, if the package comes from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marketplace: Option<PluginIdentity>,
+    /// The batch it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// The uploaded package, if it was one.
     pub input: Option<Digest>,
     pub artifact: Option<Artifact>,
