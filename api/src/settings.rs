@@ -15,7 +15,9 @@ use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
 
-pub(crate) use arguments::{Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role};
+pub(crate) use arguments::{
+    Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role, Verify,
+};
 pub(crate) use environment::Environment;
 pub(crate) use values::{Rate, RateLimits, Secret};
 

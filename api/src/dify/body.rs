@@ -229,12 +229,15 @@ fn download_url(view: &TaskView, mount: Mount) -> Option<String> {
         .then(|| format!("{}/api/v1/tasks/{}/download", mount.prefix(), view.id))
 }
 
-fn instant<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn instant<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 #[expect(clippy::ref_option, reason = "serde hands over a reference to the member")]
-fn maybe_instant<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn maybe_instant<S: Serializer>(
+    time: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => instant(time, serializer),
         None => serializer.serialize_none(),
