@@ -7,4 +7,5 @@ mod progress;
 pub(crate) mod projections;
 pub(crate) mod repackage;
 pub(crate) mod sign;
+mod table;
 mod workspace;

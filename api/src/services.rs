@@ -13,6 +13,7 @@ use application::{
     },
     processes::watch_tasks::WatchTasks,
     queries::tasks::TaskQueries,
+    removing::Removing,
     tasks::Tasks,
 };
 use axum::extract::FromRef;
@@ -33,6 +34,7 @@ use crate::{
 #[derive(Clone, FromRef)]
 pub(crate) struct Services {
     pub(crate) tasks: Tasks,
+    pub(crate) removing: Removing,
     pub(crate) task_queries: Arc<dyn TaskQueries>,
     pub(crate) watch: Arc<WatchTasks>,
     pub(crate) blobs: Arc<dyn Blobs>,
@@ -82,6 +84,13 @@ impl Services {
         let key =
             hash_key(&settings.data_dir, &*ports.ids).context("the data directory cannot be written")?;
         Ok(Self {
+            removing: Removing {
+                tasks: ports.task_queries.clone(),
+                commands: ports.commands.clone(),
+                blobs: ports.blobs.clone(),
+                freshness: ports.freshness.clone(),
+                retention: settings.retention,
+            },
             tasks: Tasks {
                 commands: ports.commands,
                 downloads: ports.downloads,

@@ -16,7 +16,7 @@ use tracing::Level;
 use url::Url;
 
 pub(crate) use arguments::{
-    Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role, SignCommand,
+    Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role, SignCommand, Verify,
 };
 pub(crate) use environment::Environment;
 pub(crate) use values::{Rate, RateLimits, Secret};
