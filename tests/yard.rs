@@ -5,6 +5,7 @@
 mod batch;
 mod cli;
 mod cli_many;
+mod combined;
 mod crash;
 mod determinism;
 mod dify;
