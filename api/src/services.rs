@@ -113,7 +113,7 @@ impl Services {
             addresses: Addresses::new(&settings.trusted_proxies, key),
             dify_limit: DifyLimit::new(settings.rate_limits.dify),
             sockets: Arc::new(Sockets::new(settings.sockets, telemetry.sockets.clone())),
-            signing: SigningPublicKey::of(wiring::signing_key(settings)?.as_ref()),
+            signing: SigningPublicKey::new(wiring::signing_key(settings)?.map(|key| key.public().pem())),
             uploads: Uploads(settings.uploads_dir()),
             work: Work::default(),
             shutdown: shutdown.clone(),

@@ -7,7 +7,6 @@ use axum::{
     http::{StatusCode, header::CONTENT_TYPE},
     response::IntoResponse,
 };
-use infrastructure::signing::SigningKey;
 
 use super::DifyError;
 
@@ -16,8 +15,8 @@ use super::DifyError;
 pub(crate) struct SigningPublicKey(Option<Arc<str>>);
 
 impl SigningPublicKey {
-    pub(crate) fn of(key: Option<&SigningKey>) -> Self {
-        Self(key.map(|key| key.public().pem().into()))
+    pub(crate) fn new(pem: Option<String>) -> Self {
+        Self(pem.map(Into::into))
     }
 }
 

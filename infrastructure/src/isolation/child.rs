@@ -69,7 +69,7 @@ fn serve() -> io::Result<()> {
             end(verify::run(&request))
         }
         #[cfg(test)]
-        Work::Misbehave(how) => misbehave(&how),
+        Work::Misbehave(how) => misbehave(&how, &answers),
     }
 }
 
@@ -118,7 +118,7 @@ fn say(word: &Word) -> io::Result<()> {
 }
 
 #[cfg(test)]
-fn misbehave(how: &str) -> io::Result<()> {
+fn misbehave(how: &str, answers: &Receiver<String>) -> io::Result<()> {
     if let Some(signal) = how.strip_prefix("signal ") {
         let signal = rustix::process::Signal::from_named_raw(signal.parse().unwrap()).unwrap();
         // The first SIGSEGV and SIGBUS only end Rust's own handler.
@@ -150,6 +150,10 @@ fn misbehave(how: &str) -> io::Result<()> {
         "talk nonsense" => {
             let mut out = io::stdout().lock();
             out.write_all(b"{\"nonsense\": 1}\n")
+        }
+        "ask for a seal" => {
+            let entries = [Digest::of_bytes([7; 32])];
+            end(sealed(&entries, answers).map(|comment| String::from_utf8(comment).unwrap()))
         }
         "show environment" => end(Ok(std::env::vars().count())),
         _ => end(Ok(how.to_owned())),

@@ -30,9 +30,8 @@ pub(crate) struct Request {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Contents {
     comment: String,
-    /// Of every entry, in the order of the directory.
+    /// Of every file, in the order of the directory; entries of directories are not signed.
     entries: Vec<Digest>,
-    directories: usize,
     /// The content of [`VERIFICATION`].
     verification: Option<String>,
     /// As the installing daemon computes it.
@@ -48,7 +47,6 @@ pub(crate) fn run(request: &Request) -> Result<Contents, Failure> {
     Ok(Contents {
         comment: String::from_utf8_lossy(&archive.comment).into_owned(),
         entries: hashed.iter().map(|(_, sha256)| Digest::of_bytes(*sha256)).collect(),
-        directories: archive.directories,
         verification: verification.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
         checksum: checksum(hashed),
     })
@@ -83,7 +81,6 @@ fn judged(contents: Contents, key: &PublicKey) -> Verified {
     let problem = match &comment {
         None if contents.comment.is_empty() => Some("it is not signed"),
         None => Some("its comment is no signature"),
-        Some(_) if contents.directories > 0 => Some("it holds directory entries, which the daemon refuses"),
         Some(_) if category.is_none() => Some(".verification.dify.json names no category that exists"),
         Some(comment) if !key.fits(comment, &contents.entries) => {
             Some("another key signed it, or its content was changed afterwards")
