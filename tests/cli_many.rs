@@ -143,8 +143,8 @@ async fn a_plugin_nobody_can_be_asked_for_is_one_clear_sentence() {
 #[tokio::test]
 async fn nothing_to_do_is_a_usage_error() {
     let ground = binary::ground();
-    let ran = Cli::on(ground.path()).args(["repackage"]).run().await.expect(2);
+    let ran = Cli::on(ground.path()).args(["repackage"]).run().await.expect(1);
     assert!(ran.err.contains("<INPUT>..."), "{}", ran.err);
     let ran = Cli::on(ground.path()).args(["repackage", "a.difypkg", "--verify", "maybe"]).run().await;
-    assert!(ran.expect(2).err.contains("install"));
+    assert!(ran.expect(1).err.contains("install"));
 }

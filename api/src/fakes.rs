@@ -65,6 +65,8 @@ struct State {
     blobs: HashMap<Digest, Bytes>,
     /// The log and the read model are not reachable.
     down: bool,
+    /// How many more tasks are taken; any number where nobody said.
+    room: Option<usize>,
     rebuilt: usize,
 }
 
@@ -90,6 +92,10 @@ impl Fakes {
 
     pub(crate) fn take_down(&self) {
         self.lock().down = true;
+    }
+
+    pub(crate) fn make_room(&self, tasks: Option<usize>) {
+        self.lock().room = tasks;
     }
 
     pub(crate) fn rebuilt(&self) -> usize {
@@ -140,6 +146,14 @@ impl Commands<Task> for Fakes {
         let mut state = self.up().map_err(|_down| CommandError::Unavailable)?;
         let id: TaskId = id.parse().unwrap();
         if let TaskCommand::Request(TaskRequested { original_filename, options, group, .. }) = command {
+            if state.tasks.contains_key(&id) {
+                return Err(CommandError::Refused(TaskError::AlreadyRequested));
+            }
+            match &mut state.room {
+                Some(0) => return Err(CommandError::Full),
+                Some(room) => *room -= 1,
+                None => {}
+            }
             let view = TaskView { id, original_filename, platform: options.platform, group, ..queued_view() };
             state.tasks.insert(id, view);
         } else {
