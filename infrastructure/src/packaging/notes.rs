@@ -1,7 +1,7 @@
 //! What the user of a finished package should know: the daemon's limits it passes, its signature, the system it
 //! needs, and what it still downloads when it runs.
 
-use application::ports::packaging::{Note, Selection};
+use application::ports::packaging::{Note, Selection, Wheel};
 use domain::values::{Arch, PluginIdentity, Target};
 
 mod run_time;
@@ -30,6 +30,7 @@ pub(super) fn all(facts: &Facts<'_>) -> Vec<Note> {
     notes.extend(langgenius(facts.identity));
     notes.extend(architecture(facts));
     notes.extend(interpreter(facts));
+    notes.extend(built(facts.selection));
     notes.extend(run_time::downloads(facts.selection));
     notes
 }
@@ -99,6 +100,18 @@ fn langgenius(identity: &PluginIdentity) -> Option<Note> {
     })
 }
 
+/// Nobody but this service vouches for such a file, and a compiled one is for machines like the builder's.
+fn built(selection: &Selection) -> Option<Note> {
+    let told = |wheel: &Wheel| {
+        let platform = wheel.tag.rsplit('-').next().filter(|platform| *platform != "any");
+        let only = platform.map(|platform| format!(" (compiled, for {platform} only)")).unwrap_or_default();
+        format!("{} {}{only}", wheel.name, wheel.version)
+    };
+    let built: Vec<String> = selection.wheels.iter().filter(|wheel| wheel.built).map(told).collect();
+    let text = format!("Built from source by this service: {}.", built.join(", "));
+    (!built.is_empty()).then(|| note("built", text, Vec::new()))
+}
+
 /// Nobody compares the manifest with the wheels, so the plugin may be offered where it cannot run.
 fn architecture(facts: &Facts<'_>) -> Option<Note> {
     let named = &facts.runs_on.arch;
@@ -148,19 +161,27 @@ mod tests {
         output: u64,
         uncompressed: u64,
         wheels: u64,
+        selected: Vec<Wheel>,
     }
 
     impl Default for Case {
         fn default() -> Self {
-            let runs_on = RunsOn::default();
-            Self { author: "somebody", runs_on, signed: false, output: 10, uncompressed: 10, wheels: 10 }
+            Self {
+                author: "somebody",
+                runs_on: RunsOn::default(),
+                signed: false,
+                output: 10,
+                uncompressed: 10,
+                wheels: 10,
+                selected: Vec::new(),
+            }
         }
     }
 
     fn given(case: &Case) -> Vec<Note> {
         let selection = Selection {
             source: DependencySource::UvLock,
-            wheels: Vec::new(),
+            wheels: case.selected.clone(),
             sdists: Vec::new(),
             needs: Needs::of(Os::Linux, Some("2.28".parse().unwrap())),
             resolutions: Vec::new(),
@@ -244,5 +265,32 @@ mod tests {
         assert_eq!(kinds(&notes), ["floor", "unsigned", "architecture", "interpreter"]);
         assert_eq!(notes[2].text, "manifest.yaml names the architectures amd64 only, not arm64.");
         assert!(notes[3].text.starts_with("manifest.yaml names Python 3.1, but the wheels are for 3.12;"));
+    }
+
+    #[test]
+    fn what_was_built_here_and_what_goes_online_later_is_named() {
+        let wheel = |name: &str, tag: &str, built| Wheel {
+            name: name.to_owned(),
+            version: "1.0".to_owned(),
+            file_name: format!("{name}-1.0-{tag}.whl"),
+            urls: Vec::new(),
+            sha256: domain::values::Digest::of_bytes([1; 32]),
+            size: None,
+            tag: tag.to_owned(),
+            floor: None,
+            built,
+        };
+        let selected = vec![
+            wheel("crcmod", "cp312-cp312-linux_x86_64", true),
+            wheel("tiktoken", "cp312-cp312-manylinux_2_28_x86_64", false),
+            wheel("wikipedia", "py3-none-any", true),
+        ];
+        let notes = given(&Case { selected, ..Case::default() });
+        assert_eq!(kinds(&notes), ["floor", "unsigned", "built", "runtime_downloads"]);
+        assert_eq!(
+            notes[2].text,
+            "Built from source by this service: crcmod 1.0 (compiled, for linux_x86_64 only), wikipedia 1.0."
+        );
+        assert!(notes[3].text.starts_with("May go online when it runs: tiktoken fetches its encodings"));
     }
 }
