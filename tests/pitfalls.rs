@@ -172,6 +172,25 @@ async fn packages_without_a_fitting_wheel_are_listed_with_the_floor_that_would_d
 }
 
 #[tokio::test]
+async fn a_dependency_that_would_have_to_be_built_or_comes_from_elsewhere_is_named() {
+    let (yard, files) = (Yard::start().await, Files::start());
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let git = format!("{{ git = \"{}?rev=main#{commit}\" }}", files.url("/sdk.git"));
+    let sdist = Locked::new("wikipedia", "1.4.0").sdist(&files.url("/wikipedia-1.4.0.tar.gz"));
+    for (locked, wanted) in [
+        (sdist, "wikipedia 1.4.0 has no wheel; building is disabled on this server (NO_WHEEL)"),
+        (
+            Locked::new("monday-sdk", "1.0").source(&git),
+            "monday-sdk comes from git; git sources are disabled (SOURCE_FORBIDDEN)",
+        ),
+    ] {
+        let plugin = Plugin::locked(&Lock::new("elsewhere").with(locked));
+        assert_eq!(said(&yard, Upload::of(&plugin)).await, wanted);
+    }
+    assert_eq!(files.connections(), 0);
+}
+
+#[tokio::test]
 async fn a_wheel_with_another_hash_size_or_name_is_never_packed() {
     let yard = Yard::start().await;
     let wheel = Wheel::pure("alpha", "1.0.0");
