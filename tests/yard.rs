@@ -2,8 +2,11 @@
 //! line; through SQL only where the contract is about the database.
 #![cfg(test)]
 
+mod batch;
 mod building;
 mod cli;
+mod cli_many;
+mod combined;
 mod crash;
 mod determinism;
 mod dify;
@@ -11,6 +14,7 @@ mod downloads;
 mod embedded;
 mod faults;
 mod fetching;
+mod files_api;
 mod ground;
 mod headers;
 mod hostile;
@@ -19,7 +23,9 @@ mod http_files;
 mod log;
 mod nodes;
 mod offline;
+mod pitfalls;
 mod read_models;
 mod repackaging;
+mod signing;
 mod verifying;
 mod websocket;

@@ -16,6 +16,7 @@ pub mod packaging;
 pub mod postgres;
 pub mod resolver;
 pub mod sandbox;
+pub mod signing;
 pub mod subscription;
 pub mod system;
 pub mod upcasters;

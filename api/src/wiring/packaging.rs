@@ -20,6 +20,7 @@ use infrastructure::{
     packaging::{IsolatedInspector, IsolatedPacker},
     resolver::{Building, UvResolver, index::SimpleIndex},
     sandbox::Sandbox,
+    signing::SigningKey,
     uv::{Tools, Uv},
     verifier::{NoVerifier, SandboxVerifier},
     wheels::{cache::WheelCache, sources::IndexPolicy},
@@ -69,7 +70,7 @@ pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Re
         resolutions: blobs.clone(),
         builder,
         wheels,
-        packer: Arc::new(IsolatedPacker::new(isolation, limits)),
+        packer: Arc::new(IsolatedPacker::new(isolation, limits, signing_key(settings)?.map(Arc::new))),
         verifier: verifier(settings, sandbox, tools),
         results: blobs.clone(),
         blobs,
@@ -124,6 +125,14 @@ fn guarded(settings: &Settings) -> anyhow::Result<GuardedClient> {
         allow: settings.fetch_allow.clone(),
         hosts: settings.fetch_hosts.clone(),
     })?)
+}
+
+/// What signs results, if they are to be signed.
+pub(crate) fn signing_key(settings: &Settings) -> anyhow::Result<Option<SigningKey>> {
+    let Some(file) = &settings.signing_key else { return Ok(None) };
+    let key = SigningKey::open(file, settings.signing_category)
+        .with_context(|| format!("the signing key {} cannot be used", file.display()))?;
+    Ok(Some(key))
 }
 
 fn index(settings: &Settings) -> anyhow::Result<IndexPolicy> {

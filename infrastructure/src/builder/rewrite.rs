@@ -54,6 +54,6 @@ pub fn run(request: &Request) -> Result<Rewritten, Failure> {
         .iter()
         .map(|entry| Item { name: entry.name.clone(), content: Content::Entry(&archive, entry) })
         .collect();
-    let written = write::write(items, &request.part, &request.output, |_| {})?;
+    let written = write::write(items, None, &request.part, &request.output, |_| {})?;
     Ok(Rewritten { sha256: written.sha256, size: written.size })
 }
