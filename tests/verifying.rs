@@ -1,7 +1,7 @@
 //! Verified installs: the result is installed offline and started, in a sandbox, and the report says how that went.
 
 use plugyard_tests::{
-    AARCH64, Files, Lock, Plugin, Upload, Wheel, X86_64, Yard,
+    AARCH64, Cli, Files, Lock, Plugin, Upload, Wheel, X86_64, Yard, binary,
     files::Silent,
     python::{uv, version},
     yard::Plan,
@@ -112,5 +112,20 @@ async fn another_machines_package_is_not_tried() {
     let other = if std::env::consts::ARCH == "aarch64" { X86_64 } else { AARCH64 };
     let report = tried(&yard, &plugin("foreign", &files, WELL), other).await;
     assert_eq!(report["verified_install"], Value::Null);
-    assert!(note(&report).starts_with("Not tried out: this server is no glibc"), "{}", note(&report));
+    assert!(note(&report).starts_with("Not tried out: it is for glibc"), "{}", note(&report));
+}
+
+#[tokio::test]
+async fn the_command_line_tries_out_what_it_makes() {
+    let (ground, files) = (binary::ground(), Files::start());
+    for (name, main, works) in [("good", WELL, true), ("bad", "print('done')\n", false)] {
+        let file = format!("{name}.difypkg");
+        std::fs::write(ground.path().join("cwd").join(&file), plugin(name, &files, main).bytes()).unwrap();
+        let cli = Cli::on(ground.path()).set("PLUGYARD_UV", uv().to_str().unwrap());
+        let cli = cli.args(["repackage", &file, "--verify", "install", "--json", "--python", version()]);
+        let said = cli.run().await.expect(0).json();
+        assert_eq!(said["results"][0]["verified_install"], works, "{said}");
+    }
+    let left = std::fs::read_dir(ground.path().join("data/work")).unwrap().count();
+    assert_eq!(left, 0, "nothing is left of the trials");
 }

@@ -23,6 +23,7 @@ mod root;
 mod started;
 #[cfg(test)]
 pub(crate) mod tests;
+mod usage;
 
 pub use parent::{Ended, Fault, Outcome, Sandbox, Watch};
 pub use started::serve_launcher;
@@ -65,7 +66,7 @@ impl Shown {
     }
 }
 
-/// Per process, but for the last two.
+/// Per process, but for the last three.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Caps {
     pub address_space: u64,
@@ -76,6 +77,8 @@ pub struct Caps {
     pub processes: u64,
     /// All of [`JOB`], looked at every second.
     pub disk: u64,
+    /// Of all processes together, looked at every second.
+    pub memory: u64,
 }
 
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -89,6 +92,7 @@ impl Default for Caps {
             open_files: 1024,
             processes: 128,
             disk: 4 * GIB,
+            memory: 4 * GIB,
         }
     }
 }

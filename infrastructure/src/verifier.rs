@@ -107,7 +107,7 @@ impl SandboxVerifier {
         let own = |target: &&Target| (target.os, target.arch) == (host.os, host.arch);
         let target = targets.iter().find(own).ok_or_else(|| {
             let other = targets.first().map(ToString::to_string).unwrap_or_default();
-            Stop::Untried(format!("Not tried out: this server is no {other}."))
+            Stop::Untried(format!("Not tried out: it is for {other}, which this server is not."))
         })?;
         let python = self.python(target).await?;
         let uv = self
@@ -176,7 +176,9 @@ impl Trial<'_> {
             Ended::OutOfTime => {
                 Err(Stop::Broken("The offline install took more than 15 minutes.".to_owned()))
             }
-            Ended::OutOfDisk => Err(Stop::Untried("Not tried out: it is too large to be tried.".to_owned())),
+            Ended::OutOfDisk | Ended::OutOfMemory => {
+                Err(Stop::Untried("Not tried out: it is too large to be tried.".to_owned()))
+            }
             Ended::Code(_) | Ended::Signal(_) | Ended::Enough => {
                 let words = last_words(&outcome.output);
                 Err(Stop::Broken(format!("The offline install failed: {words}")))
@@ -200,6 +202,7 @@ impl Trial<'_> {
             Ended::Enough => return Ok(()),
             Ended::OutOfTime => format!("nothing came within {} s", START_TIME.as_secs()),
             Ended::OutOfDisk => "it filled its disk".to_owned(),
+            Ended::OutOfMemory => "it wants too much memory".to_owned(),
             Ended::Code(code) => format!("it ended with code {code}: {}", last_words(&outcome.output)),
             Ended::Signal(signal) => format!("it was ended by signal {signal}"),
         };

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use self::request::{Request, requests};
 use super::{outcome::Outcome, progress::Screen, workspace::Workspace};
 use crate::{
-    settings::{RepackageArguments, Settings},
+    settings::{RepackageArguments, Settings, Verify},
     shutdown::Signals,
     wiring,
 };
@@ -61,6 +61,9 @@ struct Job {
 
 impl Job {
     fn new(settings: &Settings, arguments: RepackageArguments) -> anyhow::Result<Self> {
+        // Whoever asks for it here is the operator.
+        let verify_install = settings.verify_install || arguments.verify == Verify::Install;
+        let settings = &Settings { verify_install, ..settings.clone() };
         let repackaging = wiring::build_repackaging(settings, &Arc::new(wiring::build_tools(settings)?))?;
         Ok(Self {
             requests: requests(&arguments, settings.floors, &*repackaging.marketplace),

@@ -202,6 +202,7 @@ impl Workshop<'_> {
         match outcome.ended {
             Ended::OutOfTime => format!("it took more than {} minutes", TIME.as_secs() / 60),
             Ended::OutOfDisk => "it wants too much disk space".to_owned(),
+            Ended::OutOfMemory => "it wants too much memory".to_owned(),
             Ended::Code(_) | Ended::Signal(_) | Ended::Enough => match last_words(&outcome.output) {
                 words if words.is_empty() => "it ended without a word".to_owned(),
                 words => words,

@@ -4,7 +4,6 @@
 use std::{
     collections::VecDeque,
     ffi::OsString,
-    fs,
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
@@ -19,7 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{LAUNCHER_ARGUMENT, Report, Request, Spec, canary};
+use super::{LAUNCHER_ARGUMENT, Report, Request, Spec, canary, usage};
 
 /// What is kept of the output: its end.
 const KEPT: usize = 64 * 1024;
@@ -59,6 +58,7 @@ pub enum Ended {
     Enough,
     OutOfTime,
     OutOfDisk,
+    OutOfMemory,
 }
 
 /// Why nothing came of it.
@@ -185,8 +185,8 @@ impl Running {
                 () = cancel.cancelled() => break Err(Fault::Cancelled),
                 () = sleep_until(deadline) => break Ok(Some(Ended::OutOfTime)),
                 _ = looks.tick() => {
-                    if is_over(&spec.directory, spec.caps.disk).await {
-                        break Ok(Some(Ended::OutOfDisk));
+                    if let Some(ended) = self.is_over(spec).await {
+                        break Ok(Some(ended));
                     }
                 }
                 line = said.line() => match line {
@@ -205,6 +205,19 @@ impl Running {
             None => reported(&mut reports).await?,
         };
         Ok(Outcome { ended, output: said.text() })
+    }
+
+    /// What it wants more of than it may have.
+    async fn is_over(&self, spec: &Spec) -> Option<Ended> {
+        let (directory, caps, launcher) = (spec.directory.clone(), spec.caps, self.child.id());
+        let look = tokio::task::spawn_blocking(move || {
+            if usage::disk(&directory, caps.disk) > caps.disk {
+                return Some(Ended::OutOfDisk);
+            }
+            let memory = launcher.map_or(0, usage::memory);
+            (memory > caps.memory).then_some(Ended::OutOfMemory)
+        });
+        look.await.ok().flatten()
     }
 
     /// Ends everything, and waits until the last process that could say something is gone.
@@ -262,32 +275,4 @@ async fn reported(reports: &mut BufReader<tokio::process::ChildStderr>) -> Resul
         }
         (_, None) => Err(Fault::Unavailable("it ended without a word".to_owned())),
     }
-}
-
-/// A job that was given all its room, and wants more.
-async fn is_over(directory: &Path, most: u64) -> bool {
-    let directory = directory.to_owned();
-    let sum = tokio::task::spawn_blocking(move || used(&directory, most)).await;
-    sum.is_ok_and(|used| used > most)
-}
-
-/// Bytes below the directory, and a little for each name; counted no further than `most`.
-fn used(directory: &Path, most: u64) -> u64 {
-    const PER_NAME: u64 = 4096;
-    let mut sum = 0;
-    let mut left = vec![directory.to_owned()];
-    while let Some(next) = left.pop() {
-        // The command is at work in there: what was listed may be gone.
-        for entry in fs::read_dir(next).into_iter().flatten().flatten() {
-            let Ok(data) = entry.metadata() else { continue };
-            if data.is_dir() {
-                left.push(entry.path());
-            }
-            sum += PER_NAME + std::os::unix::fs::MetadataExt::blocks(&data) * 512;
-            if sum > most {
-                return sum;
-            }
-        }
-    }
-    sum
 }

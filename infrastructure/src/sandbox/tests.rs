@@ -41,7 +41,7 @@ fn shell(directory: &Path, script: &str) -> Spec {
     }
 }
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 async fn run(script: &str) -> (tempfile::TempDir, Outcome) {
     let job = tempfile::tempdir().unwrap();
@@ -108,7 +108,7 @@ async fn it_is_a_user_without_rights_and_with_limits() {
 }
 
 #[tokio::test]
-async fn there_is_no_network_but_nothing() {
+async fn there_is_no_network_but_its_own_loopback() {
     assert_eq!(
         last_line("tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' \\n'; tail -n +2 /proc/net/route").await,
         "lo"
@@ -204,6 +204,20 @@ async fn more_than_its_disk_ends_it() {
     let watch = Watch { time: LONG, until: None };
     let outcome = sandbox().run(&spec, watch, &CancellationToken::new()).await.unwrap();
     assert_eq!(outcome.ended, Ended::OutOfDisk);
+}
+
+#[tokio::test]
+async fn more_memory_than_all_may_have_ends_it() {
+    let job = tempfile::tempdir().unwrap();
+    // A line that does not end is kept whole.
+    let eat = "(head -c 60000000 /dev/zero; sleep 30) | tail -n 1 > /dev/null";
+    let spec = Spec {
+        caps: Caps { memory: 100 << 20, ..Caps::default() },
+        ..shell(job.path(), &format!("{eat} & {eat} & {eat} & wait"))
+    };
+    let watch = Watch { time: LONG, until: None };
+    let outcome = sandbox().run(&spec, watch, &CancellationToken::new()).await.unwrap();
+    assert_eq!(outcome.ended, Ended::OutOfMemory);
 }
 
 #[tokio::test]

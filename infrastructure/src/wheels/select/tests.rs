@@ -236,3 +236,5 @@ fn names_and_versions_that_could_become_options_are_refused() {
         assert_eq!(failure.reason, Reason::LockInvalid, "{name:?} {version:?}: {failure:?}");
     }
 }
+
+mod building;
