@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use plugyard_tests::{
-    AARCH64, Cli, Files, Lock, Locked, Plugin, Source, Unpacked, Wheel, X86_64, binary,
+    AARCH64, Act, Cli, Files, Lock, Locked, Plugin, Source, Unpacked, Wheel, X86_64, binary,
     command_line::Ran,
     files::Silent,
-    python::{directory, succeeds, unpack, version},
+    python::{directory, really_locked, succeeds, unpack, uv, version},
     sha256,
 };
 use tempfile::TempDir;
@@ -127,6 +127,66 @@ async fn compiled_code_goes_to_machines_like_this_one() {
     );
     let old = built(&ground, "native", &["--platform", here(), "--glibc", "2.17", "--json"]).await.expect(1);
     assert!(failure(&old).contains("newer than glibc 2.17"), "{}", failure(&old));
+}
+
+/// A page of the simple index (PEP 691) with the one wheel.
+fn on_index(files: &Files, wheel: &Wheel) {
+    let path = format!("/packages/{}", wheel.file_name());
+    let url = files.put(&path, wheel.bytes());
+    let page = serde_json::json!({
+        "meta": {"api-version": "1.0"},
+        "name": wheel.name,
+        "files": [{"filename": wheel.file_name(), "url": url, "hashes": {"sha256": wheel.sha256()}}],
+    });
+    let kind = ("Content-Type".to_owned(), "application/vnd.pypi.simple.v1+json".to_owned());
+    files.always(&format!("/simple/{}/", wheel.name), Act::Status(200, vec![kind], page.to_string()));
+}
+
+#[tokio::test]
+async fn a_build_gets_the_tools_it_asks_for_from_the_index_and_no_others() {
+    let files = Files::start();
+    for tool in ["first-tool", "second-tool", "unwanted"] {
+        on_index(&files, &Wheel::pure(tool, "1.5"));
+    }
+    let lines = "\nimport first_tool\n\ndef get_requires_for_build_wheel(settings=None):\n    return \
+                 ['second-tool<2']\n\ndef before():\n    import second_tool\n    assert second_tool.__version__ == '1.5'\n    \
+                 try:\n        import unwanted\n    except ImportError:\n        return\n    raise SystemExit('too much')\n";
+    let pyproject = "[build-system]\nrequires = [\"First_Tool>=1\"]\nbuild-backend = \"own\"\nbackend-path = [\"backend\"]\n";
+    let tree = Source::pure("wants", "1.0").running(lines).file("pyproject.toml", pyproject);
+    let ground = ground_with(&plugin(&files, &[tree]));
+    let run = async |args: &[&str]| {
+        let cli =
+            Cli::on(ground.path()).set("PLUGYARD_BUILD", "pure").set("PLUGYARD_UV", uv().to_str().unwrap());
+        let cli = cli.set("UV_DEFAULT_INDEX", &files.url("/simple")).args(["repackage", "plugin.difypkg"]);
+        cli.args(["--python", version(), "--platform", here()])
+            .args(args.iter().copied())
+            .run()
+            .await
+            .expect(0)
+    };
+    let first = output(&ground, &run(&["--output", "one"]).await);
+    assert_eq!(files.count("/simple/unwanted/"), 0);
+    for kept in ["data/wheels", "data/built"] {
+        std::fs::remove_dir_all(ground.path().join(kept)).unwrap();
+    }
+    // A newer tool might give other bytes.
+    on_index(&files, &Wheel::pure("first-tool", "1.6"));
+    files.put("/packages/first_tool-1.5-py3-none-any.whl", Wheel::pure("first-tool", "1.5").bytes());
+    assert!(
+        output(&ground, &run(&["--output", "two"]).await) == first,
+        "the tools of the last time are taken"
+    );
+    assert_eq!(files.count_below("/packages/first_tool-1.6"), 0);
+}
+
+/// One of the tests that need the package index: a real source distribution, built with its real tools.
+#[tokio::test]
+async fn a_real_package_without_wheels_is_built_with_its_real_tools() {
+    let ground = ground_with(&really_locked("really", &["wikipedia==1.4.0"]));
+    let cli = Cli::on(ground.path()).set("PLUGYARD_FETCH_ALLOW", "").set("PLUGYARD_BUILD", "pure");
+    let cli = cli.set("PLUGYARD_UV", uv().to_str().unwrap()).args(["repackage", "plugin.difypkg", "--json"]);
+    let said = cli.args(["--python", version()]).run().await.expect(0).json();
+    assert_eq!(said["results"][0]["built"], serde_json::json!(["wikipedia 1.4.0 (py3-none-any)"]), "{said}");
 }
 
 /// What a hostile tree tries; each success leaves a word in the wheel.
