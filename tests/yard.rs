@@ -8,6 +8,7 @@ mod determinism;
 mod dify;
 mod downloads;
 mod embedded;
+mod fallback;
 mod faults;
 mod fetching;
 mod ground;

@@ -28,6 +28,7 @@ use crate::{
     },
 };
 
+mod absent;
 mod asking;
 pub mod index;
 mod judging;
@@ -35,6 +36,7 @@ mod provenance;
 pub mod pylock;
 mod releases;
 
+pub use absent::NoResolver;
 use asking::{Question, Said};
 use index::SimpleIndex;
 use releases::Missing;

@@ -83,7 +83,13 @@ impl UvResolver {
             }
         }
         let version = version.map(|version| format!(" {version}")).unwrap_or_default();
-        Ok(format!("{name}{version} has no wheel; building is disabled on this server"))
+        Ok(if self.building.is_some() {
+            format!(
+                "{name}{version} has no wheel; to build it, this server needs a package index (UV_DEFAULT_INDEX)"
+            )
+        } else {
+            format!("{name}{version} has no wheel; building is disabled on this server")
+        })
     }
 }
 

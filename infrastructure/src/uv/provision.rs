@@ -107,7 +107,15 @@ impl Provision<'_> {
     }
 
     fn python(&self, python: &Path, work: &TempDir) -> Call {
-        Call::new(python, work.path(), PIP_TIME).envs(self.uv.tools.environment.iter().cloned())
+        let environment = &self.uv.tools.environment;
+        let value =
+            |wanted: &str| environment.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
+        let call = Call::new(python, work.path(), PIP_TIME).envs(environment.iter().cloned());
+        // An older pip does not look there by itself.
+        match (value("PIP_CERT").or(value("REQUESTS_CA_BUNDLE")), value("SSL_CERT_FILE")) {
+            (None, Some(roots)) => call.envs([("PIP_CERT", roots)]),
+            (Some(_), _) | (None, None) => call,
+        }
     }
 }
 
