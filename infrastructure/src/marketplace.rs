@@ -16,8 +16,8 @@ use application::{
     failure::{Failure, Reason},
     ports::{
         marketplace::{
-            Answer, CATEGORIES, Category, Circuit, FromMarketplace, ListedVersion, Listing, Marketplace, Page,
-            Search, Status,
+            Answer, CATEGORIES, Category, Circuit, FromMarketplace, ListedVersion, Listing, Marketplace,
+            Page, Search, Status,
         },
         packaging::OnBytes,
     },
@@ -108,7 +108,8 @@ impl HttpMarketplace {
 
     async fn promised(&self, plugin: &PluginIdentity) -> Result<ListedVersion, Failure> {
         let (author, name, version) = (plugin.author(), plugin.name(), plugin.version());
-        let find = |versions: Vec<ListedVersion>| versions.into_iter().find(|listed| listed.version == version);
+        let find =
+            |versions: Vec<ListedVersion>| versions.into_iter().find(|listed| listed.version == version);
         let first = self.versions(author, name).await?;
         if let Some(listed) = find(first.value) {
             return Ok(listed);
@@ -116,7 +117,8 @@ impl HttpMarketplace {
         // It may have been published since.
         self.versions.forget(&key(author, name));
         let Answer { value, stale } = self.versions(author, name).await?;
-        let unknown = if value.is_empty() { no_versions(author, name) } else { no_version(author, name, version) };
+        let unknown =
+            if value.is_empty() { no_versions(author, name) } else { no_version(author, name, version) };
         find(value).ok_or(if stale { unavailable() } else { unknown })
     }
 
@@ -184,7 +186,8 @@ impl Marketplace for HttpMarketplace {
             match asking.clone().ask(asking.url(&path), None).await? {
                 Said::Data(data, size) => {
                     let listing = reading::listing(&data["plugin"]);
-                    let listing = listing.filter(|found| (&found.author, &found.name) == (&asked.0, &asked.1));
+                    let listing =
+                        listing.filter(|found| (&found.author, &found.name) == (&asked.0, &asked.1));
                     listing.map(|listing| (Some(listing), size)).ok_or_else(unavailable)
                 }
                 Said::Unknown => Ok((None, 1)),
@@ -208,12 +211,8 @@ impl Marketplace for HttpMarketplace {
         let totals = CATEGORIES.map(|(id, ..)| self.theirs(Wanted { query: None, category: Some(id) }, 1, 1));
         let totals = in_time(try_join_all(totals)).await?;
         let stale = totals.iter().any(|answer| answer.stale);
-        let counted = CATEGORIES.into_iter().zip(totals).map(|((id, name, description, icon), answer)| Category {
-            id,
-            name,
-            description,
-            icon,
-            plugin_count: answer.value.1,
+        let counted = CATEGORIES.into_iter().zip(totals).map(|((id, name, description, icon), answer)| {
+            Category { id, name, description, icon, plugin_count: answer.value.1 }
         });
         Ok(Answer { value: counted.collect(), stale })
     }

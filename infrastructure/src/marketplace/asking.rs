@@ -25,7 +25,8 @@ use crate::{
 const LARGEST_ANSWER: usize = 2 * 1024 * 1024;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The edge refuses what does not look like a browser.
-const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36";
+const BROWSER: &str =
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36";
 
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +84,11 @@ pub(super) fn unavailable() -> Failure {
 
 impl Asking {
     /// User info of `base` goes to its origin alone.
-    pub(super) fn new(mut base: Url, guarded: GuardedClient, patience: Patience) -> Result<Self, ClientError> {
+    pub(super) fn new(
+        mut base: Url,
+        guarded: GuardedClient,
+        patience: Patience,
+    ) -> Result<Self, ClientError> {
         let policy = IndexPolicy::new(Some(base.clone()), Vec::new(), false);
         // Fails only for URLs that cannot have user info.
         let _ = base.set_username("");
@@ -188,7 +193,11 @@ impl Asking {
 
 fn opened(status: u16, bytes: &[u8]) -> Result<Said, Trouble> {
     let not_json = || {
-        if status == 404 { Trouble::Odd("HTTP 404".to_owned()) } else { Trouble::Down(NOT_AN_ANSWER.to_owned()) }
+        if status == 404 {
+            Trouble::Odd("HTTP 404".to_owned())
+        } else {
+            Trouble::Down(NOT_AN_ANSWER.to_owned())
+        }
     };
     let Ok(Value::Object(mut envelope)) = serde_json::from_slice(bytes) else { return Err(not_json()) };
     match envelope.get("code").and_then(Value::as_i64) {

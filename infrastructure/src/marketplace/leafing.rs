@@ -9,7 +9,11 @@ use application::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 
-use super::{HttpMarketplace, asking::{Said, unavailable}, reading};
+use super::{
+    HttpMarketplace,
+    asking::{Said, unavailable},
+    reading,
+};
 
 /// Of theirs, for one of ours.
 const MOST_PAGES: u64 = 20;
@@ -60,7 +64,12 @@ impl HttpMarketplace {
     }
 
     /// Exactly the plugins `(page - 1) * size .. page * size` of all.
-    pub(super) async fn ours(&self, wanted: Wanted<'_>, page: u32, size: u32) -> Result<Answer<Page>, Failure> {
+    pub(super) async fn ours(
+        &self,
+        wanted: Wanted<'_>,
+        page: u32,
+        size: u32,
+    ) -> Result<Answer<Page>, Failure> {
         let first = self.theirs(wanted, 1, size).await?;
         let (length, total) = (first.value.0.len() as u64, first.value.1);
         let begin = u64::from(page - 1) * u64::from(size);
@@ -98,7 +107,8 @@ impl HttpMarketplace {
     /// What search cards leave out, in one call. Without it the cards stand as they are.
     pub(super) async fn detailed(&self, mut page: Answer<Page>) -> Answer<Page> {
         let id = |listing: &Listing| format!("{}/{}", listing.author, listing.name);
-        let ids: Vec<_> = page.value.plugins.iter().filter(|card| card.created_at.is_none()).map(id).collect();
+        let ids: Vec<_> =
+            page.value.plugins.iter().filter(|card| card.created_at.is_none()).map(id).collect();
         if ids.is_empty() {
             return page;
         }

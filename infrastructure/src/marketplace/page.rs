@@ -7,9 +7,11 @@ use super::reading::is_plugin;
 /// Author and name, when the text is the address of a page on the host of one of these.
 pub(super) fn read(text: &str, marketplaces: &[&Url]) -> Option<(String, String)> {
     let text = text.trim();
-    let url = if text.contains("://") { Url::parse(text) } else { Url::parse(&format!("https://{text}")) }.ok()?;
+    let url =
+        if text.contains("://") { Url::parse(text) } else { Url::parse(&format!("https://{text}")) }.ok()?;
     let host = plain(url.host_str()?);
-    let is_ours = |own: &&&Url| own.host_str().is_some_and(|own| plain(own) == host) && own.port() == url.port();
+    let is_ours =
+        |own: &&&Url| own.host_str().is_some_and(|own| plain(own) == host) && own.port() == url.port();
     if !matches!(url.scheme(), "https" | "http") || !marketplaces.iter().any(|own| is_ours(&own)) {
         return None;
     }

@@ -55,8 +55,12 @@ pub(super) fn listing(plugin: &Value) -> Option<Listing> {
         display_name: english(&plugin["label"], LONGEST_NAME).unwrap_or_else(|| name.to_owned()),
         description: english(&plugin["brief"], LONGEST_BRIEF).unwrap_or_default(),
         category: text(&plugin["category"], LONGEST_NAME).unwrap_or_default(),
-        tags: tags.filter_map(|tag| text(&tag["name"], LONGEST_NAME).or_else(|| text(tag, LONGEST_NAME))).collect(),
-        latest_version: text(&plugin["latest_version"], LONGEST_NAME).or_else(of_identifier).unwrap_or_default(),
+        tags: tags
+            .filter_map(|tag| text(&tag["name"], LONGEST_NAME).or_else(|| text(tag, LONGEST_NAME)))
+            .collect(),
+        latest_version: text(&plugin["latest_version"], LONGEST_NAME)
+            .or_else(of_identifier)
+            .unwrap_or_default(),
         created_at: time(&plugin["created_at"]),
         updated_at: time(&plugin["version_updated_at"]).or_else(|| time(&plugin["updated_at"])),
         download_count: number(&plugin["install_count"]).unwrap_or(0),
@@ -68,7 +72,8 @@ pub(super) fn listing(plugin: &Value) -> Option<Listing> {
 
 /// One page of versions, and how many there are in all.
 pub(super) fn versions(data: &Value) -> (Vec<ListedVersion>, usize) {
-    let versions = items(data, "versions").filter(|version| version["status"] != "deleted").filter_map(version);
+    let versions =
+        items(data, "versions").filter(|version| version["status"] != "deleted").filter_map(version);
     let total = number(&data["total"]).unwrap_or(0);
     (versions.collect(), usize::try_from(total).unwrap_or(usize::MAX))
 }
@@ -93,7 +98,8 @@ fn version(version: &Value) -> Option<ListedVersion> {
 
 /// As numbers, and what has a suffix before what has none.
 fn order(version: &str) -> (Vec<u64>, bool) {
-    let (numbers, suffix) = version.split_once('-').map_or((version, None), |(numbers, word)| (numbers, Some(word)));
+    let (numbers, suffix) =
+        version.split_once('-').map_or((version, None), |(numbers, word)| (numbers, Some(word)));
     (numbers.split('.').map(|part| part.parse().unwrap_or(0)).collect(), suffix.is_none())
 }
 
@@ -119,7 +125,8 @@ fn time(value: &Value) -> Option<DateTime<Utc>> {
     const EARLIEST_MILLIS: i64 = 100_000_000_000;
     let text = value.as_str();
     let zoned = text.and_then(|text| DateTime::parse_from_rfc3339(text).ok()).map(|time| time.to_utc());
-    let unzoned = || NaiveDateTime::parse_from_str(text?, "%Y-%m-%dT%H:%M:%S%.f").ok().map(|time| time.and_utc());
+    let unzoned =
+        || NaiveDateTime::parse_from_str(text?, "%Y-%m-%dT%H:%M:%S%.f").ok().map(|time| time.and_utc());
     let unix = || match value.as_i64()? {
         millis @ EARLIEST_MILLIS.. => DateTime::from_timestamp_millis(millis),
         seconds => DateTime::from_timestamp(seconds, 0),
@@ -142,7 +149,8 @@ pub(super) fn image_type(bytes: &[u8]) -> Option<&'static str> {
         _ => {
             let begin = String::from_utf8_lossy(&bytes[..bytes.len().min(1_024)]);
             let begin = begin.trim_start_matches('\u{feff}').trim_start();
-            let is_xml = begin.starts_with("<?xml") || begin.starts_with("<!--") || begin.starts_with("<!DOCTYPE svg");
+            let is_xml =
+                begin.starts_with("<?xml") || begin.starts_with("<!--") || begin.starts_with("<!DOCTYPE svg");
             if !(begin.starts_with("<svg") || (is_xml && begin.contains("<svg"))) {
                 return None;
             }
@@ -168,7 +176,10 @@ mod tests {
         }))
         .unwrap();
         assert_eq!((read.display_name.as_str(), read.description.as_str()), ("Agent", "Does things"));
-        assert_eq!((read.tags, read.download_count, read.verified), (vec!["llm".into(), "plain".into()], 1234, true));
+        assert_eq!(
+            (read.tags, read.download_count, read.verified),
+            (vec!["llm".into(), "plain".into()], 1234, true)
+        );
         assert_eq!(read.created_at.unwrap().to_rfc3339(), "2024-01-01T00:00:00+00:00");
         assert_eq!(read.updated_at.unwrap().to_rfc3339(), "2024-01-15T00:00:00+00:00");
         assert_eq!((read.readme.as_deref(), read.repository.is_some()), (Some("# Agent"), true));
@@ -176,18 +187,32 @@ mod tests {
 
     #[test]
     fn odd_members_are_left_out_and_odd_plugins_too() {
-        let odd = json!([[], 7, null, {"en_US": 7}, "a\u{0}b\u{1b}[31m", -1, 1e300, "9".repeat(400), {"x": {}}]);
+        let odd =
+            json!([[], 7, null, {"en_US": 7}, "a\u{0}b\u{1b}[31m", -1, 1e300, "9".repeat(400), {"x": {}}]);
         for value in odd.as_array().unwrap() {
             let mut plugin = json!({"org": "a", "name": "b"});
             for member in [
-                "label", "brief", "category", "tags", "latest_version", "version_updated_at", "created_at",
-                "install_count", "verification", "introduction", "repository", "latest_package_identifier",
+                "label",
+                "brief",
+                "category",
+                "tags",
+                "latest_version",
+                "version_updated_at",
+                "created_at",
+                "install_count",
+                "verification",
+                "introduction",
+                "repository",
+                "latest_package_identifier",
             ] {
                 plugin[member] = value.clone();
             }
             let read = listing(&plugin).unwrap();
             let shown = format!("{read:?}");
-            assert!(!shown.contains('\u{0}') && !shown.contains("\\0") && !shown.contains("\\u{1b}"), "{shown}");
+            assert!(
+                !shown.contains('\u{0}') && !shown.contains("\\0") && !shown.contains("\\u{1b}"),
+                "{shown}"
+            );
             assert!(!read.verified && read.repository.is_none() && read.display_name.chars().count() <= 400);
         }
         for name in [json!("../b"), json!(7), json!(null), json!(""), json!("B\u{0}")] {
@@ -214,7 +239,8 @@ mod tests {
             {"created_at": 7},
         ]});
         assert_eq!(names(dated), ["0.0.10", "0.2.0", "0.0.1"]);
-        let undated = json!({"versions": [{"version": "0.0.9"}, {"version": "0.0.10-rc"}, {"version": "0.0.10"}]});
+        let undated =
+            json!({"versions": [{"version": "0.0.9"}, {"version": "0.0.10-rc"}, {"version": "0.0.10"}]});
         assert_eq!(names(undated), ["0.0.10", "0.0.10-rc", "0.0.9"]);
     }
 
