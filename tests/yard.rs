@@ -16,6 +16,7 @@ mod hostile;
 mod hostile_locks;
 mod http_files;
 mod log;
+mod marketplace;
 mod nodes;
 mod offline;
 mod read_models;
