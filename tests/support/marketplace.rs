@@ -102,7 +102,7 @@ impl Market {
 
     /// Publishes the package, with the checksum of its content.
     pub fn list(&self, plugin: &Plugin, category: &str) {
-        let checksum = Unpacked::read(&plugin.bytes()).checksum();
+        let checksum = Unpacked::read(&plugin.archive_without_descriptors().bytes()).checksum();
         self.list_promising(plugin, category, &checksum);
     }
 

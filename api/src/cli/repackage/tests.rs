@@ -12,10 +12,7 @@ use application::{
 };
 use async_trait::async_trait;
 use domain::values::{Arch, Digest, PluginIdentity};
-use infrastructure::{
-    blobs::ObjectBlobs, builder::NoBuilder, marketplace::NoMarketplace, resolver::NoResolver,
-    verifier::NoVerifier,
-};
+use infrastructure::{blobs::ObjectBlobs, builder::NoBuilder, resolver::NoResolver, verifier::NoVerifier};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -135,7 +132,7 @@ impl Bench {
         let Command::Repackage(arguments) = command else { panic!("{command:?}") };
         let (fakes, steps) = (Fakes::new(), Arc::new(Steps { interrupt }));
         let repackaging = Repackaging {
-            marketplace: Arc::new(NoMarketplace),
+            marketplace: fakes.clone(),
             resolver: Arc::new(NoResolver),
             builder: Arc::new(NoBuilder),
             verifier: Arc::new(NoVerifier),
