@@ -10,13 +10,14 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use domain::values::{Arch, FloorPolicy, Os};
-use infrastructure::fetch::FetchAllow;
+use infrastructure::{fetch::FetchAllow, marketplace::DOCUMENTED};
 use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
 
 pub(crate) use arguments::{
-    Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role, Verify,
+    Categories, ChecksumRule, Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role,
+    Verify,
 };
 pub(crate) use environment::Environment;
 pub(crate) use values::{Rate, RateLimits, Secret};
@@ -40,6 +41,9 @@ pub(crate) struct Settings {
     /// Exact names, or suffixes that begin with a dot; empty: any public host.
     pub(crate) fetch_hosts: Vec<String>,
     pub(crate) index: Index,
+    pub(crate) marketplace: Market,
+    /// How the Dify dialect lists categories.
+    pub(crate) categories: Categories,
     pub(crate) rate_limits: RateLimits,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) floors: FloorPolicy,
@@ -61,6 +65,14 @@ pub(crate) struct Index {
     pub(crate) files: Secret<Vec<Url>>,
     /// Refuse every host but those of `files` and of the index.
     pub(crate) files_only: bool,
+}
+
+/// The upstream marketplace.
+#[derive(Debug, Clone)]
+pub(crate) struct Market {
+    /// May hold credentials as user info.
+    pub(crate) url: Secret<Url>,
+    pub(crate) checksum: ChecksumRule,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +125,11 @@ impl Settings {
                 files: mirrors(options.index_files.as_deref().unwrap_or_default())?.into(),
                 files_only: options.index_files_only,
             },
+            marketplace: Market {
+                url: marketplace_url(options.marketplace_url)?.into(),
+                checksum: options.marketplace_checksum,
+            },
+            categories: options.compat_dify_categories,
             rate_limits: options.rate_limits,
             trusted_proxies: options.trusted_proxies.0.into_iter().map(|network| network.0).collect(),
             floors,
@@ -158,6 +175,13 @@ fn index_url(text: &str, environment: &Environment) -> anyhow::Result<String> {
         }
     }
     Ok(url.into())
+}
+
+/// Refusals do not repeat what was given: it may hold credentials.
+fn marketplace_url(text: Option<String>) -> anyhow::Result<Url> {
+    let url = filled(text).map_or_else(|| Url::parse(DOCUMENTED), |text| Url::parse(&text));
+    let url = url.ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.context("PLUGYARD_MARKETPLACE_URL is not an http or https URL")
 }
 
 /// Refusals do not repeat what was given: it may hold credentials.
@@ -235,6 +259,7 @@ pub(crate) mod tests {
             "--index=https://u:hush@h/simple",
             "--index-files=https://u:hush@h/",
             "--blobs=s3://u:hush@bucket",
+            "--marketplace-url=https://u:hush@market.example/api/v1",
             "PLUGYARD_ADMIN_TOKEN=hush",
             "DATABASE_URL=postgres://u:hush@h/d",
             "AWS_SECRET_ACCESS_KEY=hush",
@@ -260,6 +285,20 @@ pub(crate) mod tests {
             let error = format!("{:?}", mirrors(files).unwrap_err());
             assert!(error.contains("PLUGYARD_INDEX_FILES") && !error.contains("s3cret"), "{error}");
         }
+    }
+
+    #[test]
+    fn the_marketplace_is_the_documented_one_unless_another_is_named() {
+        let url = |text: &str| marketplace_url(Some(text.to_owned())).map(|url| url.to_string());
+        assert_eq!(url("").unwrap(), DOCUMENTED);
+        assert_eq!(url("http://10.0.0.5/api/v1").unwrap(), "http://10.0.0.5/api/v1");
+        for text in ["s3cret", "ftp://me:s3cret@host/"] {
+            let error = format!("{:?}", url(text).unwrap_err());
+            assert!(error.contains("PLUGYARD_MARKETPLACE_URL") && !error.contains("s3cret"), "{error}");
+        }
+        let (settings, _) = settings(&["--data-dir=/d", "--marketplace-checksum=warn"]).unwrap();
+        assert_eq!(settings.marketplace.checksum, ChecksumRule::Warn);
+        assert_eq!(settings.categories, Categories::Objects);
     }
 
     #[test]

@@ -139,6 +139,20 @@ pub(crate) enum Role {
     All,
 }
 
+/// What a package is, whose content is not the one the marketplace promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ChecksumRule {
+    Fail,
+    Warn,
+}
+
+/// In which form categories are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Categories {
+    Objects,
+    Strings,
+}
+
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Settings")]
 pub(crate) struct Options {
@@ -190,6 +204,29 @@ pub(crate) struct Options {
     /// Refuse every other host of wheels
     #[arg(long, env = "PLUGYARD_INDEX_FILES_ONLY", global = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) index_files_only: bool,
+    /// Base of the marketplace's API, or of a mirror of it [default: the documented one]
+    #[arg(long, env = "PLUGYARD_MARKETPLACE_URL", global = true, value_name = "URL", hide_env_values = true)]
+    pub(super) marketplace_url: Option<String>,
+    /// Packages with another content than the marketplace promised: refused, or made with a note
+    #[arg(
+        long,
+        env = "PLUGYARD_MARKETPLACE_CHECKSUM",
+        global = true,
+        value_enum,
+        value_name = "RULE",
+        default_value = "fail"
+    )]
+    pub(super) marketplace_checksum: ChecksumRule,
+    /// Categories of the Dify dialect: as documented, or as its reference web front end reads them
+    #[arg(
+        long,
+        env = "PLUGYARD_COMPAT_DIFY_CATEGORIES",
+        global = true,
+        value_enum,
+        value_name = "FORM",
+        default_value = "objects"
+    )]
+    pub(super) compat_dify_categories: Categories,
     /// `off`, or per dialect how many requests in how many seconds
     #[arg(
         long,

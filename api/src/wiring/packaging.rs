@@ -13,22 +13,30 @@ use infrastructure::{
     builder::NoBuilder,
     fetch::{FetchPolicy, GuardedClient, GuardedDownloads, OperatorClient, transfer::Patience},
     isolation::Isolation,
-    marketplace::NoMarketplace,
+    marketplace::{self, HttpMarketplace},
     packaging::{IsolatedInspector, IsolatedPacker},
     resolver::NoResolver,
     verifier::NoVerifier,
     wheels::{cache::WheelCache, sources::IndexPolicy},
 };
 
-use crate::settings::{Secret, Settings};
+use crate::settings::{ChecksumRule, Secret, Settings};
 
 /// For use without a service.
 pub(crate) fn build_repackaging(settings: &Settings) -> anyhow::Result<Repackaging> {
-    let (downloads, inspector, wheels, packer) = steps(settings)?;
+    let guarded = guarded(settings)?;
+    let marketplace = HttpMarketplace::new(
+        settings.marketplace.url.reveal().clone(),
+        guarded.clone(),
+        settings.marketplace.checksum == ChecksumRule::Fail,
+        marketplace::Patience::default(),
+        Patience::default(),
+    )?;
+    let (downloads, inspector, wheels, packer) = steps(settings, guarded)?;
     let blobs = Arc::new(blobs(settings)?);
     Ok(Repackaging {
         downloads,
-        marketplace: Arc::new(NoMarketplace),
+        marketplace: Arc::new(marketplace),
         inspector,
         resolver: Arc::new(NoResolver),
         resolutions: blobs.clone(),
@@ -44,11 +52,12 @@ pub(crate) fn build_repackaging(settings: &Settings) -> anyhow::Result<Repackagi
 
 type Steps = (Arc<dyn Downloads>, Arc<dyn Inspector>, Arc<dyn Wheels>, Arc<dyn Packer>);
 
-fn steps(settings: &Settings) -> anyhow::Result<Steps> {
-    let guarded = GuardedClient::new(FetchPolicy {
-        allow: settings.fetch_allow.clone(),
-        hosts: settings.fetch_hosts.clone(),
-    })?;
+fn guarded(settings: &Settings) -> anyhow::Result<GuardedClient> {
+    let (allow, hosts) = (settings.fetch_allow.clone(), settings.fetch_hosts.clone());
+    Ok(GuardedClient::new(FetchPolicy { allow, hosts })?)
+}
+
+fn steps(settings: &Settings, guarded: GuardedClient) -> anyhow::Result<Steps> {
     let index = index(settings)?;
     let operator = OperatorClient::new(index.clone(), guarded.clone())?;
     let isolation = Isolation::new(std::env::current_exe().context("this program cannot find itself")?);
