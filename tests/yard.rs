@@ -2,7 +2,9 @@
 //! line; through SQL only where the contract is about the database.
 #![cfg(test)]
 
+mod batch;
 mod cli;
+mod cli_many;
 mod crash;
 mod determinism;
 mod dify;
@@ -10,6 +12,7 @@ mod downloads;
 mod embedded;
 mod faults;
 mod fetching;
+mod files_api;
 mod ground;
 mod headers;
 mod hostile;

@@ -6,4 +6,5 @@ mod output;
 mod progress;
 pub(crate) mod projections;
 pub(crate) mod repackage;
+mod table;
 mod workspace;

@@ -14,6 +14,7 @@ use application::{
     },
     processes::watch_tasks::WatchTasks,
     queries::tasks::TaskQueries,
+    removing::Removing,
     tasks::Tasks,
 };
 use axum::extract::FromRef;
@@ -33,6 +34,7 @@ use crate::{
 #[derive(Clone, FromRef)]
 pub(crate) struct Services {
     pub(crate) tasks: Tasks,
+    pub(crate) removing: Removing,
     pub(crate) marketplace: Arc<dyn Marketplace>,
     pub(crate) categories: Categories,
     pub(crate) task_queries: Arc<dyn TaskQueries>,
@@ -84,6 +86,13 @@ impl Services {
         let key =
             hash_key(&settings.data_dir, &*ports.ids).context("the data directory cannot be written")?;
         Ok(Self {
+            removing: Removing {
+                tasks: ports.task_queries.clone(),
+                commands: ports.commands.clone(),
+                blobs: ports.blobs.clone(),
+                freshness: ports.freshness.clone(),
+                retention: settings.retention,
+            },
             tasks: Tasks {
                 commands: ports.commands,
                 downloads: ports.downloads,

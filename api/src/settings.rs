@@ -17,6 +17,7 @@ use url::Url;
 
 pub(crate) use arguments::{
     Categories, ChecksumRule, Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role,
+    Verify,
 };
 pub(crate) use environment::Environment;
 pub(crate) use values::{Rate, RateLimits, Secret};

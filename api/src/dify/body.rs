@@ -229,7 +229,7 @@ fn download_url(view: &TaskView, mount: Mount) -> Option<String> {
         .then(|| format!("{}/api/v1/tasks/{}/download", mount.prefix(), view.id))
 }
 
-fn instant<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn instant<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Migrations, API, workers and read models in one process (the default)
     Serve,
-    /// Makes an offline package of one plugin, without a server
+    /// Makes offline packages of plugins, without a server
     Repackage(RepackageArguments),
     /// Brings the schema of the database up to date
     Migrate {
@@ -83,9 +83,12 @@ pub(crate) enum EventsCommand {
 }
 
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct RepackageArguments {
-    /// A .difypkg file, or the URL of one
-    pub(crate) input: String,
+    /// .difypkg files, URLs of such, plugins of the marketplace as `author/name@version` or `author/name`, or their
+    /// pages
+    #[arg(value_name = "INPUT", required = true)]
+    pub(crate) inputs: Vec<String>,
     /// Machine to package for, such as `manylinux2014_x86_64`; may be given several times [default: this one]
     #[arg(long = "platform", value_name = "P")]
     pub(crate) platforms: Vec<Platform>,
@@ -104,12 +107,28 @@ pub(crate) struct RepackageArguments {
     /// Oldest macOS the result must run on, such as 13.0
     #[arg(long, value_name = "F")]
     pub(crate) macos: Option<Floor>,
+    /// One package for all the platforms instead of one for each
+    #[arg(long)]
+    pub(crate) combined: bool,
+    /// Install the result offline and start it, where this machine can
+    #[arg(long, value_name = "HOW", value_enum, default_value = "none")]
+    pub(crate) verify: Verify,
+    /// Choose the versions of a package without a lock anew, instead of those of the last time
+    #[arg(long)]
+    pub(crate) refresh: bool,
     /// Directory for the result
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) output: PathBuf,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How a result is tried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Verify {
+    None,
+    Install,
 }
 
 /// What this process takes part in.
