@@ -5,6 +5,7 @@
 mod batch;
 mod cli;
 mod cli_many;
+mod combined;
 mod crash;
 mod determinism;
 mod dify;
@@ -22,6 +23,8 @@ mod log;
 mod marketplace;
 mod nodes;
 mod offline;
+mod pitfalls;
 mod read_models;
 mod repackaging;
+mod signing;
 mod websocket;

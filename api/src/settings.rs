@@ -3,6 +3,7 @@
 
 mod arguments;
 mod environment;
+mod marketplace;
 mod values;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -10,16 +11,16 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use domain::values::{Arch, FloorPolicy, Os};
-use infrastructure::{fetch::FetchAllow, marketplace::DOCUMENTED};
+use infrastructure::{fetch::FetchAllow, signing::Category};
 use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
 
 pub(crate) use arguments::{
-    Categories, ChecksumRule, Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role,
-    Verify,
+    Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role, SignCommand, Verify,
 };
 pub(crate) use environment::Environment;
+pub(crate) use marketplace::{Categories, ChecksumRule, Market};
 pub(crate) use values::{Rate, RateLimits, Secret};
 
 use arguments::Arguments;
@@ -44,6 +45,9 @@ pub(crate) struct Settings {
     pub(crate) marketplace: Market,
     /// How the Dify dialect lists categories.
     pub(crate) categories: Categories,
+    /// None: results are not signed.
+    pub(crate) signing_key: Option<PathBuf>,
+    pub(crate) signing_category: Category,
     pub(crate) rate_limits: RateLimits,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) floors: FloorPolicy,
@@ -65,14 +69,6 @@ pub(crate) struct Index {
     pub(crate) files: Secret<Vec<Url>>,
     /// Refuse every host but those of `files` and of the index.
     pub(crate) files_only: bool,
-}
-
-/// The upstream marketplace.
-#[derive(Debug, Clone)]
-pub(crate) struct Market {
-    /// May hold credentials as user info.
-    pub(crate) url: Secret<Url>,
-    pub(crate) checksum: ChecksumRule,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,11 +121,10 @@ impl Settings {
                 files: mirrors(options.index_files.as_deref().unwrap_or_default())?.into(),
                 files_only: options.index_files_only,
             },
-            marketplace: Market {
-                url: marketplace_url(options.marketplace_url)?.into(),
-                checksum: options.marketplace_checksum,
-            },
+            marketplace: Market::new(options.marketplace_url, options.marketplace_checksum)?,
             categories: options.compat_dify_categories,
+            signing_key: options.signing_key.filter(|file| !file.as_os_str().is_empty()),
+            signing_category: options.signing_category,
             rate_limits: options.rate_limits,
             trusted_proxies: options.trusted_proxies.0.into_iter().map(|network| network.0).collect(),
             floors,
@@ -175,13 +170,6 @@ fn index_url(text: &str, environment: &Environment) -> anyhow::Result<String> {
         }
     }
     Ok(url.into())
-}
-
-/// Refusals do not repeat what was given: it may hold credentials.
-fn marketplace_url(text: Option<String>) -> anyhow::Result<Url> {
-    let url = filled(text).map_or_else(|| Url::parse(DOCUMENTED), |text| Url::parse(&text));
-    let url = url.ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    url.context("PLUGYARD_MARKETPLACE_URL is not an http or https URL")
 }
 
 /// Refusals do not repeat what was given: it may hold credentials.
@@ -285,20 +273,6 @@ pub(crate) mod tests {
             let error = format!("{:?}", mirrors(files).unwrap_err());
             assert!(error.contains("PLUGYARD_INDEX_FILES") && !error.contains("s3cret"), "{error}");
         }
-    }
-
-    #[test]
-    fn the_marketplace_is_the_documented_one_unless_another_is_named() {
-        let url = |text: &str| marketplace_url(Some(text.to_owned())).map(|url| url.to_string());
-        assert_eq!(url("").unwrap(), DOCUMENTED);
-        assert_eq!(url("http://10.0.0.5/api/v1").unwrap(), "http://10.0.0.5/api/v1");
-        for text in ["s3cret", "ftp://me:s3cret@host/"] {
-            let error = format!("{:?}", url(text).unwrap_err());
-            assert!(error.contains("PLUGYARD_MARKETPLACE_URL") && !error.contains("s3cret"), "{error}");
-        }
-        let (settings, _) = settings(&["--data-dir=/d", "--marketplace-checksum=warn"]).unwrap();
-        assert_eq!(settings.marketplace.checksum, ChecksumRule::Warn);
-        assert_eq!(settings.categories, Categories::Objects);
     }
 
     #[test]

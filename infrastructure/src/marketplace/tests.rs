@@ -194,8 +194,8 @@ async fn our_pages_are_cut_out_of_theirs_however_large_theirs_are() {
 #[tokio::test]
 async fn cards_get_their_dates_in_one_call_and_do_without_if_there_is_no_answer() {
     let bare = said(&json!({"plugins": [{"org": "a", "name": "p"}, {"org": "a", "name": "q"}], "total": 2}));
-    let dated = json!({"plugins": [{"org": "a", "name": "q", "created_at": "2024-01-01T00:00:00Z"}]});
-    let stub = Stub::start(vec![bare.clone(), said(&dated), bare, Told::status(500, b"")]).await;
+    let batch = json!({"plugins": [{"org": "a", "name": "q", "created_at": "2024-01-01T00:00:00Z"}]});
+    let stub = Stub::start(vec![bare.clone(), said(&batch), bare, Told::status(500, b"")]).await;
     let market = market(&stub, patience(), "");
     let search = Search { page: 1, per_page: 2, ..Search::default() };
     let dates = async || {
@@ -315,7 +315,7 @@ async fn an_icon_is_an_image_or_none() {
         let icon = market_with_store.icon("a", "b").await.unwrap().unwrap();
         assert_eq!((icon.0.as_str(), icon.1.len()), ("image/png", 8));
     }
-    let huge = [b"\x89PNG".as_slice(), &[0; 1 << 20]].concat();
+    let huge = [b"\x89PNG".to_vec(), vec![0; 1 << 20]].concat();
     for none in [
         Told::ok(b"<html><script>1</script>").header("Content-Type: image/png"),
         Told::ok(&huge),

@@ -50,13 +50,13 @@ pub(super) struct Details {
     license: Option<String>,
     homepage_url: Option<String>,
     repository_url: Option<String>,
-    available_versions: Vec<Version>,
+    available_versions: Vec<Release>,
     dependencies: Option<Value>,
     screenshots: Option<Vec<String>>,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Version {
+pub(super) struct Release {
     version: String,
     #[serde(serialize_with = "maybe_instant")]
     created_at: Option<DateTime<Utc>>,
@@ -122,8 +122,8 @@ impl Details {
     }
 }
 
-pub(super) fn versions_of(versions: &[ListedVersion]) -> Vec<Version> {
-    let version = |listed: &ListedVersion| Version {
+pub(super) fn versions_of(versions: &[ListedVersion]) -> Vec<Release> {
+    let version = |listed: &ListedVersion| Release {
         version: listed.version.clone(),
         created_at: listed.created_at,
         changelog: listed.changelog.clone(),
