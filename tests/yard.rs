@@ -5,6 +5,7 @@
 mod batch;
 mod cli;
 mod cli_many;
+mod combined;
 mod crash;
 mod determinism;
 mod dify;
@@ -21,6 +22,8 @@ mod http_files;
 mod log;
 mod nodes;
 mod offline;
+mod pitfalls;
 mod read_models;
 mod repackaging;
+mod signing;
 mod websocket;

@@ -13,6 +13,7 @@ mod limit;
 mod marketplace;
 mod order;
 mod pace;
+mod signing;
 mod socket;
 mod sockets;
 mod tasks;
@@ -28,6 +29,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use error::{DifyError, panicked};
 pub(crate) use limit::DifyLimit;
+pub(crate) use signing::SigningPublicKey;
 pub(crate) use sockets::Sockets;
 
 use crate::{consistency::read_after, services::Services};
@@ -68,6 +70,7 @@ pub(crate) fn router(services: &Services, mount: Mount) -> Router<Services> {
         .route("/api/v1/tasks/{id}", get(tasks::show))
         .route("/api/v1/tasks/{id}/report", get(tasks::report))
         .route("/api/v1/tasks/{id}/cancel", post(tasks::cancel))
+        .route("/api/v1/signing/public-key", get(signing::public_key))
         .route("/api/v1/files", get(files::list))
         .route("/api/v1/files/stats/storage", get(files::storage))
         .route("/api/v1/files/cleanup", delete(files::clean_up))

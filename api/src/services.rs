@@ -23,11 +23,12 @@ use domain::task::Task;
 use crate::{
     address::{Addresses, hash_key},
     admin::{AdminToken, Projections},
-    dify::{DifyLimit, Sockets},
+    dify::{DifyLimit, SigningPublicKey, Sockets},
     health::Health,
     settings::{Categories, Settings},
     shutdown::Shutdown,
     telemetry::Telemetry,
+    wiring,
     work::Work,
 };
 
@@ -49,6 +50,7 @@ pub(crate) struct Services {
     pub(crate) addresses: Addresses,
     pub(crate) dify_limit: DifyLimit,
     pub(crate) sockets: Arc<Sockets>,
+    pub(crate) signing: SigningPublicKey,
     pub(crate) uploads: Uploads,
     pub(crate) work: Work,
     pub(crate) shutdown: Shutdown,
@@ -117,6 +119,7 @@ impl Services {
             addresses: Addresses::new(&settings.trusted_proxies, key),
             dify_limit: DifyLimit::new(settings.rate_limits.dify),
             sockets: Arc::new(Sockets::new(settings.sockets, telemetry.sockets.clone())),
+            signing: SigningPublicKey::new(wiring::signing_key(settings)?.map(|key| key.public().pem())),
             uploads: Uploads(settings.uploads_dir()),
             work: Work::default(),
             shutdown: shutdown.clone(),

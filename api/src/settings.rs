@@ -10,14 +10,14 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use domain::values::{Arch, FloorPolicy, Os};
-use infrastructure::{fetch::FetchAllow, marketplace::DOCUMENTED};
+use infrastructure::{fetch::FetchAllow, marketplace::DOCUMENTED, signing::Category};
 use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
 
 pub(crate) use arguments::{
     Categories, ChecksumRule, Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role,
-    Verify,
+    SignCommand, Verify,
 };
 pub(crate) use environment::Environment;
 pub(crate) use values::{Rate, RateLimits, Secret};
@@ -44,6 +44,9 @@ pub(crate) struct Settings {
     pub(crate) marketplace: Market,
     /// How the Dify dialect lists categories.
     pub(crate) categories: Categories,
+    /// None: results are not signed.
+    pub(crate) signing_key: Option<PathBuf>,
+    pub(crate) signing_category: Category,
     pub(crate) rate_limits: RateLimits,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) floors: FloorPolicy,
@@ -130,6 +133,8 @@ impl Settings {
                 checksum: options.marketplace_checksum,
             },
             categories: options.compat_dify_categories,
+            signing_key: options.signing_key.filter(|file| !file.as_os_str().is_empty()),
+            signing_category: options.signing_category,
             rate_limits: options.rate_limits,
             trusted_proxies: options.trusted_proxies.0.into_iter().map(|network| network.0).collect(),
             floors,

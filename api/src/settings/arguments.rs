@@ -4,7 +4,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::values::{Floor, Platform, PythonVersion, Suffix};
-use infrastructure::fetch::FetchAllow;
+use infrastructure::{fetch::FetchAllow, signing::Category};
 use tracing::Level;
 
 use super::values::{Bytes, List, Network, RateLimits, Span};
@@ -49,6 +49,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: EventsCommand,
     },
+    /// Keys that sign packages, and what they signed
+    Sign {
+        #[command(subcommand)]
+        command: SignCommand,
+    },
     /// Reads one hostile package on behalf of a parent process
     #[command(name = "__isolated", hide = true)]
     Isolated {
@@ -80,6 +85,27 @@ pub(crate) enum EventsCommand {
     },
     /// Checks the hash chain of every stream and the signed heads of the log
     Verify,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum SignCommand {
+    /// Makes a pair of keys: `plugyard.private.pem` and `plugyard.public.pem`
+    Keygen {
+        /// Directory for them
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        output: PathBuf,
+    },
+    /// Checks the signature of a package; exit 0 only when it is right
+    Verify {
+        /// A .difypkg file
+        file: PathBuf,
+        /// Public key of whoever should have signed it
+        #[arg(long, value_name = "PEM")]
+        key: PathBuf,
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Clone, Args)]
@@ -227,6 +253,18 @@ pub(crate) struct Options {
         default_value = "objects"
     )]
     pub(super) compat_dify_categories: Categories,
+    /// File with the private key that signs results (RSA, PEM) [default: they are not signed]
+    #[arg(long, env = "PLUGYARD_SIGNING_KEY", global = true, value_name = "FILE")]
+    pub(super) signing_key: Option<PathBuf>,
+    /// For whom the signature vouches: `langgenius`, `partner` or `community`
+    #[arg(
+        long,
+        env = "PLUGYARD_SIGNING_CATEGORY",
+        global = true,
+        value_name = "WORD",
+        default_value = "community"
+    )]
+    pub(super) signing_category: Category,
     /// `off`, or per dialect how many requests in how many seconds
     #[arg(
         long,
