@@ -20,6 +20,7 @@ mod hostile;
 mod hostile_locks;
 mod http_files;
 mod log;
+mod marketplace;
 mod nodes;
 mod offline;
 mod pitfalls;

@@ -18,6 +18,7 @@ pub mod examples;
 pub mod files;
 pub mod http_exchange;
 pub mod lock;
+pub mod marketplace;
 pub mod plugin;
 pub mod process;
 pub mod python;

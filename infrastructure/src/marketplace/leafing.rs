@@ -80,7 +80,10 @@ impl HttpMarketplace {
         }
         let pages = begin / length..end.div_ceil(length).min(begin / length + MOST_PAGES);
         for number in pages {
-            let part = self.theirs(wanted, number + 1, size).await?;
+            let part = match number {
+                0 => first.clone(),
+                _ => self.theirs(wanted, number + 1, size).await?,
+            };
             answer.stale |= part.stale;
             let places = number * length..;
             let fitting = places.zip(&part.value.0).filter(|(place, _)| (begin..end).contains(place));
