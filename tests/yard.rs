@@ -2,7 +2,10 @@
 //! line; through SQL only where the contract is about the database.
 #![cfg(test)]
 
+mod batch;
 mod cli;
+mod cli_many;
+mod combined;
 mod crash;
 mod determinism;
 mod dify;
@@ -11,14 +14,18 @@ mod embedded;
 mod fallback;
 mod faults;
 mod fetching;
+mod files_api;
 mod ground;
 mod headers;
 mod hostile;
 mod hostile_locks;
 mod http_files;
 mod log;
+mod marketplace;
 mod nodes;
 mod offline;
+mod pitfalls;
 mod read_models;
 mod repackaging;
+mod signing;
 mod websocket;

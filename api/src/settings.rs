@@ -3,6 +3,7 @@
 
 mod arguments;
 mod environment;
+mod marketplace;
 mod values;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -10,13 +11,16 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use domain::values::{Arch, FloorPolicy, Os};
-use infrastructure::fetch::FetchAllow;
+use infrastructure::{fetch::FetchAllow, signing::Category};
 use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
 
-pub(crate) use arguments::{Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role};
+pub(crate) use arguments::{
+    Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role, SignCommand, Verify,
+};
 pub(crate) use environment::Environment;
+pub(crate) use marketplace::{Categories, ChecksumRule, Market};
 pub(crate) use values::{Rate, RateLimits, Secret};
 
 use arguments::Arguments;
@@ -39,6 +43,12 @@ pub(crate) struct Settings {
     pub(crate) fetch_hosts: Vec<String>,
     pub(crate) index: Index,
     pub(crate) tools: Tools,
+    pub(crate) marketplace: Market,
+    /// How the Dify dialect lists categories.
+    pub(crate) categories: Categories,
+    /// None: results are not signed.
+    pub(crate) signing_key: Option<PathBuf>,
+    pub(crate) signing_category: Category,
     pub(crate) rate_limits: RateLimits,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) floors: FloorPolicy,
@@ -126,6 +136,10 @@ impl Settings {
                 interpreter: program(options.interpreter).context("PLUGYARD_PYTHON is not a usable path")?,
                 environment: environment.for_tools().into(),
             },
+            marketplace: Market::new(options.marketplace_url, options.marketplace_checksum)?,
+            categories: options.compat_dify_categories,
+            signing_key: options.signing_key.filter(|file| !file.as_os_str().is_empty()),
+            signing_category: options.signing_category,
             rate_limits: options.rate_limits,
             trusted_proxies: options.trusted_proxies.0.into_iter().map(|network| network.0).collect(),
             floors,
@@ -253,6 +267,7 @@ pub(crate) mod tests {
             "--index=https://u:hush@h/simple",
             "--index-files=https://u:hush@h/",
             "--blobs=s3://u:hush@bucket",
+            "--marketplace-url=https://u:hush@market.example/api/v1",
             "PLUGYARD_ADMIN_TOKEN=hush",
             "DATABASE_URL=postgres://u:hush@h/d",
             "AWS_SECRET_ACCESS_KEY=hush",

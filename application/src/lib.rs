@@ -1,11 +1,13 @@
 //! What people come for, in terms of ports: services, queries and process managers. Names no adapter.
 
+pub mod catalogue;
 pub mod commands;
 pub mod error;
 pub mod failure;
 pub mod ports;
 pub mod processes;
 pub mod queries;
+pub mod removing;
 pub mod repackaging;
 pub mod signal;
 pub mod tasks;

@@ -129,8 +129,8 @@ impl Repackaging {
         cancel: &CancellationToken,
     ) -> Result<Inspection, Failure> {
         progress.report(Step::at(Phase::Reading, 15, "Checking the package", None));
-        let inspection = self.inspector.inspect(&package.file, targets, cancel).await?;
-        package.check(&inspection)?;
+        let mut inspection = self.inspector.inspect(&package.file, targets, cancel).await?;
+        inspection.notes.extend(package.check(&inspection)?);
         progress.report(Step::at(Phase::Selecting, 20, "Read the package", Some(&inspection)));
         Ok(inspection)
     }

@@ -152,7 +152,7 @@ impl UvResolver {
             notes.push(Note::new("marker", text));
         }
         if let Some(pages) = &self.pages {
-            notes.extend(provenance::notes(pages, &answer.wheels, &wanted.lines, target).await);
+            notes.extend(provenance::notes(pages, &answer.wheels, &wanted.lines, *target).await);
         }
         let resolver = format!("uv {}", self.uv.version());
         Ok(Resolution { resolver, pylock: answer.pylock, sdists, notes })

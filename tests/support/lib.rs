@@ -19,6 +19,7 @@ pub mod files;
 pub mod http_exchange;
 pub mod index;
 pub mod lock;
+pub mod marketplace;
 pub mod plugin;
 pub mod process;
 pub mod python;

@@ -13,23 +13,32 @@ use infrastructure::{
     builder::NoBuilder,
     fetch::{FetchPolicy, GuardedClient, GuardedDownloads, OperatorClient, transfer::Patience},
     isolation::Isolation,
-    marketplace::NoMarketplace,
+    marketplace::{self, HttpMarketplace},
     packaging::{IsolatedInspector, IsolatedPacker},
     resolver::{UvResolver, index::SimpleIndex},
+    signing::SigningKey,
     uv::{Tools, Uv},
     verifier::NoVerifier,
     wheels::{cache::WheelCache, sources::IndexPolicy},
 };
 
-use crate::settings::{Secret, Settings};
+use crate::settings::{ChecksumRule, Secret, Settings};
 
 /// `uv`: of [`build_tools`].
 pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Result<Repackaging> {
-    let (downloads, inspector, wheels, packer) = steps(settings)?;
+    let guarded = guarded(settings)?;
+    let marketplace = HttpMarketplace::new(
+        settings.marketplace.url.reveal().clone(),
+        guarded.clone(),
+        settings.marketplace.checksum == ChecksumRule::Fail,
+        marketplace::Patience::default(),
+        Patience::default(),
+    )?;
+    let (downloads, inspector, wheels, packer) = steps(settings, guarded)?;
     let blobs = Arc::new(blobs(settings)?);
     Ok(Repackaging {
         downloads,
-        marketplace: Arc::new(NoMarketplace),
+        marketplace: Arc::new(marketplace),
         inspector,
         resolver: Arc::new(resolver(settings, uv.clone())?),
         resolutions: blobs.clone(),
@@ -45,8 +54,12 @@ pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Re
 
 type Steps = (Arc<dyn Downloads>, Arc<dyn Inspector>, Arc<dyn Wheels>, Arc<dyn Packer>);
 
-fn steps(settings: &Settings) -> anyhow::Result<Steps> {
-    let guarded = guarded(settings)?;
+fn guarded(settings: &Settings) -> anyhow::Result<GuardedClient> {
+    let (allow, hosts) = (settings.fetch_allow.clone(), settings.fetch_hosts.clone());
+    Ok(GuardedClient::new(FetchPolicy { allow, hosts })?)
+}
+
+fn steps(settings: &Settings, guarded: GuardedClient) -> anyhow::Result<Steps> {
     let index = index(settings)?;
     let operator = OperatorClient::new(index.clone(), guarded.clone())?;
     let isolation = isolation()?;
@@ -59,7 +72,7 @@ fn steps(settings: &Settings) -> anyhow::Result<Steps> {
         Arc::new(GuardedDownloads::new(guarded, Patience::default())),
         Arc::new(IsolatedInspector::new(isolation.clone(), limits, index)),
         Arc::new(wheels),
-        Arc::new(IsolatedPacker::new(isolation, limits)),
+        Arc::new(IsolatedPacker::new(isolation, limits, signing_key(settings)?.map(Arc::new))),
     ))
 }
 
@@ -81,20 +94,19 @@ fn resolver(settings: &Settings, uv: Arc<Uv>) -> anyhow::Result<UvResolver> {
 
 /// What the operator's index says beside what uv reads of it.
 fn pages(settings: &Settings) -> anyhow::Result<Option<SimpleIndex>> {
-    let index = index(settings)?;
-    let client = OperatorClient::for_pages(index.clone(), guarded(settings)?)?;
-    Ok(index.index().map(|url| SimpleIndex::new(url.clone(), client)))
+    Ok(SimpleIndex::of(&index(settings)?, guarded(settings)?)?)
 }
 
 fn isolation() -> anyhow::Result<Isolation> {
     Ok(Isolation::new(std::env::current_exe().context("this program cannot find itself")?))
 }
 
-fn guarded(settings: &Settings) -> anyhow::Result<GuardedClient> {
-    Ok(GuardedClient::new(FetchPolicy {
-        allow: settings.fetch_allow.clone(),
-        hosts: settings.fetch_hosts.clone(),
-    })?)
+/// What signs results, if they are to be signed.
+pub(crate) fn signing_key(settings: &Settings) -> anyhow::Result<Option<SigningKey>> {
+    let Some(file) = &settings.signing_key else { return Ok(None) };
+    let key = SigningKey::open(file, settings.signing_category)
+        .with_context(|| format!("the signing key {} cannot be used", file.display()))?;
+    Ok(Some(key))
 }
 
 fn index(settings: &Settings) -> anyhow::Result<IndexPolicy> {

@@ -53,7 +53,7 @@ impl UvResolver {
         version: Option<&str>,
         question: &Question<'_>,
     ) -> Result<Option<Missing>, Failure> {
-        let target = &question.target;
+        let target = question.target;
         let Some(pages) = &self.pages else {
             return self.judge_by_uv(name, version, question).await.map(|text| Some(Missing::Misfit(text)));
         };

@@ -67,9 +67,10 @@ pub(super) async fn probe(
 
 fn read(said: &str) -> Option<Interpreter> {
     let mut words = said.trim_end().splitn(5, ' ');
-    let (implementation, major) = (words.next()?, words.next()?);
-    let (minor, patch, path) = (words.next()?, words.next()?, PathBuf::from(words.next()?));
-    let version: PythonVersion = format!("{major}.{minor}.{patch}").parse().ok()?;
+    let implementation = words.next()?;
+    let numbers = [words.next()?, words.next()?, words.next()?];
+    let path = PathBuf::from(words.next()?);
+    let version: PythonVersion = numbers.join(".").parse().ok()?;
     // Older ones are no interpreters for uv.
     (implementation == "cpython" && version.minor >= 8 && path.is_absolute())
         .then_some(Interpreter { path, version })

@@ -33,9 +33,9 @@ impl Provision<'_> {
         fs::create_dir_all(home).map_err(|error| disk(&error))?;
         let work = tempfile::Builder::new().prefix("new-").tempdir_in(home).map_err(|error| disk(&error))?;
         tracing::info!(version = VERSION, "fetching uv, which chooses versions for packages without a lock");
-        let wheel = match self.from_index(&work).await {
+        let wheel = match self.by_index(&work).await {
             Some(wheel) => wheel,
-            None => self.from_pip(&work).await.ok_or_else(|| {
+            None => self.by_pip(&work).await.ok_or_else(|| {
                 tracing::error!("uv could not be fetched; name one by PLUGYARD_UV");
                 unavailable()
             })?,
@@ -48,7 +48,7 @@ impl Provision<'_> {
         Ok(())
     }
 
-    async fn from_index(&self, work: &TempDir) -> Option<PathBuf> {
+    async fn by_index(&self, work: &TempDir) -> Option<PathBuf> {
         let index = self.uv.index.as_ref()?;
         let files = index.project("uv").await.ok().flatten()?;
         let file = files.into_iter().find(|file| file.file_name == self.pin.file_name)?;
@@ -67,7 +67,7 @@ impl Provision<'_> {
     }
 
     /// pip checks the sha256; so does whoever unpacks.
-    async fn from_pip(&self, work: &TempDir) -> Option<PathBuf> {
+    async fn by_pip(&self, work: &TempDir) -> Option<PathBuf> {
         let python = self.uv.interpreter(None).await?.path;
         let python = self.with_pip(python, work).await?;
         let wanted = work.path().join("uv.txt");
