@@ -45,6 +45,8 @@ use releases::Missing;
 const AT_A_TIME: usize = 4;
 /// Of building what has no wheel: each may bring dependencies that have none either.
 const ROUNDS: usize = 5;
+/// Longer than all calls of one job together.
+const ABANDONED: Duration = Duration::from_hours(2);
 const READ_TIME: Duration = Duration::from_secs(30);
 
 fn not_reachable() -> Failure {
@@ -81,6 +83,7 @@ impl UvResolver {
         directory: PathBuf,
         building: Option<Building>,
     ) -> Self {
+        sweep(&directory.join("jobs"));
         Self { uv, isolation, index, pages, directory, building, slots: Semaphore::new(AT_A_TIME) }
     }
 
@@ -190,6 +193,17 @@ impl Building {
     }
 }
 
+/// Calls of processes that were killed; no call takes so long.
+fn sweep(jobs: &Path) {
+    for entry in std::fs::read_dir(jobs).into_iter().flatten().flatten() {
+        let modified = entry.metadata().and_then(|data| data.modified());
+        if modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > ABANDONED)) {
+            // What cannot be removed now can be at the next start.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// Those that could be built; empty as soon as one cannot.
 fn to_build(missing: &BTreeMap<String, Missing>) -> Vec<Sdist> {
     let sdist = |missing: &Missing| match missing {
@@ -255,3 +269,6 @@ impl Resolver for UvResolver {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

