@@ -7,7 +7,7 @@ use application::failure::{Failure, Reason};
 use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
 use serde::Deserialize;
 
-use super::{lock::Package, normalised};
+use super::{lock::Package, markers::is_modest, normalised};
 
 #[derive(Debug, Default, Deserialize)]
 pub struct PyProject {
@@ -87,7 +87,8 @@ impl PyProject {
             .map(|wanted| (normalised(&wanted.name), specifiers(wanted.specifier.as_deref().unwrap_or(""))))
             .collect();
         let read = |text: &String| {
-            let wanted = Requirement::<VerbatimUrl>::from_str(text).ok()?;
+            let wanted =
+                is_modest(text).then(|| Requirement::<VerbatimUrl>::from_str(text).ok()).flatten()?;
             let version = match wanted.version_or_url {
                 Some(VersionOrUrl::VersionSpecifier(version)) => version.to_string(),
                 Some(VersionOrUrl::Url(_)) | None => String::new(),
@@ -157,9 +158,7 @@ fn without_comment(line: &str) -> &str {
 
 fn requirement(line: &str, number: usize) -> Result<(String, Option<String>), Failure> {
     if line.starts_with('-') {
-        let end = line.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(line.len());
-        let option: String = line[..end].chars().take(40).collect();
-        return Err(refused(number, &option));
+        return Err(refused(number, &option(line)));
     }
     if line.contains("${") {
         return Err(refused(number, "${"));
@@ -169,13 +168,14 @@ fn requirement(line: &str, number: usize) -> Result<(String, Option<String>), Fa
     for option in parts {
         let hash = option.trim().strip_prefix("hash=sha256:");
         if hash.is_none_or(|hash| hash.parse::<domain::values::Digest>().is_err()) {
-            let name: String =
-                option.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-            return Err(refused(number, &format!("--{}", name.chars().take(40).collect::<String>())));
+            return Err(refused(number, &self::option(&format!("--{option}"))));
         }
     }
     if wanted.contains("://") || wanted.contains('@') {
         return Err(refused(number, "a URL"));
+    }
+    if !is_modest(wanted) {
+        return Err(refused(number, "a marker of this size"));
     }
     let parsed = Requirement::<VerbatimUrl>::from_str(wanted)
         .map_err(|_not_a_requirement| refused(number, "what is no requirement"))?;
@@ -193,6 +193,12 @@ fn requirement(line: &str, number: usize) -> Result<(String, Option<String>), Fa
         }
     };
     Ok((normalised(parsed.name.as_ref()), version))
+}
+
+/// The name of an option without its value, which may follow a short one at once: `-ihttps://user:password@host`.
+fn option(text: &str) -> String {
+    let longest = if text.starts_with("--") { 40 } else { 2 };
+    text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').take(longest).collect()
 }
 
 fn refused(line: usize, what: &str) -> Failure {
@@ -234,6 +240,8 @@ mod tests {
             ("--index-url https://user:secret@index.example/", "--index-url"),
             ("--index-url=https://user:secret@index.example/", "--index-url"),
             ("-r secret.txt", "-r"),
+            ("-rsecret.txt", "-r"),
+            ("-ihttps://user:secret@index.example/", "-i"),
             ("a==1 --config-settings=secret", "--config-settings"),
             ("a @ https://user:secret@files.example/a.whl", "a URL"),
             ("https://user:secret@files.example/a.whl", "a URL"),
