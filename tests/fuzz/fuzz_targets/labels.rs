@@ -8,7 +8,7 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 
 fuzz_target!(|bytes: &[u8]| -> Corpus {
     let Ok(text) = std::str::from_utf8(bytes) else { return Corpus::Reject };
-    let names: Vec<&str> = text.lines().collect();
+    let names: Vec<(&str, usize)> = text.lines().zip(0..).collect();
     for (os, arch, floor) in [
         (Os::Linux, Arch::X86_64, "2.39"),
         (Os::Linux, Arch::Aarch64, "2.17"),
@@ -17,13 +17,13 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     ] {
         let floor = floor.parse().unwrap();
         let order = TagOrder::new(&Target { os, arch, floor, python: "3.12".parse().unwrap() });
-        let forwards = order.choose(names.iter().copied().zip(0..));
-        let backwards = order.choose(names.iter().copied().zip(0..).rev());
-        assert_eq!(forwards.map(|(at, _)| names[at]), backwards.map(|(at, _)| names[at]));
+        let forwards = order.choose(names.iter().copied());
+        let backwards = order.choose(names.iter().rev().copied());
+        assert_eq!(forwards.map(|(at, _)| names[at].0), backwards.map(|(at, _)| names[at].0));
         let Some((at, found)) = forwards else { continue };
-        let label = Label::read(names[at]).unwrap();
+        let label = Label::read(names[at].0).unwrap();
         assert_eq!(order.best(&label), Some(found));
-        assert!(order.floor(&label).is_none_or(|needed| needed <= floor), "{} for {floor}", names[at]);
+        assert!(order.floor(&label).is_none_or(|needed| needed <= floor), "{} for {floor}", names[at].0);
         assert!(label.tags().any(|tag| tag == found.tag));
     }
     Corpus::Keep
