@@ -69,10 +69,11 @@ async fn a_manifest_that_plays_with_yaml_is_refused() {
     let doors = Doors::new().await;
     let good = String::from_utf8(Plugin::new("host").content("manifest.yaml").to_vec()).unwrap();
     let utf16: Vec<u8> = good.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let deep = (0..200).map(|n| format!("{}k:\n", " ".repeat(n))).collect::<String>();
+    let deep = (0..200).map(|n| format!("{}k:\n", " ".repeat(n))).collect::<Vec<_>>().concat();
     let quadratic = format!("a: &a {}\nb: [{}]\n{good}", "x".repeat(50_000), vec!["*a"; 300].join(","));
     let wide = format!("{good}wide: [{}]\n", "1,".repeat(60_000));
-    let merged = (1..120).map(|n| format!("m{n}: &m{n} {{<<: *m{}, k{n}: 1}}\n", n - 1)).collect::<String>();
+    let merged =
+        (1..120).map(|n| format!("m{n}: &m{n} {{<<: *m{}, k{n}: 1}}\n", n - 1)).collect::<Vec<_>>().concat();
     for (what, manifest) in [
         ("two documents", format!("{good}---\n{good}").into_bytes()),
         ("an alias of itself", format!("loop: &l [*l]\n{good}").into_bytes()),

@@ -17,6 +17,9 @@ const FULL: u32 = u32::MAX;
 /// One entry of the table: what it is, how the sound archive is spoilt, and the word for it.
 type Lie = (&'static str, fn(&mut Records), &'static str);
 
+/// The same about zip64 records.
+type WideLie = (&'static str, fn(&mut Wide), &'static str);
+
 fn plugin() -> Archive {
     Plugin::new("host").archive()
 }
@@ -214,7 +217,7 @@ async fn extra_fields_that_say_something_else_refuse_the_package() {
 async fn zip64_records_that_lie_refuse_the_package() {
     let doors = Doors::new().await;
     let spoilt = |change: fn(&mut Wide)| Records::of(&plugin()).widened(change);
-    let lies: [(&str, fn(&mut Wide), &str); 7] = [
+    let lies: [WideLie; 7] = [
         ("another count", |wide| (wide.here, wide.count) = (1, 1), AMBIGUOUS),
         ("two counts", |wide| wide.here = 1, AMBIGUOUS),
         ("another directory", |wide| wide.offset += 1, AMBIGUOUS),

@@ -63,8 +63,8 @@ async fn a_lock_that_explodes_is_refused() {
     let text = good.text();
     let dotted = format!("{text}\n[x]\n{} = 1\n", vec!["a"; 100_000].join("."));
     let inline = format!("{text}\n[x]\ny = {}1{}\n", "{ a = ".repeat(20_000), " }".repeat(20_000));
-    let headers = (0..2_000).map(|n| format!("[x{}]\n", ".a".repeat(n % 500))).collect::<String>();
-    let lists = (0..1_500_000).map(|n| format!("[{n}],")).collect::<String>();
+    let headers = (0..2_000).map(|n| format!("[x{}]\n", ".a".repeat(n % 500))).collect::<Vec<_>>().concat();
+    let lists = (0..1_500_000).map(|n| format!("[{n}],")).collect::<Vec<_>>().concat();
     let lists = format!("{text}\n[x]\ny = [{lists}]\n");
     let control = format!("{text}\n# \u{1}\n");
     for (what, text) in [
@@ -132,7 +132,7 @@ async fn large_locks_end_in_words_or_in_a_package() {
     let task = doors.yard.upload(&plugin, X86_64).await;
     assert_eq!(doors.yard.result(&task).await.wheels(), [NAME]);
 
-    let all = (0..100_000).map(|n| format!("{{ name = \"p{n}\" }},")).collect::<String>();
+    let all = (0..100_000).map(|n| format!("{{ name = \"p{n}\" }},")).collect::<Vec<_>>().concat();
     let wanted = crowd.replacen("dependencies = [", &format!("dependencies = [{all}"), 1);
     let said =
         doors.fails("100,000 packages without a wheel", &plugin.file("uv.lock", wanted), &["NO_WHEEL"]).await;

@@ -51,8 +51,8 @@ async fn large_job(table: &mut Table) {
 
 /// The same through a server: what the server itself grows by, and what it has with the processes it starts.
 async fn large_task(table: &mut Table) {
-    let (yard, files, served) = (Yard::start().await, Files::start(), tempfile::tempdir().unwrap());
-    let plugin = large_plugin(&files, served.path());
+    let (yard, files, disk) = (Yard::start().await, Files::start(), tempfile::tempdir().unwrap());
+    let plugin = large_plugin(&files, disk.path());
     yard.ready().await;
     yard.completed(&yard.upload(&Plugin::new("warm-up"), X86_64).await).await;
     tokio::time::sleep(CALM).await;

@@ -1,6 +1,6 @@
 //! The second target of a plugin on a line of stated width: what counts there is which bytes travel again.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use plugyard_tests::{AARCH64, Cli, Files, Unpacked, X86_64, binary};
 
@@ -18,9 +18,9 @@ pub(super) async fn second_target(workload: &Workload, table: &mut Table) {
     let (mut ratios, mut seconds, mut bytes) = (Vec::new(), Vec::new(), (0, 0));
     for _ in 0..ROUNDS {
         let (ground, files) = (binary::ground(), Files::behind(LINE));
-        wheels.iter().for_each(|(path, wheel)| {
+        for (path, wheel) in &wheels {
             files.put(path, wheel.clone());
-        });
+        }
         let local = |cli: Cli| {
             cli.set("PLUGYARD_INDEX_FILES", &files.url("/")).set("PLUGYARD_INDEX_FILES_ONLY", "true")
         };
@@ -46,13 +46,13 @@ async fn fetched(workload: &Workload) -> BTreeMap<String, Vec<u8>> {
     };
     let (ground, mut wheels) = (binary::ground(), BTreeMap::new());
     for platform in [X86_64, AARCH64] {
-        let look = |result: &std::path::Path| {
+        let keep = |result: &Path| {
             let unpacked = Unpacked::read(&fs::read(result).unwrap());
             for file in unpacked.wheels() {
                 wheels.insert(path_of(file), unpacked.content(&format!("wheels/{file}")).to_vec());
             }
         };
-        repackage_with(ground.path(), workload, platform, |cli| cli, look).await;
+        repackage_with(ground.path(), workload, platform, |cli| cli, keep).await;
     }
     wheels
 }
