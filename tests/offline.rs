@@ -8,7 +8,7 @@ use plugyard_tests::{
 };
 
 /// A plugin whose dependencies the host's Python can import, compiled ones for both architectures.
-fn importable(files: &Files) -> Plugin {
+pub(crate) fn importable(files: &Files) -> Plugin {
     let native = |arch: &str| format!("py3-none-manylinux_2_17_{arch}.manylinux2014_{arch}");
     let wheels = [
         Wheel::pure("dify-plugin", "0.5.0").requires("beta-lib>=2"),
@@ -20,7 +20,7 @@ fn importable(files: &Files) -> Plugin {
 }
 
 /// The package unpacked by Python's own reader.
-fn unpacked(ground: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+pub(crate) fn unpacked(ground: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let (package, into) = (ground.join(format!("tmp/{name}.difypkg")), ground.join(format!("tmp/{name}")));
     std::fs::write(&package, bytes).unwrap();
     unpack(&package, &into);
@@ -29,7 +29,7 @@ fn unpacked(ground: &Path, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 /// `repackaging.md` 13 A: what the daemon runs, without any network.
-fn install_like_the_daemon(package: &Path, import: &str) {
+pub(crate) fn install_like_the_daemon(package: &Path, import: &str) {
     let path = format!("{}:/usr/bin:/bin", directory().display());
     let isolated = |program: &Path| {
         let mut command = cut_off(program);

@@ -2,7 +2,10 @@
 //! line; through SQL only where the contract is about the database.
 #![cfg(test)]
 
+mod batch;
 mod cli;
+mod cli_many;
+mod combined;
 mod crash;
 mod determinism;
 mod dify;
@@ -10,6 +13,7 @@ mod downloads;
 mod embedded;
 mod faults;
 mod fetching;
+mod files_api;
 mod ground;
 mod headers;
 mod hostile;
@@ -22,6 +26,8 @@ mod http_files;
 mod log;
 mod nodes;
 mod offline;
+mod pitfalls;
 mod read_models;
 mod repackaging;
+mod signing;
 mod websocket;

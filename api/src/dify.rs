@@ -2,14 +2,17 @@
 
 mod arrival;
 mod asker;
+mod batch;
 mod body;
 mod download;
 mod error;
 mod fields;
+mod files;
 mod guard;
 mod limit;
 mod order;
 mod pace;
+mod signing;
 mod socket;
 mod sockets;
 mod tasks;
@@ -19,12 +22,13 @@ use axum::{
     Extension, Router,
     extract::DefaultBodyLimit,
     middleware,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use error::{DifyError, panicked};
 pub(crate) use limit::DifyLimit;
+pub(crate) use signing::SigningPublicKey;
 pub(crate) use sockets::Sockets;
 
 use crate::{consistency::read_after, services::Services};
@@ -54,13 +58,21 @@ pub(crate) fn router(services: &Services, mount: Mount) -> Router<Services> {
             post(upload::create).layer(DefaultBodyLimit::disable()).layer(charged.clone()),
         )
         .route("/api/v1/tasks/{id}/download", get(download::download))
+        .route("/api/v1/files/{id}/download", get(files::download))
         .route("/ws/tasks/{id}", get(socket::open));
     let swift = Router::new()
-        .route("/api/v1/tasks", get(tasks::recent).merge(post(tasks::create).layer(charged)))
+        .route("/api/v1/tasks", get(tasks::recent).merge(post(tasks::create).layer(charged.clone())))
+        .route("/api/v1/tasks/batch", post(batch::create).layer(charged))
+        .route("/api/v1/tasks/batch/{id}", get(batch::show))
         .route("/api/v1/tasks/completed", get(tasks::completed))
         .route("/api/v1/tasks/{id}", get(tasks::show))
         .route("/api/v1/tasks/{id}/report", get(tasks::report))
         .route("/api/v1/tasks/{id}/cancel", post(tasks::cancel))
+        .route("/api/v1/signing/public-key", get(signing::public_key))
+        .route("/api/v1/files", get(files::list))
+        .route("/api/v1/files/stats/storage", get(files::storage))
+        .route("/api/v1/files/cleanup", delete(files::clean_up))
+        .route("/api/v1/files/{id}", get(files::show).delete(files::remove))
         .route_layer(middleware::from_fn(guard::in_time));
     patient
         .merge(swift)

@@ -23,7 +23,7 @@ use application::{
         system::{Clock, Ids},
     },
     processes::watch_tasks::WatchTasks,
-    queries::tasks::{TaskQueries, TaskStatus, TaskView},
+    queries::tasks::{Storage, TaskQueries, TaskStatus, TaskView},
     signal::Signal,
 };
 use async_trait::async_trait;
@@ -32,7 +32,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     recorded::Cursor,
     task::{Task, TaskCommand, TaskError, TaskRequested},
-    values::{Digest, Metadata, PluginIdentity, Target, TaskId},
+    values::{Digest, GroupId, Metadata, PluginIdentity, Target, TaskId},
 };
 use futures::{FutureExt as _, StreamExt as _};
 use serde_json::Value;
@@ -65,6 +65,8 @@ struct State {
     blobs: HashMap<Digest, Bytes>,
     /// The log and the read model are not reachable.
     down: bool,
+    /// How many more tasks are taken; any number where nobody said.
+    room: Option<usize>,
     rebuilt: usize,
 }
 
@@ -90,6 +92,10 @@ impl Fakes {
 
     pub(crate) fn take_down(&self) {
         self.lock().down = true;
+    }
+
+    pub(crate) fn make_room(&self, tasks: Option<usize>) {
+        self.lock().room = tasks;
     }
 
     pub(crate) fn rebuilt(&self) -> usize {
@@ -139,8 +145,16 @@ impl Commands<Task> for Fakes {
     ) -> Result<Option<Cursor>, CommandError<TaskError>> {
         let mut state = self.up().map_err(|_down| CommandError::Unavailable)?;
         let id: TaskId = id.parse().unwrap();
-        if let TaskCommand::Request(TaskRequested { original_filename, options, .. }) = command {
-            let view = TaskView { id, original_filename, platform: options.platform, ..queued_view() };
+        if let TaskCommand::Request(TaskRequested { original_filename, options, group, .. }) = command {
+            if state.tasks.contains_key(&id) {
+                return Err(CommandError::Refused(TaskError::AlreadyRequested));
+            }
+            match &mut state.room {
+                Some(0) => return Err(CommandError::Full),
+                Some(room) => *room -= 1,
+                None => {}
+            }
+            let view = TaskView { id, original_filename, platform: options.platform, group, ..queued_view() };
             state.tasks.insert(id, view);
         } else {
             assert!(matches!(command, TaskCommand::Cancel { .. }), "nobody expected {command:?}");
@@ -187,12 +201,24 @@ impl TaskQueries for Fakes {
         Ok(self.up()?.tasks.values().take(limit as usize).cloned().collect())
     }
 
-    async fn completed(&self, limit: u32) -> Result<(Vec<TaskView>, u64), Error> {
+    async fn completed(&self, limit: u32, offset: u32) -> Result<(Vec<TaskView>, u64), Error> {
         let state = self.up()?;
         let done = state.tasks.values().filter(|view| view.status == TaskStatus::Completed);
         let done: Vec<TaskView> = done.cloned().collect();
         let total = done.len() as u64;
-        Ok((done.into_iter().take(limit as usize).collect(), total))
+        Ok((done.into_iter().skip(offset as usize).take(limit as usize).collect(), total))
+    }
+
+    async fn group(&self, id: GroupId) -> Result<Vec<TaskView>, Error> {
+        Ok(self.up()?.tasks.values().filter(|view| view.group == Some(id)).cloned().collect())
+    }
+
+    async fn storage(&self) -> Result<Storage, Error> {
+        let state = self.up()?;
+        let offered = state.tasks.values().filter(|view| view.status == TaskStatus::Completed);
+        let sizes: Vec<u64> =
+            offered.filter_map(|view| view.artifact.as_ref()).map(|artifact| artifact.size).collect();
+        Ok(Storage { files: sizes.len() as u64, bytes: sizes.iter().sum(), ..Storage::default() })
     }
 
     async fn due_to_expire(&self, _: DateTime<Utc>, _: u32) -> Result<Vec<TaskView>, Error> {

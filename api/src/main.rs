@@ -80,6 +80,7 @@ async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitC
         Command::Migrate { new_epoch } => wiring::migrate(settings, new_epoch).await?,
         Command::Projections { command } => cli::projections::run(settings, command).await?,
         Command::Events { command } => return cli::events::run(settings, command).await,
+        Command::Sign { command } => return cli::sign::run(command).await,
         Command::Isolated { .. } => return Ok(infrastructure::isolation::serve_child()),
     }
     Ok(ExitCode::SUCCESS)

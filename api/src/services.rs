@@ -13,6 +13,7 @@ use application::{
     },
     processes::watch_tasks::WatchTasks,
     queries::tasks::TaskQueries,
+    removing::Removing,
     tasks::Tasks,
 };
 use axum::extract::FromRef;
@@ -21,17 +22,19 @@ use domain::task::Task;
 use crate::{
     address::{Addresses, hash_key},
     admin::{AdminToken, Projections},
-    dify::{DifyLimit, Sockets},
+    dify::{DifyLimit, SigningPublicKey, Sockets},
     health::Health,
     settings::Settings,
     shutdown::Shutdown,
     telemetry::Telemetry,
+    wiring,
     work::Work,
 };
 
 #[derive(Clone, FromRef)]
 pub(crate) struct Services {
     pub(crate) tasks: Tasks,
+    pub(crate) removing: Removing,
     pub(crate) task_queries: Arc<dyn TaskQueries>,
     pub(crate) watch: Arc<WatchTasks>,
     pub(crate) blobs: Arc<dyn Blobs>,
@@ -44,6 +47,7 @@ pub(crate) struct Services {
     pub(crate) addresses: Addresses,
     pub(crate) dify_limit: DifyLimit,
     pub(crate) sockets: Arc<Sockets>,
+    pub(crate) signing: SigningPublicKey,
     pub(crate) uploads: Uploads,
     pub(crate) work: Work,
     pub(crate) shutdown: Shutdown,
@@ -80,6 +84,13 @@ impl Services {
         let key =
             hash_key(&settings.data_dir, &*ports.ids).context("the data directory cannot be written")?;
         Ok(Self {
+            removing: Removing {
+                tasks: ports.task_queries.clone(),
+                commands: ports.commands.clone(),
+                blobs: ports.blobs.clone(),
+                freshness: ports.freshness.clone(),
+                retention: settings.retention,
+            },
             tasks: Tasks {
                 commands: ports.commands,
                 downloads: ports.downloads,
@@ -102,6 +113,7 @@ impl Services {
             addresses: Addresses::new(&settings.trusted_proxies, key),
             dify_limit: DifyLimit::new(settings.rate_limits.dify),
             sockets: Arc::new(Sockets::new(settings.sockets, telemetry.sockets.clone())),
+            signing: SigningPublicKey::new(wiring::signing_key(settings)?.map(|key| key.public().pem())),
             uploads: Uploads(settings.uploads_dir()),
             work: Work::default(),
             shutdown: shutdown.clone(),

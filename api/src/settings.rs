@@ -10,12 +10,14 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use domain::values::{Arch, FloorPolicy, Os};
-use infrastructure::fetch::FetchAllow;
+use infrastructure::{fetch::FetchAllow, signing::Category};
 use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
 
-pub(crate) use arguments::{Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role};
+pub(crate) use arguments::{
+    Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role, SignCommand, Verify,
+};
 pub(crate) use environment::Environment;
 pub(crate) use values::{Rate, RateLimits, Secret};
 
@@ -38,6 +40,9 @@ pub(crate) struct Settings {
     /// Exact names, or suffixes that begin with a dot; empty: any public host.
     pub(crate) fetch_hosts: Vec<String>,
     pub(crate) index: Index,
+    /// None: results are not signed.
+    pub(crate) signing_key: Option<PathBuf>,
+    pub(crate) signing_category: Category,
     pub(crate) rate_limits: RateLimits,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) floors: FloorPolicy,
@@ -111,6 +116,8 @@ impl Settings {
                 files: mirrors(options.index_files.as_deref().unwrap_or_default())?.into(),
                 files_only: options.index_files_only,
             },
+            signing_key: options.signing_key.filter(|file| !file.as_os_str().is_empty()),
+            signing_category: options.signing_category,
             rate_limits: options.rate_limits,
             trusted_proxies: options.trusted_proxies.0.into_iter().map(|network| network.0).collect(),
             floors,

@@ -6,6 +6,7 @@ pub mod failure;
 pub mod ports;
 pub mod processes;
 pub mod queries;
+pub mod removing;
 pub mod repackaging;
 pub mod signal;
 pub mod tasks;

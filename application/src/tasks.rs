@@ -1,16 +1,24 @@
 //! Asking for work and taking it back. The work itself is done by [`crate::processes::run_tasks`].
 
+mod batch;
+mod names;
+
 use std::{path::Path, sync::Arc};
 
 use domain::{
     recorded::Cursor,
     task::{PlatformTarget, RepackageOptions, Source, Task, TaskCommand, TaskError, TaskKind, TaskRequested},
     values::{
-        Dialect, Digest, FloorPolicy, Metadata, Platform, PluginIdentity, Suffix, Target, TargetOptions,
-        TaskId,
+        Dialect, Digest, FloorPolicy, GroupId, Metadata, Platform, PluginIdentity, Suffix, Target,
+        TargetOptions, TaskId,
     },
 };
 use serde_json::{Value, json};
+
+pub use batch::AskedGroup;
+pub use names::name_from_url;
+
+use names::plain_name;
 
 use crate::{
     commands::{CommandError, Commands, Once, Outcome},
@@ -26,8 +34,6 @@ use crate::{
 
 /// The read model that shows tasks.
 pub const READ_MODEL: &str = "tasks";
-/// A name longer than this is cut; it is data for a header and a list, never a path.
-const LONGEST_NAME: usize = 200;
 
 #[derive(Clone)]
 pub struct Tasks {
@@ -40,6 +46,13 @@ pub struct Tasks {
     pub policy: FloorPolicy,
     /// Whether callers may ask for an install that is tried out: it runs their code in a sandbox.
     pub verifies_installs: bool,
+}
+
+/// What is to be repackaged, judged as far as it can be before a task exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    source: Source,
+    name: String,
 }
 
 /// What a repackaging should be like.
@@ -77,9 +90,7 @@ impl Tasks {
     /// Repackages what stands behind a URL. A URL that names a forbidden place is refused before any task exists;
     /// one that cannot be fetched becomes a failed task.
     pub async fn repackage_url(&self, url: &str, wish: Wish, caller: Caller) -> Result<Asked, Error> {
-        self.downloads.check(url)?;
-        let name = name_from_url(url);
-        self.request(Source::Url(url.to_owned()), name, wish, caller).await
+        self.repackage(self.url(url)?, wish, caller).await
     }
 
     /// Repackages one version of a plugin of the marketplace. What the marketplace does not know becomes a failed
@@ -90,22 +101,24 @@ impl Tasks {
         wish: Wish,
         caller: Caller,
     ) -> Result<Asked, Error> {
-        let name = format!("{}.difypkg", plugin.name());
-        self.request(Source::Marketplace(plugin), name, wish, caller).await
+        self.repackage(Self::marketplace(plugin), wish, caller).await
     }
 
-    /// Repackages a file that has arrived whole; it is checked before the task exists.
-    pub async fn repackage_upload(
-        &self,
-        file: &Path,
-        sha256: &Digest,
-        name: &str,
-        wish: Wish,
-        caller: Caller,
-    ) -> Result<Asked, Error> {
+    pub fn url(&self, url: &str) -> Result<Input, Error> {
+        self.downloads.check(url)?;
+        Ok(Input { source: Source::Url(url.to_owned()), name: name_from_url(url) })
+    }
+
+    pub fn marketplace(plugin: PluginIdentity) -> Input {
+        let name = format!("{}.difypkg", plugin.name());
+        Input { source: Source::Marketplace(plugin), name }
+    }
+
+    /// A file that has arrived whole; it is checked before any task exists.
+    pub async fn upload(&self, file: &Path, sha256: &Digest, name: &str) -> Result<Input, Error> {
         self.inspector.inspect(file, &[], &tokio_util::sync::CancellationToken::new()).await?;
         self.blobs.put(file, sha256).await?;
-        self.request(Source::UploadSha256(sha256.clone()), plain_name(name), wish, caller).await
+        Ok(Input { source: Source::UploadSha256(sha256.clone()), name: plain_name(name) })
     }
 
     /// Ends an unfinished task at once, running or not.
@@ -119,28 +132,10 @@ impl Tasks {
         })
     }
 
-    async fn request(
-        &self,
-        subject: Source,
-        name: String,
-        wish: Wish,
-        caller: Caller,
-    ) -> Result<Asked, Error> {
-        if wish.verify_install && !self.verifies_installs {
-            return Err(Error::invalid("Verified installs are disabled on this server"));
-        }
+    pub async fn repackage(&self, input: Input, wish: Wish, caller: Caller) -> Result<Asked, Error> {
+        self.must_be_served(&wish)?;
         let id = TaskId(self.ids.secret());
-        let command = TaskCommand::Request(TaskRequested {
-            task_uid: id,
-            kind: TaskKind::Repackage,
-            label: name.clone(),
-            subject,
-            original_filename: name,
-            options: self.options(wish),
-            dialect: caller.dialect,
-            tenant: caller.metadata.tenant.clone(),
-            group: None,
-        });
+        let command = self.request(id, None, input, wish, &caller);
         match self.execute(id, command, caller, "repackage", json!({"task_id": id})).await? {
             Outcome::Written(position) => Ok(Asked { task: id, position }),
             Outcome::Repeated(answer) => match serde_json::from_value(answer["task_id"].clone()) {
@@ -148,6 +143,34 @@ impl Tasks {
                 Err(_shape) => Err(Error::unavailable()),
             },
         }
+    }
+
+    fn must_be_served(&self, wish: &Wish) -> Result<(), Error> {
+        if wish.verify_install && !self.verifies_installs {
+            return Err(Error::invalid("Verified installs are disabled on this server"));
+        }
+        Ok(())
+    }
+
+    fn request(
+        &self,
+        id: TaskId,
+        group: Option<GroupId>,
+        input: Input,
+        wish: Wish,
+        caller: &Caller,
+    ) -> TaskCommand {
+        TaskCommand::Request(TaskRequested {
+            task_uid: id,
+            kind: TaskKind::Repackage,
+            label: input.name.clone(),
+            subject: input.source,
+            original_filename: input.name,
+            options: self.options(wish),
+            dialect: caller.dialect,
+            tenant: caller.metadata.tenant.clone(),
+            group,
+        })
     }
 
     fn options(&self, wish: Wish) -> RepackageOptions {
@@ -175,19 +198,36 @@ impl Tasks {
         operation: &str,
         response: Value,
     ) -> Result<Outcome, Error> {
+        let outcome = self.append(id, command, caller, operation, response).await?;
+        if let Outcome::Written(position) = &outcome {
+            self.show(*position).await;
+        }
+        Ok(outcome)
+    }
+
+    async fn append(
+        &self,
+        id: TaskId,
+        command: TaskCommand,
+        caller: Caller,
+        operation: &str,
+        response: Value,
+    ) -> Result<Outcome, Error> {
         let (stream, by) = (id.to_string(), caller.metadata);
-        let outcome = match caller.once {
+        Ok(match caller.once {
             None => Outcome::Written(self.commands.execute(&stream, command, by).await?),
             Some((key, request_hash)) => {
                 let scope = format!("{}:{operation}", by.actor_principal);
                 let once = Once { scope, key, request_hash, response };
                 self.commands.execute_once(&stream, command, by, once).await?
             }
-        };
-        if let Outcome::Written(Some(cursor)) = &outcome {
-            self.freshness.reached(READ_MODEL, *cursor).await;
+        })
+    }
+
+    async fn show(&self, position: Option<Cursor>) {
+        if let Some(position) = position {
+            self.freshness.reached(READ_MODEL, position).await;
         }
-        Ok(outcome)
     }
 }
 
@@ -209,66 +249,5 @@ impl From<CommandError<TaskError>> for Error {
             },
             CommandError::Unavailable => Self::unavailable(),
         }
-    }
-}
-
-/// The last part of the path, percent-decoded.
-pub fn name_from_url(url: &str) -> String {
-    let path = url.split(['?', '#']).next().unwrap_or(url);
-    let last = path.rsplit('/').next().unwrap_or(path);
-    plain_name(&percent_decoded(last))
-}
-
-/// What a name may hold wherever it is shown: no directory, no control character, not too long, an extension.
-fn plain_name(name: &str) -> String {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    let clean: String = last.chars().filter(|c| !c.is_control()).collect();
-    let stem = clean.strip_suffix(".difypkg").unwrap_or(&clean).trim_start_matches('.');
-    let stem: String = stem.chars().take(LONGEST_NAME).collect();
-    if stem.is_empty() { "plugin.difypkg".to_owned() } else { format!("{stem}.difypkg") }
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let decoded = match tail {
-            [high, low, ..] if *first == b'%' => hex(*high).zip(hex(*low)).map(|(high, low)| high * 16 + low),
-            _ => None,
-        };
-        bytes.push(decoded.unwrap_or(*first));
-        rest = if decoded.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_is_the_last_part_of_the_path() {
-        let cases = [
-            ("https://example.com/a/agent.difypkg", "agent.difypkg"),
-            ("https://example.com/agent%20one.difypkg?x=/y.difypkg#z", "agent one.difypkg"),
-            ("https://example.com/%2e%2e%2f%2e%2e%2fetc%2fpasswd.difypkg", "passwd.difypkg"),
-            ("https://example.com/.difypkg", "plugin.difypkg"),
-            ("https://example.com/a%zz%4.difypkg", "a%zz%4.difypkg"),
-        ];
-        for (url, name) in cases {
-            assert_eq!(name_from_url(url), name, "{url}");
-        }
-    }
-
-    #[test]
-    fn a_name_is_data_never_a_path() {
-        assert_eq!(plain_name("../../evil.difypkg"), "evil.difypkg");
-        assert_eq!(plain_name("C:\\x\\evil.difypkg"), "evil.difypkg");
-        assert_eq!(plain_name("a\r\nSet-Cookie: x.difypkg"), "aSet-Cookie: x.difypkg");
-        assert_eq!(plain_name(&"x".repeat(999)).chars().count(), LONGEST_NAME + ".difypkg".len());
     }
 }

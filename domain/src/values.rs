@@ -13,7 +13,7 @@ mod task_id;
 
 pub use actor::{Actor, Dialect};
 pub use digest::{Digest, InvalidDigest};
-pub use group_id::GroupId;
+pub use group_id::{GroupId, InvalidGroupId};
 pub use identity::{InvalidIdentity, PluginIdentity};
 pub use metadata::Metadata;
 pub use platform::{Arch, Floor, InvalidPlatform, Os, Platform};

@@ -4,8 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use application::failure::Failure;
+use domain::values::Digest;
 
-use crate::packaging::{inspect, pack};
+use crate::{
+    packaging::{inspect, pack},
+    signing::verify,
+};
 
 mod child;
 mod parent;
@@ -38,15 +42,24 @@ fn request(work: &Work) -> serde_json::Result<Vec<u8>> {
 pub(crate) enum Work {
     Inspect(Box<inspect::Request>),
     Pack(Box<pack::Request>),
+    ReadSigned(Box<verify::Request>),
     /// Misbehaves in a named way.
     #[cfg(test)]
     Misbehave(String),
 }
 
-/// What a child says; lines of JSON on its standard output, of which the last is an end.
+/// What a child says; lines of JSON on its standard output, of which the last is an end. A question is answered by
+/// one line on its standard input.
 #[derive(Debug, Serialize, Deserialize)]
 enum Word {
-    Progress { done: u64, total: Option<u64> },
+    Progress {
+        done: u64,
+        total: Option<u64>,
+    },
+    /// Asks for the comment of an archive with these entries: the key is not where hostile bytes are read.
+    Seal {
+        entries: Vec<Digest>,
+    },
     Done(serde_json::Value),
     Failed(Failure),
 }

@@ -15,6 +15,7 @@ pub mod marketplace;
 pub mod packaging;
 pub mod postgres;
 pub mod resolver;
+pub mod signing;
 pub mod subscription;
 pub mod system;
 pub mod upcasters;

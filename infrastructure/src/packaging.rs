@@ -8,21 +8,26 @@ use application::{
     ports::packaging::{Inspection, Inspector, OnBytes, PackJob, Packed, Packer},
 };
 use async_trait::async_trait;
-use domain::values::Target;
+use domain::values::{Digest, Target};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
-use crate::{archive::limits::Limits, isolation::Isolation, wheels::sources::IndexPolicy};
+use crate::{
+    archive::limits::Limits,
+    isolation::{Isolation, Work},
+    signing::SigningKey,
+    wheels::sources::IndexPolicy,
+};
 
+mod cyclonedx;
 pub mod inspect;
 mod notes;
 pub mod pack;
+mod pylocks;
 mod sbom;
 mod strip;
 #[cfg(test)]
 mod tests;
-
-use crate::isolation::Work;
 
 /// Reading a package of the largest size takes a few seconds on a slow machine.
 const INSPECT_TIME: Duration = Duration::from_mins(1);
@@ -82,16 +87,27 @@ impl Inspector for IsolatedInspector {
     }
 }
 
-/// Writes offline packages in child processes.
+/// Writes offline packages in child processes. The key that signs them, if there is one, stays here.
 #[derive(Debug, Clone)]
 pub struct IsolatedPacker {
     isolation: Isolation,
     limits: Limits,
+    key: Option<Arc<SigningKey>>,
+    version: String,
 }
 
 impl IsolatedPacker {
-    pub fn new(isolation: Isolation, limits: Limits) -> Self {
-        Self { isolation, limits }
+    pub fn new(isolation: Isolation, limits: Limits, key: Option<Arc<SigningKey>>) -> Self {
+        let version = key.as_ref().map_or_else(
+            || pack::VERSION.to_owned(),
+            |key| format!("{}, signed with {} for {}", pack::VERSION, key.public().digest(), key.category()),
+        );
+        Self { isolation, limits, key, version }
+    }
+
+    /// The comment of a signed archive with these entries.
+    fn seal(&self, entries: &[Digest], time: u64) -> Option<String> {
+        serde_json::to_string(&self.key.as_ref()?.seal(entries, time)?).ok()
     }
 }
 
@@ -116,14 +132,20 @@ impl Packer for IsolatedPacker {
             part: part.0.clone(),
             output: job.output.to_owned(),
             limits: self.limits,
+            signing: self
+                .key
+                .as_ref()
+                .map(|key| pack::Signing { key: key.public().digest(), category: key.category() }),
         }));
         // The slowest disk worth waiting for writes 4 MB/s.
         let time = Duration::from_secs(120 + bytes / 4_000_000);
-        self.isolation.run(&work, time, on_bytes, cancel).await
+        let signature_time = job.inspection.signature_time;
+        let seal = |entries: &[Digest]| self.seal(entries, signature_time);
+        self.isolation.run_sealing(&work, time, on_bytes, &seal, cancel).await
     }
 
     fn version(&self) -> &str {
-        pack::VERSION
+        &self.version
     }
 }
 

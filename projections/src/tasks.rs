@@ -50,6 +50,7 @@ impl Projection for Tasks {
             format!("create index on {table} (ended_at desc, task_id) where status = 'completed'"),
             format!("create index on {table} (artifact) where status = 'completed'"),
             format!("create index on {table} (input) where status in ('queued', 'running')"),
+            format!("create index on {table} ((view ->> 'group')) where view ->> 'group' is not null"),
             format!(
                 "comment on table {table} is 'Written by the projection tasks, read by the Dify task API'"
             ),

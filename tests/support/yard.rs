@@ -132,6 +132,11 @@ impl Yard {
         self.settings.iter().fold(Cli::on(self.ground()), |cli, (name, value)| cli.set(name, value))
     }
 
+    /// For the next start.
+    pub fn set(&mut self, setting: &str, value: &str) {
+        self.settings.insert(setting.into(), value.into());
+    }
+
     // Requests.
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -7,30 +7,42 @@ use std::{
 
 use application::repackaging::{Progress, Step};
 use domain::task::Phase;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 const POINTS_BETWEEN_LINES: u8 = 10;
 
-/// Progress towards one result, or towards all of them.
+/// Where the progress of all jobs of one command is shown.
+#[derive(Default)]
+pub(super) struct Screen {
+    bars: Option<MultiProgress>,
+}
+
+impl Screen {
+    pub(super) fn new() -> Self {
+        Self { bars: std::io::stderr().is_terminal().then(MultiProgress::new) }
+    }
+
+    /// `label` tells several jobs apart; empty for the only one.
+    pub(super) fn job(&self, label: &str) -> Shown {
+        let Some(bars) = &self.bars else {
+            return Shown::Lines { label: label.to_owned(), last: Mutex::default() };
+        };
+        let bar = bars.add(ProgressBar::new(100));
+        if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos:>3}%  {prefix}{msg}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(prefix(label));
+        Shown::Bar(bar)
+    }
+}
+
+/// Progress towards one result, or towards all results of one input.
 pub(super) enum Shown {
     Bar(ProgressBar),
     Lines { label: String, last: Mutex<Option<(Phase, u8)>> },
 }
 
 impl Shown {
-    /// `label` tells several results apart; empty for the only one.
-    pub(super) fn new(label: &str) -> Self {
-        if !std::io::stderr().is_terminal() {
-            return Self::Lines { label: label.to_owned(), last: Mutex::default() };
-        }
-        let bar = ProgressBar::new(100);
-        if let Ok(style) = ProgressStyle::with_template("{bar:32} {pos:>3}%  {prefix}{msg}") {
-            bar.set_style(style);
-        }
-        bar.set_prefix(prefix(label));
-        Self::Bar(bar)
-    }
-
     /// Makes room for other output.
     pub(super) fn finish(&self) {
         match self {

@@ -1,12 +1,14 @@
 //! Who asks, and for which task.
 
+use std::str::FromStr;
+
 use application::tasks::Caller;
 use axum::{
     Extension, RequestPartsExt as _,
     extract::{FromRef, FromRequestParts, RawPathParams},
     http::request::Parts,
 };
-use domain::values::{Actor, Dialect, Metadata, TaskId};
+use domain::values::{Actor, Dialect, GroupId, Metadata, TaskId};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -25,6 +27,11 @@ pub(super) struct Asker {
 }
 
 impl Asker {
+    /// For what needs no idempotency key, because doing it again changes nothing.
+    pub(super) fn metadata(self) -> Metadata {
+        self.metadata
+    }
+
     /// `canonical` is the meaning of the body: two spellings of one request are one request, through either mount.
     pub(super) fn caller(self, path: &str, canonical: &Value) -> Caller {
         let once = self.key.map(|key| {
@@ -70,8 +77,33 @@ impl<S: Sync> FromRequestParts<S> for Named {
     type Rejection = DifyError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let path: RawPathParams = parts.extract().await.map_err(|_not_utf8| DifyError::no_task())?;
-        let id = path.iter().find(|(name, _)| *name == "id").and_then(|(_, id)| id.parse().ok());
-        id.map(Self).ok_or_else(DifyError::no_task)
+        id_in_path(parts).await.map(Self).ok_or_else(DifyError::no_task)
     }
+}
+
+/// The same for a batch.
+pub(super) struct NamedGroup(pub(super) GroupId);
+
+impl<S: Sync> FromRequestParts<S> for NamedGroup {
+    type Rejection = DifyError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        id_in_path(parts).await.map(Self).ok_or_else(DifyError::no_task)
+    }
+}
+
+/// The same for the result of a task.
+pub(super) struct NamedFile(pub(super) TaskId);
+
+impl<S: Sync> FromRequestParts<S> for NamedFile {
+    type Rejection = DifyError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        id_in_path(parts).await.map(Self).ok_or_else(DifyError::no_file)
+    }
+}
+
+async fn id_in_path<Id: FromStr>(parts: &mut Parts) -> Option<Id> {
+    let path: RawPathParams = parts.extract().await.ok()?;
+    path.iter().find(|(name, _)| *name == "id").and_then(|(_, id)| id.parse().ok())
 }

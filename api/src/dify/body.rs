@@ -75,6 +75,19 @@ pub(super) struct PluginInfo {
     version: String,
 }
 
+/// Where a package of the marketplace came from; clients look for the member on every task.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct MarketplaceMetadata {
+    source: &'static str,
+    author: String,
+    name: String,
+    version: String,
+    /// Known once the package has been read.
+    display_name: Option<String>,
+    category: Option<String>,
+    icon_url: String,
+}
+
 /// A message of the task socket: the record and what moves beside it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Frame {
@@ -82,8 +95,7 @@ pub(super) struct Frame {
     record: Record,
     message: String,
     plugin_info: Option<PluginInfo>,
-    /// Nothing comes from the marketplace yet; clients look for the member.
-    marketplace_metadata: Option<()>,
+    marketplace_metadata: Option<MarketplaceMetadata>,
     seq: i64,
     attempt: u32,
 }
@@ -157,10 +169,28 @@ impl Frame {
             record: Record::of(view, mount),
             message: view.message.clone(),
             plugin_info: view.plugin.as_ref().map(PluginInfo::from),
-            marketplace_metadata: None,
+            marketplace_metadata: MarketplaceMetadata::of(view, mount),
             seq: view.sequence,
             attempt: view.attempt,
         }
+    }
+}
+
+impl MarketplaceMetadata {
+    pub(super) fn of(view: &TaskView, mount: Mount) -> Option<Self> {
+        let plugin = view.marketplace.as_ref()?;
+        let (author, name) = (plugin.author(), plugin.name());
+        let (display_name, category) =
+            view.about.as_ref().map(|about| (about.label.clone(), about.category.clone())).unzip();
+        Some(Self {
+            source: "marketplace",
+            author: author.to_owned(),
+            name: name.to_owned(),
+            version: plugin.version().to_owned(),
+            display_name,
+            category,
+            icon_url: format!("{}/api/v1/marketplace/plugins/{author}/{name}/icon", mount.prefix()),
+        })
     }
 }
 
@@ -199,12 +229,15 @@ fn download_url(view: &TaskView, mount: Mount) -> Option<String> {
         .then(|| format!("{}/api/v1/tasks/{}/download", mount.prefix(), view.id))
 }
 
-fn instant<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn instant<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 #[expect(clippy::ref_option, reason = "serde hands over a reference to the member")]
-fn maybe_instant<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn maybe_instant<S: Serializer>(
+    time: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => instant(time, serializer),
         None => serializer.serialize_none(),
@@ -213,7 +246,7 @@ fn maybe_instant<S: Serializer>(time: &Option<DateTime<Utc>>, serializer: S) -> 
 
 #[cfg(test)]
 mod tests {
-    use domain::task::Fault;
+    use domain::task::{Fault, PluginAbout};
 
     use super::*;
     use crate::fakes::{completed_view, queued_view};
@@ -249,6 +282,23 @@ mod tests {
             error_text(&TaskView { status: TaskStatus::Failed, error, ..queued_view() }).unwrap()
         };
         assert_eq!(text("x has no wheel (use strict=false)"), "x has no wheel (use strict=false) (NO_WHEEL)");
+    }
+
+    #[test]
+    fn a_package_of_the_marketplace_says_where_it_came_from() {
+        assert_eq!(MarketplaceMetadata::of(&completed_view(), Mount::Root), None);
+        let plugin = completed_view().plugin;
+        let asked = TaskView { marketplace: plugin, ..queued_view() };
+        let told = |view| serde_json::to_value(MarketplaceMetadata::of(&view, Mount::Dify)).unwrap();
+        let icon = "/dify/api/v1/marketplace/plugins/langgenius/agent/icon";
+        assert_eq!(
+            (&told(asked.clone())["icon_url"], &told(asked.clone())["display_name"]),
+            (&icon.into(), &().into())
+        );
+        let about = PluginAbout { label: "Agent".to_owned(), category: "agent-strategy".to_owned() };
+        let read = told(TaskView { about: Some(about), ..asked });
+        assert_eq!((&read["display_name"], &read["category"]), (&"Agent".into(), &"agent-strategy".into()));
+        assert_eq!((&read["source"], &read["version"]), (&"marketplace".into(), &"0.0.9".into()));
     }
 
     #[test]

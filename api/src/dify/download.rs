@@ -33,7 +33,7 @@ pub(super) async fn download(
     }
 }
 
-async fn give(
+pub(super) async fn give(
     artifact: &Artifact,
     blobs: &dyn Blobs,
     method: &Method,

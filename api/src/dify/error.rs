@@ -46,6 +46,12 @@ impl Issue {
         Self { kind, loc, msg: msg.into(), input: shortened(input) }
     }
 
+    /// Of the member with this number in a list.
+    pub(super) fn at(mut self, number: usize) -> Self {
+        self.loc.push(number.into());
+        self
+    }
+
     pub(super) fn missing(loc: &[&str]) -> Self {
         Self::new("missing", loc, "Field required", Value::Null)
     }
@@ -79,6 +85,10 @@ impl DifyError {
 
     pub(super) fn no_task() -> Self {
         Self::text(StatusCode::NOT_FOUND, "Task not found")
+    }
+
+    pub(super) fn no_file() -> Self {
+        Self::text(StatusCode::NOT_FOUND, "File not found")
     }
 
     pub(super) fn gone() -> Self {

@@ -119,8 +119,44 @@ impl Fields {
         None
     }
 
+    /// From 1 to `most` texts.
+    pub(super) fn texts(&mut self, name: &str, most: usize) -> Option<Vec<String>> {
+        let Some(value) = self.take(name) else {
+            self.issues.push(Issue::missing(&[self.place, name]));
+            return None;
+        };
+        let Value::Array(values) = value else {
+            self.found("list_type", name, "Input should be a valid list", value);
+            return None;
+        };
+        let count = values.len();
+        if count == 0 {
+            let msg = "List should have at least 1 item after validation, not 0";
+            self.found("too_short", name, msg, json!([]));
+        } else if count > most {
+            let msg = format!("List should have at most {most} items after validation, not {count}");
+            self.found("too_long", name, &msg, Value::Array(values));
+            return None;
+        }
+        let mut texts = Vec::with_capacity(count);
+        for (number, value) in values.into_iter().enumerate() {
+            if let Value::String(text) = value {
+                texts.push(text);
+            } else {
+                let issue =
+                    Issue::new("string_type", &[self.place, name], "Input should be a valid string", value);
+                self.issues.push(issue.at(number));
+            }
+        }
+        Some(texts)
+    }
+
     /// A whole number from 1 to `most`, as query strings write it.
     pub(super) fn count(&mut self, name: &str, most: u32) -> Option<u32> {
+        self.number(name, 1, most)
+    }
+
+    pub(super) fn number(&mut self, name: &str, least: u32, most: u32) -> Option<u32> {
         let value = self.take(name)?;
         let text = value.as_str().unwrap_or_default().trim();
         let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
@@ -129,12 +165,12 @@ impl Fields {
             self.found("int_parsing", name, msg, value);
             return None;
         }
-        let below = text.starts_with('-') || digits.bytes().all(|byte| byte == b'0');
+        let is_zero = digits.bytes().all(|byte| byte == b'0');
         let number = digits.parse().ok().filter(|number| *number <= most);
         match number {
-            _ if below => {
-                let msg = "Input should be greater than or equal to 1";
-                self.found("greater_than_equal", name, msg, value);
+            _ if (text.starts_with('-') && !is_zero) || (is_zero && least > 0) => {
+                let msg = format!("Input should be greater than or equal to {least}");
+                self.found("greater_than_equal", name, &msg, value);
                 None
             }
             None => {
@@ -187,6 +223,33 @@ mod tests {
             "limit=1.5",
         ] {
             assert_eq!(count(query), None, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_number_may_begin_at_nothing() {
+        let number = |query: &str| {
+            let mut fields = Fields::of_query(&Uri::try_from(format!("/x?offset={query}")).unwrap());
+            let number = fields.number("offset", 0, u32::MAX);
+            fields.well_formed().ok().and(number)
+        };
+        assert_eq!((number("0"), number("-0"), number("7")), (Some(0), Some(0), Some(7)));
+        assert_eq!((number("-1"), number("4294967296"), number("")), (None, None, None));
+    }
+
+    #[tokio::test]
+    async fn a_list_is_read_whole_or_not_at_all() {
+        for (text, read) in [
+            (r#"{"p":["a","b"]}"#, true),
+            (r#"{"p":["a","b","c"]}"#, false),
+            (r#"{"p":[]}"#, false),
+            (r#"{"p":["a",1]}"#, false),
+            (r#"{"p":"a"}"#, false),
+            (r"{}", false),
+        ] {
+            let mut fields = Fields::of_json(Body::from(text)).await.unwrap();
+            fields.texts("p", 2);
+            assert_eq!(fields.well_formed().is_ok(), read, "{text}");
         }
     }
 

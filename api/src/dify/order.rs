@@ -42,10 +42,7 @@ impl Order {
         let marketplace = fields.object("marketplace_plugin");
         let options = Options::read(&mut fields);
         fields.well_formed()?;
-        let subject = match marketplace {
-            Some(plugin) => Subject::Marketplace(marketplace_plugin(&plugin)?),
-            None => Subject::of_url(url)?,
-        };
+        let subject = Subject::judged(url, marketplace)?;
         Ok(Self { wish: options.judged()?, subject })
     }
 
@@ -56,6 +53,17 @@ impl Order {
 }
 
 impl Subject {
+    /// The plugin wins when both are given.
+    pub(super) fn judged(
+        url: Option<String>,
+        marketplace: Option<Map<String, Value>>,
+    ) -> Result<Self, DifyError> {
+        match marketplace {
+            Some(plugin) => Ok(Self::Marketplace(marketplace_plugin(&plugin)?)),
+            None => Self::of_url(url),
+        }
+    }
+
     fn of_url(url: Option<String>) -> Result<Self, DifyError> {
         let url = url
             .filter(|url| !url.is_empty())
@@ -77,7 +85,7 @@ impl Subject {
         }
     }
 
-    fn canonical(&self) -> Value {
+    pub(super) fn canonical(&self) -> Value {
         match self {
             Self::Url(url) => json!({"url": url}),
             Self::Marketplace(plugin) => json!({"marketplace": plugin}),

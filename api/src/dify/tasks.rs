@@ -82,7 +82,7 @@ pub(super) async fn completed(
     uri: Uri,
 ) -> Result<Json<CompletedList>, DifyError> {
     let limit = limit(&uri)?;
-    let (views, total) = queries.completed(limit).await?;
+    let (views, total) = queries.completed(limit, 0).await?;
     Ok(Json(CompletedList::of(views, total, limit, mount)))
 }
 

@@ -19,6 +19,7 @@ use axum::{
     http::StatusCode,
 };
 use domain::values::Digest;
+use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempPath;
@@ -28,6 +29,7 @@ use super::{
     DifyError,
     arrival::Arrival,
     asker::Asker,
+    batch,
     body::Record,
     error::Issue,
     fields::Fields,
@@ -49,6 +51,14 @@ struct Arrived {
     name: String,
 }
 
+/// A batch is answered as one.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Answer {
+    One(Record),
+    Many(batch::Created),
+}
+
 #[derive(Default)]
 struct Form {
     file: Option<Arrived>,
@@ -63,9 +73,9 @@ pub(super) async fn create(
     State(work): State<Work>,
     asker: Asker,
     request: Request,
-) -> Result<(LogPosition, Json<Record>), DifyError> {
+) -> Result<(LogPosition, Json<Answer>), DifyError> {
     let mut parts = Multipart::from_request(request, &()).await.map_err(|_no_form| no_form())?;
-    let form = match Form::read(&mut parts, &dir).await {
+    let mut form = match Form::read(&mut parts, &dir).await {
         Ok(form) => form,
         Err(refusal) => {
             // Nobody waits for the rest of what was too slow.
@@ -75,20 +85,52 @@ pub(super) async fn create(
             return Err(refusal);
         }
     };
+    let platforms = several_platforms(&mut form.texts);
     let mut fields = Fields::of_form(form.texts);
+    let combined = fields.flag("combined").unwrap_or_default();
     let options = Options::read(&mut fields);
     fields.well_formed()?;
     let file = form.file.ok_or_else(|| DifyError::malformed(vec![Issue::missing(&["body", "file"])]))?;
     let (wish, name) = (options.judged()?, file.name.clone());
-    let canonical = json!({"file": file.sha256, "name": name, "wish": order::canonical(&wish)});
+    let Some(platforms) = platforms else {
+        let canonical = json!({"file": file.sha256, "name": name, "wish": order::canonical(&wish)});
+        let caller = asker.caller("/api/v1/tasks/upload", &canonical);
+        // The file goes with the work, not with the request.
+        let accepted = work
+            .finish(async move {
+                let input = tasks.upload(&file.path, &file.sha256, &file.name).await?;
+                tasks.repackage(input, wish, caller).await
+            })
+            .await?;
+        let record = created(accepted.task, name, &*queries, &*clock).await;
+        return Ok((LogPosition(accepted.position), Json(Answer::One(record))));
+    };
+    let wishes = batch::wishes(&wish, &platforms, combined)?;
+    let canonical = json!({"file": file.sha256, "name": name, "wishes": batch::canonical(&wishes)});
     let caller = asker.caller("/api/v1/tasks/upload", &canonical);
-    // The file goes with the work, not with the request.
     let accepted = work
-        .finish(
-            async move { tasks.repackage_upload(&file.path, &file.sha256, &file.name, wish, caller).await },
-        )
+        .finish(async move {
+            let input = tasks.upload(&file.path, &file.sha256, &file.name).await?;
+            tasks.repackage_many(input, wishes, caller).await
+        })
         .await?;
-    Ok((LogPosition(accepted.position), Json(created(accepted.task, name, &*queries, &*clock).await)))
+    let position = LogPosition(accepted.position);
+    Ok((position, Json(Answer::Many(batch::created(accepted, &name, &*queries, &*clock).await))))
+}
+
+/// Takes the platforms out of the form, if it asks for a batch: with several parts `platform`, or with parts
+/// `platforms` of one or more, by commas.
+fn several_platforms(texts: &mut Vec<(String, String)>) -> Option<Vec<String>> {
+    let of =
+        |wanted: &'static str| texts.iter().filter(move |(name, _)| name == wanted).map(|(_, text)| text);
+    let lists: Vec<&String> = of("platforms").collect();
+    if lists.is_empty() && of("platform").count() < 2 {
+        return None;
+    }
+    let listed = lists.into_iter().flat_map(|list| list.split(',')).map(|text| text.trim().to_owned());
+    let platforms = of("platform").cloned().chain(listed).collect();
+    texts.retain(|(name, _)| name != "platform" && name != "platforms");
+    Some(platforms)
 }
 
 impl Form {
@@ -196,4 +238,26 @@ fn stored(error: &std::io::Error) -> DifyError {
         Failure::internal()
     };
     Error::from(failure).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn platforms(parts: &[(&str, &str)]) -> (Option<Vec<String>>, usize) {
+        let mut texts = parts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        (several_platforms(&mut texts), texts.len())
+    }
+
+    #[test]
+    fn one_platform_is_no_batch_and_several_are() {
+        assert_eq!(platforms(&[("platform", "a"), ("suffix", "x")]), (None, 2));
+        let several = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
+        assert_eq!(
+            platforms(&[("platform", "a"), ("suffix", "x"), ("platform", "b")]),
+            (several(&["a", "b"]), 1)
+        );
+        assert_eq!(platforms(&[("platforms", "a, b"), ("platforms", "c")]), (several(&["a", "b", "c"]), 0));
+        assert_eq!(platforms(&[("platforms", "")]), (several(&[""]), 0));
+    }
 }

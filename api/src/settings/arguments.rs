@@ -4,7 +4,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::values::{Floor, Platform, PythonVersion, Suffix};
-use infrastructure::fetch::FetchAllow;
+use infrastructure::{fetch::FetchAllow, signing::Category};
 use tracing::Level;
 
 use super::values::{Bytes, List, Network, RateLimits, Span};
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Migrations, API, workers and read models in one process (the default)
     Serve,
-    /// Makes an offline package of one plugin, without a server
+    /// Makes offline packages of plugins, without a server
     Repackage(RepackageArguments),
     /// Brings the schema of the database up to date
     Migrate {
@@ -48,6 +48,11 @@ pub(crate) enum Command {
     Events {
         #[command(subcommand)]
         command: EventsCommand,
+    },
+    /// Keys that sign packages, and what they signed
+    Sign {
+        #[command(subcommand)]
+        command: SignCommand,
     },
     /// Reads one hostile package on behalf of a parent process
     #[command(name = "__isolated", hide = true)]
@@ -82,10 +87,34 @@ pub(crate) enum EventsCommand {
     Verify,
 }
 
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum SignCommand {
+    /// Makes a pair of keys: `plugyard.private.pem` and `plugyard.public.pem`
+    Keygen {
+        /// Directory for them
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        output: PathBuf,
+    },
+    /// Checks the signature of a package; exit 0 only when it is right
+    Verify {
+        /// A .difypkg file
+        file: PathBuf,
+        /// Public key of whoever should have signed it
+        #[arg(long, value_name = "PEM")]
+        key: PathBuf,
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct RepackageArguments {
-    /// A .difypkg file, or the URL of one
-    pub(crate) input: String,
+    /// .difypkg files, URLs of such, plugins of the marketplace as `author/name@version` or `author/name`, or their
+    /// pages
+    #[arg(value_name = "INPUT", required = true)]
+    pub(crate) inputs: Vec<String>,
     /// Machine to package for, such as `manylinux2014_x86_64`; may be given several times [default: this one]
     #[arg(long = "platform", value_name = "P")]
     pub(crate) platforms: Vec<Platform>,
@@ -104,12 +133,28 @@ pub(crate) struct RepackageArguments {
     /// Oldest macOS the result must run on, such as 13.0
     #[arg(long, value_name = "F")]
     pub(crate) macos: Option<Floor>,
+    /// One package for all the platforms instead of one for each
+    #[arg(long)]
+    pub(crate) combined: bool,
+    /// Install the result offline and start it, where this machine can
+    #[arg(long, value_name = "HOW", value_enum, default_value = "none")]
+    pub(crate) verify: Verify,
+    /// Choose the versions of a package without a lock anew, instead of those of the last time
+    #[arg(long)]
+    pub(crate) refresh: bool,
     /// Directory for the result
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) output: PathBuf,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How a result is tried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Verify {
+    None,
+    Install,
 }
 
 /// What this process takes part in.
@@ -171,6 +216,18 @@ pub(crate) struct Options {
     /// Refuse every other host of wheels
     #[arg(long, env = "PLUGYARD_INDEX_FILES_ONLY", global = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) index_files_only: bool,
+    /// File with the private key that signs results (RSA, PEM) [default: they are not signed]
+    #[arg(long, env = "PLUGYARD_SIGNING_KEY", global = true, value_name = "FILE")]
+    pub(super) signing_key: Option<PathBuf>,
+    /// For whom the signature vouches: `langgenius`, `partner` or `community`
+    #[arg(
+        long,
+        env = "PLUGYARD_SIGNING_CATEGORY",
+        global = true,
+        value_name = "WORD",
+        default_value = "community"
+    )]
+    pub(super) signing_category: Category,
     /// `off`, or per dialect how many requests in how many seconds
     #[arg(
         long,

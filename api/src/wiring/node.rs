@@ -10,6 +10,7 @@ use application::{
         watch_tasks::WatchTasks,
     },
     queries::tasks::TaskQueries,
+    removing::Removing,
     repackaging::Repackaging,
 };
 use domain::task::Task;
@@ -137,12 +138,14 @@ impl Node {
         let stop = self.shutdown.stopping.clone();
         self.shutdown.background.spawn(reap.run(stop.clone()));
         let expire = ExpireArtifacts {
-            tasks: self.tasks.clone(),
-            commands: self.commands.clone(),
-            blobs: self.repackaging.blobs.clone(),
-            freshness: self.freshness.clone(),
+            removing: Removing {
+                tasks: self.tasks.clone(),
+                commands: self.commands.clone(),
+                blobs: self.repackaging.blobs.clone(),
+                freshness: self.freshness.clone(),
+                retention: settings.retention,
+            },
             clock: Arc::new(System),
-            retention: settings.retention,
         };
         self.until_stopping(expire.run(stop.clone()));
         self.until_stopping(keep_house(self.database.pools.writes.clone(), stop.clone()));

@@ -16,6 +16,7 @@ use infrastructure::{
     marketplace::NoMarketplace,
     packaging::{IsolatedInspector, IsolatedPacker},
     resolver::NoResolver,
+    signing::SigningKey,
     verifier::NoVerifier,
     wheels::{cache::WheelCache, sources::IndexPolicy},
 };
@@ -61,8 +62,16 @@ fn steps(settings: &Settings) -> anyhow::Result<Steps> {
         Arc::new(GuardedDownloads::new(guarded, Patience::default())),
         Arc::new(IsolatedInspector::new(isolation.clone(), limits, index)),
         Arc::new(wheels),
-        Arc::new(IsolatedPacker::new(isolation, limits)),
+        Arc::new(IsolatedPacker::new(isolation, limits, signing_key(settings)?.map(Arc::new))),
     ))
+}
+
+/// What signs results, if they are to be signed.
+pub(crate) fn signing_key(settings: &Settings) -> anyhow::Result<Option<SigningKey>> {
+    let Some(file) = &settings.signing_key else { return Ok(None) };
+    let key = SigningKey::open(file, settings.signing_category)
+        .with_context(|| format!("the signing key {} cannot be used", file.display()))?;
+    Ok(Some(key))
 }
 
 fn index(settings: &Settings) -> anyhow::Result<IndexPolicy> {

@@ -149,7 +149,13 @@ impl RunTasks {
 }
 
 fn completed(claim: &Claim, stored: StoredResult) -> TaskCompleted {
-    let filename = claim.order.options.suffix.output_name(&claim.order.original_filename);
+    let (options, original) = (&claim.order.options, &claim.order.original_filename);
+    // The tasks of a batch have one input: their results need several names.
+    let filename = if claim.order.group.is_some() && options.combined_with.is_empty() {
+        options.suffix.output_name_on(&options.platform, original)
+    } else {
+        options.suffix.output_name(original)
+    };
     TaskCompleted {
         attempt: claim.attempt,
         artifact: Artifact { sha256: stored.artifact, filename, size: stored.size },

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
-    task::{Artifact, Fault, Phase, Report},
-    values::{Digest, Platform, PluginIdentity, Suffix, TaskId},
+    task::{Artifact, Fault, Phase, PluginAbout, Report},
+    values::{Digest, GroupId, Platform, PluginIdentity, Suffix, TaskId},
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,14 @@ pub struct TaskView {
     pub platform: Platform,
     pub suffix: Suffix,
     pub plugin: Option<PluginIdentity>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<PluginAbout>,
+    /// What the marketplace was asked for, if the package comes from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marketplace: Option<PluginIdentity>,
+    /// The batch it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupId>,
     /// The uploaded package, if it was one.
     pub input: Option<Digest>,
     pub artifact: Option<Artifact>,
@@ -70,6 +78,15 @@ impl TaskStatus {
     }
 }
 
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Storage {
+    pub files: u64,
+    /// Equal results are stored, and counted, once.
+    pub bytes: u64,
+    pub oldest: Option<DateTime<Utc>>,
+    pub newest: Option<DateTime<Utc>>,
+}
+
 #[async_trait]
 pub trait TaskQueries: Send + Sync {
     /// With the live progress of a running attempt merged in.
@@ -81,8 +98,14 @@ pub trait TaskQueries: Send + Sync {
     /// Newest first.
     async fn recent(&self, limit: u32) -> Result<Vec<TaskView>, Error>;
 
-    /// Completed and not expired, newest first, and how many there are in all.
-    async fn completed(&self, limit: u32) -> Result<(Vec<TaskView>, u64), Error>;
+    /// Completed and not expired, newest first, without the first `offset` of them, and how many there are in all.
+    async fn completed(&self, limit: u32, offset: u32) -> Result<(Vec<TaskView>, u64), Error>;
+
+    /// The tasks of one batch in the order they were asked for; empty for an unknown one.
+    async fn group(&self, id: GroupId) -> Result<Vec<TaskView>, Error>;
+
+    /// What the results that can be downloaded occupy.
+    async fn storage(&self) -> Result<Storage, Error>;
 
     /// Completed before the time and not yet expired, oldest first.
     async fn due_to_expire(&self, before: DateTime<Utc>, limit: u32) -> Result<Vec<TaskView>, Error>;

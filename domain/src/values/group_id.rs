@@ -16,10 +16,19 @@ impl fmt::Display for GroupId {
     }
 }
 
-impl FromStr for GroupId {
-    type Err = uuid::Error;
+/// The text is not a hyphenated UUID.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a group id is a UUID")]
+pub struct InvalidGroupId;
 
+impl FromStr for GroupId {
+    type Err = InvalidGroupId;
+
+    /// Only the hyphenated form: one group has one spelling.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
+        match Uuid::parse_str(text) {
+            Ok(id) if text.len() == 36 => Ok(Self(id)),
+            Ok(_) | Err(_) => Err(InvalidGroupId),
+        }
     }
 }

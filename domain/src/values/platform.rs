@@ -75,6 +75,11 @@ impl Platform {
         &self.text
     }
 
+    /// What stands for it in a file name or a list: the empty string says nothing there.
+    pub fn word(&self) -> &str {
+        if self.text.is_empty() { "host" } else { &self.text }
+    }
+
     /// Operating system, architecture, the floor the string itself names, and whether that floor is meant
     /// literally; `None` for the host.
     pub(super) fn parts(&self) -> Option<(Os, Arch, Floor, bool)> {

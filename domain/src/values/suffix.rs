@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use super::Platform;
+
 /// `[A-Za-z0-9][A-Za-z0-9._-]{0,31}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -29,6 +31,12 @@ impl Suffix {
     pub fn output_name(&self, original: &str) -> String {
         let stem = original.strip_suffix(".difypkg").unwrap_or(original);
         format!("{stem}-{}.difypkg", self.0)
+    }
+
+    /// The same for one of several results of one input: `agent-offline-manylinux2014_x86_64.difypkg`.
+    pub fn output_name_on(&self, platform: &Platform, original: &str) -> String {
+        let stem = original.strip_suffix(".difypkg").unwrap_or(original);
+        format!("{stem}-{}-{}.difypkg", self.0, platform.word())
     }
 }
 
@@ -69,6 +77,14 @@ mod tests {
     #[test]
     fn the_suffix_stands_before_the_extension() {
         assert_eq!(Suffix::default().output_name("agent.difypkg"), "agent-offline.difypkg");
+    }
+
+    #[test]
+    fn several_results_of_one_input_differ_by_their_platform() {
+        let name =
+            |platform: &str| Suffix::default().output_name_on(&platform.parse().unwrap(), "agent.difypkg");
+        assert_eq!(name("macosx_11_0_arm64"), "agent-offline-macosx_11_0_arm64.difypkg");
+        assert_eq!(name(""), "agent-offline-host.difypkg");
     }
 
     #[test]

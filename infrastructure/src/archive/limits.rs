@@ -55,6 +55,15 @@ impl Limits {
         fold_names: false,
     };
 
+    /// A package that came out of here, or out of another service like this one.
+    pub const FINISHED: Self = Self {
+        file: Self::OUTPUT + 1024 * MIB,
+        entries: 20_000,
+        total: Self::OUTPUT + 1024 * MIB,
+        entry: 2048 * MIB,
+        ..Self::PACKAGE
+    };
+
     /// The largest package we write.
     pub const OUTPUT: u64 = 5 * 1024 * MIB;
 

@@ -2,6 +2,7 @@
 //! and version must be readable; everything else is a note.
 
 use application::{failure::Failure, failure::Reason, ports::packaging::Note};
+use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use domain::values::PluginIdentity;
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,7 +15,19 @@ pub struct Manifest {
     pub identity: PluginIdentity,
     pub label: String,
     pub category: &'static str,
+    /// In Unix seconds.
+    pub created_at: Option<u64>,
+    pub runs_on: RunsOn,
     pub notes: Vec<Note>,
+}
+
+/// What the plugin says of the machines it runs on; nobody holds it to that.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunsOn {
+    /// `amd64`, `arm64`.
+    pub arch: Vec<String>,
+    /// Of Python, in any form.
+    pub python: Option<String>,
 }
 
 /// Scalars are taken as they are written: an unquoted `123` is a fine name.
@@ -22,6 +35,22 @@ pub struct Manifest {
 struct Identity {
     author: Option<String>,
     name: Option<String>,
+    version: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Machines {
+    meta: Option<Meta>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    arch: Option<Vec<String>>,
+    runner: Option<Runner>,
+}
+
+#[derive(Deserialize)]
+struct Runner {
     version: Option<String>,
 }
 
@@ -51,6 +80,8 @@ pub fn read(text: &str, exists: impl Fn(&str) -> bool) -> Result<Manifest, Failu
         label: label.unwrap_or(identity.name()).chars().filter(|c| !c.is_control()).take(200).collect(),
         identity,
         category: category(&whole["plugins"]),
+        created_at: time(&whole["created_at"]),
+        runs_on: runs_on(text),
         notes: notes(&whole, exists),
     })
 }
@@ -91,6 +122,26 @@ fn category(plugins: &Value) -> &'static str {
     .map_or("extension", |(_, category)| category)
 }
 
+/// With or without a zone or a time of day; without a zone it is UTC.
+fn time(value: &Value) -> Option<u64> {
+    let text = value.as_str().unwrap_or_default().trim();
+    let day = || text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0);
+    let local =
+        || ["%FT%T%.f", "%F %T%.f"].iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+    let zoned = DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp());
+    let seconds = zoned.or_else(|| local().or_else(day).map(|time| time.and_utc().timestamp()));
+    seconds.and_then(|seconds| seconds.try_into().ok())
+}
+
+fn runs_on(text: &str) -> RunsOn {
+    let read: Result<Machines, _> = serde_saphyr::from_str_with_options(text, options());
+    let Some(meta) = read.ok().and_then(|machines| machines.meta) else { return RunsOn::default() };
+    RunsOn {
+        arch: meta.arch.unwrap_or_default(),
+        python: meta.runner.and_then(|runner| runner.version).filter(|version| !version.trim().is_empty()),
+    }
+}
+
 fn notes(whole: &Value, exists: impl Fn(&str) -> bool) -> Vec<Note> {
     let mut wrong = Vec::new();
     if whole["type"].as_str() != Some("plugin") {
@@ -121,7 +172,8 @@ fn notes(whole: &Value, exists: impl Fn(&str) -> bool) -> Vec<Note> {
     vec![Note { kind: "manifest".to_owned(), text, lines: Vec::new() }]
 }
 
-fn shown(text: &str) -> String {
+/// Short, and without what moves a cursor.
+pub fn shown(text: &str) -> String {
     text.escape_debug().take(80).collect()
 }
 
@@ -152,6 +204,32 @@ mod tests {
         let manifest = read("author: 123\nname: 007\nversion: \"1.0.0\"\nicon: .nan\n", |_| true).unwrap();
         assert_eq!(manifest.identity.to_string(), "123/007:1.0.0");
         assert_eq!(manifest.category, "extension");
+    }
+
+    #[test]
+    fn the_time_it_was_made_is_read_in_every_form_that_is_written() {
+        for (text, seconds) in [
+            ("2024-01-02T03:04:05.000000Z", Some(1_704_164_645)),
+            ("2024-01-02T04:04:05+01:00", Some(1_704_164_645)),
+            ("2024-01-02 03:04:05.123", Some(1_704_164_645)),
+            ("2024-01-02T03:04:05", Some(1_704_164_645)),
+            ("2024-01-02", Some(1_704_153_600)),
+            ("1960-01-02", None),
+            ("yesterday", None),
+        ] {
+            let manifest = read(&PLAIN.replace("2025-01-01", text), |_| true).unwrap();
+            assert_eq!(manifest.created_at, seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn machines_are_read_as_they_are_written_or_not_at_all() {
+        let of = |meta: &str| read(&format!("{PLAIN}meta: {meta}\n"), |_| true).unwrap().runs_on;
+        let both = of("{arch: [amd64, arm64], runner: {version: 3.10}}");
+        assert_eq!((both.arch.len(), both.python.as_deref()), (2, Some("3.10")));
+        for other in ["{arch: amd64}", "[]", "{runner: python}", "{}"] {
+            assert_eq!(of(other), RunsOn::default(), "{other}");
+        }
     }
 
     #[test]

@@ -131,6 +131,14 @@ impl Checked {
     /// # Errors
     /// As [`Self::read`].
     pub fn content_checksum(&self) -> Result<String, Failure> {
+        self.content_digests().map(checksum)
+    }
+
+    /// The name and the sha256 of every entry, in the order of the directory.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn content_digests(&self) -> Result<Vec<(String, [u8; 32])>, Failure> {
         let mut hashed = Vec::with_capacity(self.entries.len());
         let mut buffer = vec![0; CHUNK];
         for entry in &self.entries {
@@ -145,7 +153,7 @@ impl Checked {
             }
             hashed.push((entry.name.clone(), content.finalize().into()));
         }
-        Ok(checksum(hashed))
+        Ok(hashed)
     }
 }
 

@@ -1,11 +1,12 @@
 //! What a wheel says of itself (core metadata): its name, version and licence, compared with what was locked.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use application::{
     failure::{Failure, Reason},
     ports::packaging::Wheel,
 };
+use serde::{Serialize, Serializer};
 
 use super::{check::Checked, limits::Limits};
 use crate::wheels::{normalised, same_version};
@@ -15,11 +16,35 @@ pub fn mismatch(wheel: &Wheel) -> Failure {
     Failure::permanent(Reason::WheelMismatch, format!("Integrity check failed for {}", wheel.file_name))
 }
 
+/// As the wheel names it; all texts are short and without control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Licence {
+    /// SPDX (PEP 639).
+    Expression(String),
+    Names(Vec<String>),
+}
+
+impl fmt::Display for Licence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expression(text) => f.write_str(text),
+            Self::Names(names) => f.write_str(&names.join(", ")),
+        }
+    }
+}
+
+/// As one text.
+impl Serialize for Licence {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
 /// Opens the wheel and gives its licence, if it names one.
 ///
 /// # Errors
 /// [`mismatch`] when it is no sound archive, or is another project or version than the locked one.
-pub fn licence(path: &Path, wheel: &Wheel) -> Result<Option<String>, Failure> {
+pub fn licence(path: &Path, wheel: &Wheel) -> Result<Option<Licence>, Failure> {
     read(path)
         .filter(|metadata| metadata.is_of(wheel))
         .map(|metadata| metadata.licence())
@@ -77,21 +102,22 @@ impl Metadata {
     }
 
     /// The expression (PEP 639), else the free text when it is short, else the classifiers.
-    fn licence(&self) -> Option<String> {
+    fn licence(&self) -> Option<Licence> {
         let short = |text: &&str| !text.is_empty() && text.len() <= 120 && *text != "UNKNOWN";
-        let named = self.all("license-expression").chain(self.all("license")).find(short);
-        let classifiers = || {
-            let last = |text: &str| text.rsplit(" :: ").next().map(str::to_owned);
-            let all: Vec<String> = self
-                .all("classifier")
-                .filter(|text| text.starts_with("License ::"))
-                .filter_map(last)
-                .collect();
-            (!all.is_empty()).then(|| all.join(", "))
-        };
-        let found = named.map(str::to_owned).or_else(classifiers)?;
-        Some(found.chars().filter(|c| !c.is_control()).take(200).collect())
+        if let Some(text) = self.all("license-expression").find(short) {
+            return Some(Licence::Expression(plain(text)));
+        }
+        let mut names: Vec<String> = self.all("license").find(short).map(plain).into_iter().collect();
+        if names.is_empty() {
+            let classifiers = self.all("classifier").filter(|text| text.starts_with("License ::"));
+            names = classifiers.filter_map(|text| text.rsplit(" :: ").next()).take(10).map(plain).collect();
+        }
+        (!names.is_empty()).then_some(Licence::Names(names))
     }
+}
+
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
 #[cfg(test)]
@@ -120,7 +146,10 @@ mod tests {
     #[test]
     fn name_and_version_are_compared_as_packaging_compares_them() {
         let file = metadata("Metadata-Version: 2.1\nName: A.b\nVersion: 1\nLicense: MIT\n\nName: other\n");
-        assert_eq!(licence(file.path(), &wheel("a-b", "1.0")), Ok(Some("MIT".to_owned())));
+        assert_eq!(
+            licence(file.path(), &wheel("a-b", "1.0")),
+            Ok(Some(Licence::Names(vec!["MIT".to_owned()])))
+        );
         for wrong in [wheel("a-c", "1.0"), wheel("a-b", "1.1")] {
             let refused = licence(file.path(), &wrong).unwrap_err();
             assert_eq!(refused.message, format!("Integrity check failed for {}", wrong.file_name));
@@ -137,11 +166,16 @@ mod tests {
 
     #[test]
     fn a_licence_is_found_in_any_of_its_three_places() {
-        let of = |text: &str| Metadata::read(text).licence();
+        let of = |text: &str| Metadata::read(text).licence().map(|licence| licence.to_string());
+        let expression = Metadata::read("License-Expression: MIT\n").licence().unwrap();
+        assert_eq!(expression, Licence::Expression("MIT".to_owned()));
         assert_eq!(of("License-Expression: MIT OR Apache-2.0\nLicense: x\n").unwrap(), "MIT OR Apache-2.0");
         let long =
             format!("License: {}\nClassifier: License :: OSI Approved :: BSD License\n", "x".repeat(500));
         assert_eq!(of(&long).unwrap(), "BSD License");
+        let two =
+            "Classifier: License :: OSI Approved :: BSD License\nClassifier: License :: DFSG approved\n";
+        assert_eq!(of(two).unwrap(), "BSD License, DFSG approved");
         assert_eq!(of("Name: x\n"), None);
     }
 }

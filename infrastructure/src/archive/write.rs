@@ -41,6 +41,17 @@ pub enum Content<'a> {
     },
 }
 
+/// Makes the comment of an archive whose entries have these sha256.
+pub type MakesComment<'a> = Box<dyn FnOnce(&[Digest]) -> Result<Vec<u8>, Failure> + 'a>;
+
+/// What makes an archive a signed one.
+pub struct Seal<'a> {
+    /// The last entry, wherever its name would be sorted.
+    pub last: Item<'a>,
+    /// Given the sha256 of every entry in the order of the directory, the comment of the archive.
+    pub comment: MakesComment<'a>,
+}
+
 /// The finished archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
@@ -51,17 +62,20 @@ pub struct Written {
     pub checksum: String,
 }
 
-/// Writes `items` to `part`, syncs it and renames it to `output`. `on_bytes` hears how many bytes went in.
+/// Writes `items`, and the seal if there is one, to `part`, syncs it and renames it to `output`. `on_bytes` hears how many bytes went in.
 ///
 /// # Errors
 /// The refusal of a stored file that is not what it should be; a failure of the entries or of the disk.
-pub fn write(
-    mut items: Vec<Item<'_>>,
+pub fn write<'a>(
+    mut items: Vec<Item<'a>>,
+    seal: Option<Seal<'a>>,
     part: &Path,
     output: &Path,
     mut on_bytes: impl FnMut(u64),
 ) -> Result<Written, Failure> {
     items.sort_by(|one, other| one.name.as_bytes().cmp(other.name.as_bytes()));
+    let (last, comment) = seal.map(|Seal { last, comment }| (last, comment)).unzip();
+    items.extend(last);
     let file = File::create(part).map_err(disk::failure)?;
     let mut zip = ZipWriter::new(BufWriter::with_capacity(CHUNK, file));
     let mut hashed = Vec::with_capacity(items.len());
@@ -82,6 +96,10 @@ pub fn write(
             return Err(refusal.clone());
         }
         hashed.push((item.name, sha256));
+    }
+    if let Some(comment) = comment {
+        let entries: Vec<Digest> = hashed.iter().map(|(_, sha256)| Digest::of_bytes(*sha256)).collect();
+        zip.set_raw_comment(comment(&entries)?.into_boxed_slice()).map_err(zip_failure)?;
     }
     let file =
         zip.finish().map_err(zip_failure)?.into_inner().map_err(|error| disk::failure(error.into_error()))?;
@@ -170,7 +188,7 @@ mod tests {
             .iter()
             .map(|(name, bytes)| Item { name: name.clone(), content: Content::Bytes(bytes.clone()) })
             .collect();
-        let done = write(items, &directory.path().join("part"), &output, |_| {}).unwrap();
+        let done = write(items, None, &directory.path().join("part"), &output, |_| {}).unwrap();
         (directory, output, done)
     }
 
@@ -199,7 +217,7 @@ mod tests {
         let content = Content::Stored { path, sha256, refusal: refusal() };
         let output = directory.path().join("out");
         let items = vec![Item { name: "wheels/x.whl".to_owned(), content }];
-        assert_eq!(write(items, &directory.path().join("part"), &output, |_| {}), Err(refusal()));
+        assert_eq!(write(items, None, &directory.path().join("part"), &output, |_| {}), Err(refusal()));
         assert!(!output.exists());
     }
 

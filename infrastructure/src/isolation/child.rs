@@ -4,10 +4,12 @@ use std::{
     cell::Cell,
     io::{self, BufRead, Read, Write},
     process::ExitCode,
+    sync::mpsc::{Receiver, sync_channel},
     thread,
 };
 
 use application::failure::Failure;
+use domain::values::Digest;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::Serialize;
 
@@ -15,6 +17,7 @@ use super::{Word, Work, protocol};
 use crate::{
     archive::limits::Limits,
     packaging::{inspect, pack},
+    signing::verify,
 };
 
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -40,7 +43,7 @@ fn serve() -> io::Result<()> {
     };
     let work: Work = serde_json::from_str(work)?;
     drop(line);
-    end_with_parent()?;
+    let answers = hear_parent()?;
     match work {
         Work::Inspect(request) => {
             limit_cpu(60)?;
@@ -51,16 +54,22 @@ fn serve() -> io::Result<()> {
             limit_cpu(1800)?;
             limit(Resource::Fsize, Limits::OUTPUT + GIB)?;
             let said = Cell::new(0);
-            end(pack::run(&request, |done, total| {
+            let on_bytes = |done: u64, total| {
                 if done.saturating_sub(said.get()) >= 1024 * 1024 {
                     said.set(done);
                     // A parent that no longer listens has other means to end this process.
                     let _ = say(&Word::Progress { done, total });
                 }
-            }))
+            };
+            end(pack::run(&request, on_bytes, |entries| sealed(entries, &answers)))
+        }
+        Work::ReadSigned(request) => {
+            limit_cpu(600)?;
+            limit(Resource::Fsize, 0)?;
+            end(verify::run(&request))
         }
         #[cfg(test)]
-        Work::Misbehave(how) => misbehave(&how),
+        Work::Misbehave(how) => misbehave(&how, &answers),
     }
 }
 
@@ -73,14 +82,24 @@ fn limit_cpu(seconds: u64) -> io::Result<()> {
     Ok(setrlimit(Resource::Cpu, Rlimit { current: Some(seconds), maximum: Some(seconds + 5) })?)
 }
 
-/// The parent keeps our standard input open for as long as it wants the answer.
-fn end_with_parent() -> io::Result<()> {
-    let watch = || {
-        let mut rest = [0; 64];
-        while matches!(io::stdin().read(&mut rest), Ok(1..)) {}
+/// The parent keeps our standard input open for as long as it wants the answer; what it says there answers us.
+fn hear_parent() -> io::Result<Receiver<String>> {
+    let (tell, answers) = sync_channel(1);
+    let listen = move || {
+        for line in io::stdin().lines().map_while(Result::ok) {
+            // Work that asks nothing wants no answers.
+            let _ = tell.send(line);
+        }
         std::process::exit(1);
     };
-    thread::Builder::new().stack_size(64 * 1024).spawn(watch).map(drop)
+    thread::Builder::new().stack_size(64 * 1024).spawn(listen)?;
+    Ok(answers)
+}
+
+/// The comment that the parent makes of these entries.
+fn sealed(entries: &[Digest], answers: &Receiver<String>) -> Result<Vec<u8>, Failure> {
+    say(&Word::Seal { entries: entries.to_vec() }).map_err(|_nobody_listens| Failure::internal())?;
+    answers.recv().map(String::into_bytes).map_err(|_nobody_answers| Failure::internal())
 }
 
 fn end<T: Serialize>(outcome: Result<T, Failure>) -> io::Result<()> {
@@ -99,7 +118,7 @@ fn say(word: &Word) -> io::Result<()> {
 }
 
 #[cfg(test)]
-fn misbehave(how: &str) -> io::Result<()> {
+fn misbehave(how: &str, answers: &Receiver<String>) -> io::Result<()> {
     if let Some(signal) = how.strip_prefix("signal ") {
         let signal = rustix::process::Signal::from_named_raw(signal.parse().unwrap()).unwrap();
         // The first SIGSEGV and SIGBUS only end Rust's own handler.
@@ -131,6 +150,10 @@ fn misbehave(how: &str) -> io::Result<()> {
         "talk nonsense" => {
             let mut out = io::stdout().lock();
             out.write_all(b"{\"nonsense\": 1}\n")
+        }
+        "ask for a seal" => {
+            let entries = [Digest::of_bytes([7; 32])];
+            end(sealed(&entries, answers).map(|comment| String::from_utf8(comment).unwrap()))
         }
         "show environment" => end(Ok(std::env::vars().count())),
         _ => end(Ok(how.to_owned())),

@@ -13,6 +13,7 @@ use application::{
     failure::{Failure, Reason},
     ports::packaging::OnBytes,
 };
+use domain::values::Digest;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::de::DeserializeOwned;
 use tokio::{
@@ -25,6 +26,9 @@ use super::{CHILD_ARGUMENT, Word, Work};
 
 /// All that a child may say in all.
 const MOST_SAID: u64 = 64 * 1024 * 1024;
+
+/// Makes the comment of an archive with these entries; `None` ends the child.
+pub(crate) type OnSeal<'a> = &'a (dyn Fn(&[Digest]) -> Option<String> + Send + Sync);
 
 /// How to start children.
 #[derive(Debug, Clone)]
@@ -65,6 +69,21 @@ impl Isolation {
         on_bytes: OnBytes<'_>,
         cancel: &CancellationToken,
     ) -> Result<T, Failure> {
+        self.run_sealing(work, time, on_bytes, &|_| None, cancel).await
+    }
+
+    /// For work that may ask for a signature.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(crate) async fn run_sealing<T: DeserializeOwned>(
+        &self,
+        work: &Work,
+        time: Duration,
+        on_bytes: OnBytes<'_>,
+        on_seal: OnSeal<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<T, Failure> {
         let request = super::request(work).map_err(|error| {
             tracing::error!(%error, "a request for a child cannot be written");
             Failure::internal()
@@ -76,7 +95,7 @@ impl Isolation {
         let outcome = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(Failure::cancelled()),
-            outcome = tokio::time::timeout(time, running.talk(&request, on_bytes)) => outcome,
+            outcome = tokio::time::timeout(time, running.talk(&request, on_bytes, on_seal)) => outcome,
         };
         match outcome {
             Ok(Some(Word::Done(value))) => serde_json::from_value(value).map_err(|error| {
@@ -84,7 +103,7 @@ impl Isolation {
                 Failure::internal()
             }),
             Ok(Some(Word::Failed(failure))) => Err(failure),
-            Ok(Some(Word::Progress { .. }) | None) => {
+            Ok(Some(Word::Progress { .. } | Word::Seal { .. }) | None) => {
                 let status = running.status().await;
                 tracing::warn!(?status, "a child ended without an answer");
                 Err(ended(status))
@@ -134,7 +153,7 @@ impl Running {
     }
 
     /// Hands over the request and listens to the end; `None` when the child ends without one.
-    async fn talk(&mut self, request: &[u8], on_bytes: OnBytes<'_>) -> Option<Word> {
+    async fn talk(&mut self, request: &[u8], on_bytes: OnBytes<'_>, on_seal: OnSeal<'_>) -> Option<Word> {
         let (stdin, stdout) = (self.stdin.as_mut()?, self.stdout.as_mut()?);
         stdin.write_all(request).await.ok()?;
         stdin.flush().await.ok()?;
@@ -146,6 +165,11 @@ impl Running {
             }
             match serde_json::from_str(&line).ok()? {
                 Word::Progress { done, total } => on_bytes(done, total),
+                Word::Seal { entries } => {
+                    let answer = format!("{}\n", on_seal(&entries)?);
+                    stdin.write_all(answer.as_bytes()).await.ok()?;
+                    stdin.flush().await.ok()?;
+                }
                 end @ (Word::Done(_) | Word::Failed(_)) => return Some(end),
             }
         }
@@ -169,114 +193,4 @@ impl Drop for Running {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::time::Instant;
-
-    use super::*;
-
-    /// Starts this test binary with the one test that serves as a child when it is told to.
-    pub(crate) fn isolation() -> Isolation {
-        let name = "isolation::parent::tests::an_answer_comes_back_from_the_child_of_the_tests";
-        // The filter skips nothing; it is how the test knows that it is the child.
-        Isolation::with_arguments(
-            std::env::current_exe().unwrap(),
-            &[name, "--exact", "--quiet", "--nocapture", "--test-threads=1", "--skip", CHILD_ARGUMENT],
-        )
-    }
-
-    #[test]
-    fn an_answer_comes_back_from_the_child_of_the_tests() {
-        if std::env::args().any(|argument| argument == CHILD_ARGUMENT) {
-            let code = super::super::serve_child();
-            std::process::exit(i32::from(code != std::process::ExitCode::SUCCESS));
-        }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        assert_eq!(runtime.block_on(misbehave("hello", LONG)).unwrap(), "hello");
-    }
-
-    async fn misbehave(how: &str, time: Duration) -> Result<serde_json::Value, Failure> {
-        let work = Work::Misbehave(how.to_owned());
-        isolation().run(&work, time, &|_, _| {}, &CancellationToken::new()).await
-    }
-
-    const LONG: Duration = Duration::from_secs(30);
-
-    #[tokio::test]
-    async fn the_environment_does_not_go_in() {
-        let known = misbehave("show environment", LONG).await.unwrap();
-        assert!(known.as_u64().unwrap() <= 1, "{known}");
-    }
-
-    #[tokio::test]
-    async fn a_child_that_crashes_or_talks_nonsense_refuses_the_package() {
-        for how in ["abort", "eat memory", "write a file", "talk nonsense", "spin"] {
-            let failure = misbehave(how, LONG).await.unwrap_err();
-            assert_eq!(failure.reason, Reason::PackageInvalid, "{how}");
-            assert!(failure.message.starts_with("The package could not be read"), "{how}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_child_that_is_ended_from_outside_says_nothing_about_the_package() {
-        for signal in [Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP] {
-            let failure = misbehave(&format!("signal {}", signal.as_raw()), LONG).await.unwrap_err();
-            assert_eq!(failure, Failure::internal(), "{signal:?}");
-        }
-        for signal in [Signal::SEGV, Signal::BUS, Signal::ILL, Signal::FPE, Signal::SYS] {
-            let failure = misbehave(&format!("signal {}", signal.as_raw()), LONG).await.unwrap_err();
-            assert!(!failure.transient, "{signal:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_child_that_hangs_is_ended() {
-        let start = Instant::now();
-        let failure = misbehave("hang", Duration::from_millis(300)).await.unwrap_err();
-        assert_eq!(failure.message, "The package could not be read: it took too long");
-        assert!(start.elapsed() < Duration::from_secs(5));
-    }
-
-    #[tokio::test]
-    async fn cancelling_ends_the_child() {
-        let cancel = CancellationToken::new();
-        let running = async {
-            let work = Work::Misbehave("hang".to_owned());
-            isolation().run::<serde_json::Value>(&work, LONG, &|_, _| {}, &cancel).await
-        };
-        let (outcome, ()) = tokio::join!(running, async {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            cancel.cancel();
-        });
-        assert_eq!(outcome.unwrap_err(), Failure::cancelled());
-    }
-
-    #[tokio::test]
-    async fn a_request_of_another_version_is_no_fault_of_the_package() {
-        let mut running = Running::start(&isolation()).unwrap();
-        let said = running.talk(b"plugyard-0/0.0.0 {\"Misbehave\":\"hello\"}\n", &|_, _| {}).await;
-        assert!(matches!(said, Some(Word::Failed(failure)) if failure == Failure::internal()));
-    }
-
-    #[test]
-    fn the_running_binary_is_started_even_when_its_path_leads_elsewhere() {
-        assert_eq!(isolation().program(), Path::new("/proc/self/exe"));
-        let moved = Isolation { executable: "/nowhere".into(), ..isolation() };
-        let work = Work::Misbehave("hello".to_owned());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let cancel = CancellationToken::new();
-        let answer = runtime.block_on(moved.run::<String>(&work, LONG, &|_, _| {}, &cancel));
-        assert_eq!(answer.unwrap(), "hello");
-        assert_eq!(Isolation::new("/bin/false".into()).program(), Path::new("/bin/false"));
-    }
-
-    #[tokio::test]
-    async fn a_child_ends_with_its_parent() {
-        let mut running = Running::start(&isolation()).unwrap();
-        let request = super::super::request(&Work::Misbehave("hang".to_owned())).unwrap();
-        running.stdin.as_mut().unwrap().write_all(&request).await.unwrap();
-        assert!(running.child.try_wait().unwrap().is_none());
-        running.stdin = None;
-        let ended = tokio::time::timeout(Duration::from_secs(10), running.child.wait()).await;
-        assert_eq!(ended.unwrap().unwrap().code(), Some(1));
-    }
-}
+pub(crate) mod tests;

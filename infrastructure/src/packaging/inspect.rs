@@ -9,8 +9,15 @@ use application::{
 use domain::values::Target;
 use serde::{Deserialize, Serialize};
 
+use super::strip;
 use crate::{
-    archive::{check::Checked, limits::Limits, manifest, read::file_sha256},
+    archive::{
+        check::{Checked, Entry},
+        limits::Limits,
+        manifest,
+        read::file_sha256,
+    },
+    signing,
     wheels::{
         select::{Declared, select},
         sources::IndexPolicy,
@@ -36,6 +43,7 @@ pub fn run(request: &Request) -> Result<Inspection, Failure> {
     let plans = select(files.declared(), &request.targets, &request.index);
     let mut notes = manifest.notes;
     notes.extend(provenance(&archive));
+    let signed_at = signing::Comment::read(&archive.comment).map(|comment| comment.time);
     Ok(Inspection {
         sha256: file_sha256(&request.package)?,
         size: archive.size,
@@ -44,12 +52,12 @@ pub fn run(request: &Request) -> Result<Inspection, Failure> {
         label: manifest.label,
         category: manifest.category.to_owned(),
         notes,
-        signature_time: 0,
+        signature_time: signed_at.or(manifest.created_at).unwrap_or(0),
         plans,
     })
 }
 
-fn read_manifest(archive: &Checked, limits: &Limits) -> Result<manifest::Manifest, Failure> {
+pub(super) fn read_manifest(archive: &Checked, limits: &Limits) -> Result<manifest::Manifest, Failure> {
     let entry =
         archive.entry("manifest.yaml").ok_or_else(|| manifest::invalid("there is no manifest.yaml"))?;
     if entry.size > limits.text {
@@ -69,6 +77,7 @@ pub(super) struct DependencyFiles {
 }
 
 pub(super) const KEPT: &str = ".repack/";
+pub(super) const REQUIREMENTS: &str = "requirements.txt";
 
 impl DependencyFiles {
     pub(super) fn read(archive: &Checked, limits: &Limits) -> Result<Self, Failure> {
@@ -85,7 +94,10 @@ impl DependencyFiles {
         Ok(Self {
             lock: either("uv.lock", limits.lock)?,
             pyproject: either("pyproject.toml", limits.text)?,
-            requirements: one("requirements.txt", limits.text)?,
+            requirements: requirements_entry(archive, limits)?
+                .map(|entry| one(&entry.name, limits.text))
+                .transpose()?
+                .flatten(),
         })
     }
 
@@ -96,6 +108,17 @@ impl DependencyFiles {
             requirements: self.requirements.as_deref(),
         }
     }
+}
+
+/// The requirements file that the author wrote: what an earlier repackaging put in its place has no word of its own.
+pub(super) fn requirements_entry<'a>(
+    archive: &'a Checked,
+    limits: &Limits,
+) -> Result<Option<&'a Entry>, Failure> {
+    let (root, kept) = (archive.entry(REQUIREMENTS), archive.entry(&format!("{KEPT}{REQUIREMENTS}")));
+    let (Some(written), Some(kept)) = (root, kept) else { return Ok(root) };
+    let text = archive.read(written, limits.text)?;
+    Ok(Some(if text.is_empty() || text.starts_with(strip::HEADER.as_bytes()) { kept } else { written }))
 }
 
 fn provenance(archive: &Checked) -> Vec<Note> {
@@ -109,6 +132,10 @@ fn provenance(archive: &Checked) -> Vec<Note> {
     let is_env = |name: &str| name.rsplit('/').next() == Some(".env");
     if archive.entries.iter().any(|entry| is_env(&entry.name)) {
         note("env_file", "The package holds a .env file; look whether there are secrets in it.".to_owned());
+    }
+    if !archive.comment.is_empty() || archive.entry(signing::VERIFICATION).is_some() {
+        let text = "The signature of the input is removed: it was made for another content.";
+        note("signature_removed", text.to_owned());
     }
     if archive.entries.iter().any(|entry| entry.name.starts_with("wheels/")) {
         note("old_wheels", "The wheels that the package already held are replaced.".to_owned());

@@ -1,6 +1,8 @@
 //! What of the input stays in an offline package, and what takes the place of the rest. Whatever would send the
 //! installing daemon online, or vouches for bytes that are no longer there, goes.
 
+use std::collections::BTreeSet;
+
 use application::ports::packaging::Wheel;
 
 use crate::archive::{
@@ -9,6 +11,9 @@ use crate::archive::{
     names::folded,
     write::{Content, Item},
 };
+
+/// How every requirements file of ours begins, unless it is empty.
+pub(super) const HEADER: &str = "--no-index\n--find-links=./wheels/\n";
 
 /// The entries of the input that stay, with the ignore file changed so that wheels are not ignored.
 pub(super) fn kept<'a>(archive: &'a Checked, limits: &Limits) -> Vec<Item<'a>> {
@@ -49,10 +54,10 @@ pub(super) fn requirements(wheels: &[Wheel]) -> String {
     if wheels.is_empty() {
         return String::new();
     }
-    let mut pins: Vec<String> =
+    // A combined package holds several files of one name, of one version.
+    let pins: BTreeSet<String> =
         wheels.iter().map(|wheel| format!("{}=={}\n", wheel.name, wheel.version)).collect();
-    pins.sort();
-    format!("--no-index\n--find-links=./wheels/\n{}", pins.concat())
+    pins.into_iter().fold(HEADER.to_owned(), |text, pin| text + &pin)
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use application::{
 };
 use sha2::{Digest as _, Sha256};
 
+mod contents;
+mod sealing;
+
 use super::*;
 use crate::{
     archive::{
@@ -37,7 +40,7 @@ impl Yard {
         Self {
             directory,
             inspector: IsolatedInspector::new(test_child(), Limits::PACKAGE, IndexPolicy::default()),
-            packer: IsolatedPacker::new(test_child(), Limits::PACKAGE),
+            packer: IsolatedPacker::new(test_child(), Limits::PACKAGE, None),
             targets: vec![target.unwrap()],
         }
     }
@@ -88,11 +91,21 @@ impl Yard {
     }
 
     async fn pack(&self, package: &Path, inspection: &Inspection, output: &str) -> Result<Packed, Failure> {
+        self.pack_selected(package, inspection, selection(inspection), output).await
+    }
+
+    async fn pack_selected(
+        &self,
+        package: &Path,
+        inspection: &Inspection,
+        selection: &Selection,
+        output: &str,
+    ) -> Result<Packed, Failure> {
         let job = PackJob {
             package,
             inspection,
-            selection: selection(inspection),
-            targets: &self.targets[..1],
+            selection,
+            targets: &self.targets,
             wheels: &self.path("wheels"),
             output: &self.path(output),
         };
@@ -146,6 +159,7 @@ async fn an_offline_package_holds_pins_wheels_and_what_stays() {
             ".difyignore",
             ".repack/manifest.json",
             ".repack/pyproject.toml",
+            ".repack/sbom.cdx.json",
             ".repack/uv.lock",
             "main.py",
             "manifest.yaml",
@@ -193,7 +207,8 @@ async fn equal_jobs_give_equal_bytes_and_our_own_output_can_be_packed_again() {
     yard.pack(&output, &again, "again.difypkg").await.unwrap();
     let but_sbom = |name| {
         let mut content = yard.content(name);
-        content.retain(|(name, _)| name != ".repack/manifest.json");
+        content
+            .retain(|(name, _)| ![".repack/manifest.json", ".repack/sbom.cdx.json"].contains(&name.as_str()));
         content
     };
     assert_eq!(but_sbom("again.difypkg"), but_sbom("once.difypkg"));

@@ -28,6 +28,7 @@ pub(super) fn fold(row: Option<TaskView>, recorded: &Recorded) -> Option<TaskVie
             view.percent = view.percent.max(progress.percent);
             view.message.clone_from(&progress.message);
             view.plugin = progress.plugin.clone().or(view.plugin.take());
+            view.about = progress.about.clone().or(view.about.take());
         }
         TaskEvent::TaskAttemptLost { reason, .. } => {
             view.status = TaskStatus::Queued;
@@ -37,6 +38,7 @@ pub(super) fn fold(row: Option<TaskView>, recorded: &Recorded) -> Option<TaskVie
         TaskEvent::TaskCompleted(completed) => {
             view.percent = 100;
             view.plugin = Some(completed.plugin.clone());
+            view.about = completed.about.clone().or(view.about.take());
             view.artifact = Some(completed.artifact.clone());
             view.report = Some(completed.report.clone());
             end(&mut view, TaskStatus::Completed, "Completed", recorded);
@@ -58,6 +60,11 @@ pub(super) fn fold(row: Option<TaskView>, recorded: &Recorded) -> Option<TaskVie
 }
 
 fn requested_view(requested: &TaskRequested, recorded: &Recorded) -> TaskView {
+    let (input, marketplace) = match &requested.subject {
+        Source::Url(_) => (None, None),
+        Source::UploadSha256(digest) => (Some(digest.clone()), None),
+        Source::Marketplace(plugin) => (None, Some(plugin.clone())),
+    };
     TaskView {
         id: requested.task_uid,
         status: TaskStatus::Queued,
@@ -73,10 +80,10 @@ fn requested_view(requested: &TaskRequested, recorded: &Recorded) -> TaskView {
         platform: requested.options.platform.clone(),
         suffix: requested.options.suffix.clone(),
         plugin: None,
-        input: match &requested.subject {
-            Source::Url(_) | Source::Marketplace(_) => None,
-            Source::UploadSha256(digest) => Some(digest.clone()),
-        },
+        about: None,
+        marketplace,
+        group: requested.group,
+        input,
         artifact: None,
         report: None,
         sequence: recorded.sequence,

@@ -2,13 +2,13 @@
 
 use application::{
     error::Error,
-    queries::tasks::{TaskQueries, TaskStatus, TaskView},
+    queries::tasks::{Storage, TaskQueries, TaskStatus, TaskView},
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
     recorded::Stream,
-    values::{Digest, TaskId},
+    values::{Digest, GroupId, TaskId},
 };
 use infrastructure::event_log::Feed;
 use sqlx::{PgPool, Row, postgres::PgRow, types::Json};
@@ -46,9 +46,10 @@ impl PgTasks {
         Ok(row)
     }
 
-    async fn newest(&self, which: &str, limit: u32) -> Result<Vec<TaskView>, Error> {
-        let query = format!("select {COLUMNS} {FROM} {which} limit $1");
-        views(sqlx::query(&query).bind(i64::from(limit)).fetch_all(&self.pool).await)
+    async fn newest(&self, which: &str, limit: u32, offset: u32) -> Result<Vec<TaskView>, Error> {
+        let query = format!("select {COLUMNS} {FROM} {which} limit $1 offset $2");
+        let query = sqlx::query(&query).bind(i64::from(limit)).bind(i64::from(offset));
+        views(query.fetch_all(&self.pool).await)
     }
 }
 
@@ -64,6 +65,16 @@ fn view(row: &PgRow) -> Result<TaskView, sqlx::Error> {
         view.message = doing;
     }
     Ok(view)
+}
+
+fn storage(row: &PgRow) -> Result<Storage, sqlx::Error> {
+    let (files, bytes): (i64, i64) = (row.try_get("files")?, row.try_get("bytes")?);
+    Ok(Storage {
+        files: u64::try_from(files).unwrap_or(0),
+        bytes: u64::try_from(bytes).unwrap_or(0),
+        oldest: row.try_get("oldest")?,
+        newest: row.try_get("newest")?,
+    })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature that map_err takes")]
@@ -88,17 +99,36 @@ impl TaskQueries for PgTasks {
     }
 
     async fn recent(&self, limit: u32) -> Result<Vec<TaskView>, Error> {
-        self.newest("order by t.created_at desc, t.task_id", limit).await
+        self.newest("order by t.created_at desc, t.task_id", limit, 0).await
     }
 
-    async fn completed(&self, limit: u32) -> Result<(Vec<TaskView>, u64), Error> {
+    async fn completed(&self, limit: u32, offset: u32) -> Result<(Vec<TaskView>, u64), Error> {
         let total: i64 = sqlx::query_scalar("select count(*) from read.tasks where status = 'completed'")
             .fetch_one(&self.pool)
             .await
             .map_err(unavailable)?;
-        let completed =
-            self.newest("where t.status = 'completed' order by t.ended_at desc, t.task_id", limit).await?;
+        let which = "where t.status = 'completed' order by t.ended_at desc, t.task_id";
+        let completed = self.newest(which, limit, offset).await?;
         Ok((completed, u64::try_from(total).unwrap_or(0)))
+    }
+
+    async fn group(&self, id: GroupId) -> Result<Vec<TaskView>, Error> {
+        let query =
+            format!("select {COLUMNS} {FROM} where t.view ->> 'group' = $1 order by t.created_at, t.task_id");
+        views(sqlx::query(&query).bind(id.to_string()).fetch_all(&self.pool).await)
+    }
+
+    async fn storage(&self) -> Result<Storage, Error> {
+        let row = sqlx::query(
+            "select count(*) as files, min(ended_at) as oldest, max(ended_at) as newest,
+                    (select coalesce(sum(size), 0)::bigint
+                       from (select distinct artifact, (view -> 'artifact' ->> 'size')::bigint as size
+                               from read.tasks where status = 'completed') as blobs) as bytes
+               from read.tasks where status = 'completed'",
+        )
+        .fetch_one(&self.pool)
+        .await;
+        row.and_then(|row| storage(&row)).map_err(unavailable)
     }
 
     async fn due_to_expire(&self, before: DateTime<Utc>, limit: u32) -> Result<Vec<TaskView>, Error> {

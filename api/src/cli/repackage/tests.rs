@@ -1,17 +1,17 @@
-use std::{collections::VecDeque, fs, sync::Arc};
+use std::{collections::VecDeque, fs, path::Path, sync::Arc};
 
 use application::{
     ports::{
         blobs::{Results, StoredResult},
         packaging::{
-            DependencySource, Inspector, Needs, OnBytes, PackJob, Packed, Packer, Plan, Selection, Wheel,
-            WheelFacts, Wheels,
+            DependencySource, Inspection, Inspector, Needs, OnBytes, PackJob, Packed, Packer, Plan,
+            Selection, Wheel, WheelFacts, Wheels,
         },
     },
     repackaging::Sharing,
 };
 use async_trait::async_trait;
-use domain::values::{Arch, Digest, PluginIdentity};
+use domain::values::{Arch, Digest, PluginIdentity, Target};
 use infrastructure::{
     blobs::ObjectBlobs, builder::NoBuilder, marketplace::NoMarketplace, resolver::NoResolver,
     verifier::NoVerifier,
@@ -90,7 +90,8 @@ impl Wheels for Steps {
 #[async_trait]
 impl Packer for Steps {
     async fn pack(&self, job: PackJob<'_>, _: OnBytes<'_>, _: &CancellationToken) -> Result<Packed, Failure> {
-        fs::write(job.output, job.targets[0].to_string()).unwrap();
+        let targets: Vec<String> = job.targets.iter().map(ToString::to_string).collect();
+        fs::write(job.output, targets.join(", ")).unwrap();
         Ok(Packed {
             sha256: Digest::of_bytes([1; 32]),
             size: 1,
@@ -128,9 +129,9 @@ impl Bench {
         Self { dir }
     }
 
-    fn job(&self, input: &str, flags: &[&str], interrupt: Option<CancellationToken>) -> Job {
+    fn job(&self, inputs: &[&str], flags: &[&str], interrupt: Option<CancellationToken>) -> Job {
         let (data, output) = (self.path("data"), self.path("out"));
-        let all = [&["--data-dir", &data, "repackage", input, "--output", &output], flags].concat();
+        let all = [&["--data-dir", &data, "repackage", "--output", &output], inputs, flags].concat();
         let (settings, command) = settings(&all).unwrap();
         let Command::Repackage(arguments) = command else { panic!("{command:?}") };
         let (fakes, steps) = (Fakes::new(), Arc::new(Steps { interrupt }));
@@ -150,15 +151,21 @@ impl Bench {
         };
         Job {
             repackaging,
-            wanted: wanted(&arguments, settings.floors),
+            requests: requests(&arguments, settings.floors, &NoMarketplace),
             arguments,
             work_dir: settings.work_dir(),
+            at_once: settings.workers,
+            screen: Screen::default(),
         }
     }
 
     async fn run(&self, flags: &[&str]) -> Outcome {
         let input = self.path("agent.difypkg");
-        let outcome = self.job(&input, flags, None).run(&CancellationToken::new()).await;
+        self.run_all(&[&input], flags).await
+    }
+
+    async fn run_all(&self, inputs: &[&str], flags: &[&str]) -> Outcome {
+        let outcome = self.job(inputs, flags, None).run(&CancellationToken::new()).await;
         assert_eq!(fs::read_dir(self.path("data/work")).unwrap().count(), 0, "the work is cleared away");
         outcome
     }
@@ -180,23 +187,31 @@ const X86_64: [&str; 2] = ["--platform", "manylinux2014_x86_64"];
 const AARCH64: [&str; 2] = ["--platform", "manylinux2014_aarch64"];
 const MACOS: [&str; 2] = ["--platform", "macosx_10_9_x86_64"];
 
+fn path_of(outcome: &Outcome, number: usize) -> &Path {
+    &outcome.0[number].result.as_ref().unwrap().0
+}
+
+fn reasons(outcome: &Outcome) -> Vec<Reason> {
+    outcome.0.iter().filter_map(|told| told.result.as_ref().err()).map(|failure| failure.reason).collect()
+}
+
 #[tokio::test]
 async fn one_result_has_the_plain_name() {
     let bench = Bench::new();
     let outcome = bench.run(&[&X86_64[..], &X86_64, &["--suffix", "air"]].concat()).await;
-    assert!(outcome.failed.is_empty());
+    assert!(outcome.is_complete());
     assert_eq!(bench.results(), ["agent-air.difypkg"]);
-    assert!(outcome.made[0].1.is_absolute());
+    assert!(path_of(&outcome, 0).is_absolute());
 }
 
 #[tokio::test]
 async fn several_results_have_several_names() {
     let bench = Bench::new();
     let outcome = bench.run(&[&X86_64[..], &MACOS].concat()).await;
-    assert_eq!(outcome.made.len(), 2);
+    assert_eq!(outcome.0.len(), 2);
     let names = ["agent-offline-macosx_10_9_x86_64.difypkg", "agent-offline-manylinux2014_x86_64.difypkg"];
     assert_eq!(bench.results(), names);
-    assert_eq!(fs::read_to_string(&outcome.made[1].1).unwrap(), "macOS 14.0 x86_64");
+    assert_eq!(fs::read_to_string(path_of(&outcome, 1)).unwrap(), "macOS 14.0 x86_64");
 }
 
 #[tokio::test]
@@ -222,10 +237,8 @@ async fn an_input_that_is_not_there_fails_for_every_platform() {
         ("https://example.com/a.zip".to_owned(), Reason::UrlForbidden),
         ("https://10.0.0.1/a.difypkg".to_owned(), Reason::UrlForbidden),
     ] {
-        let job = bench.job(&input, &[&X86_64[..], &AARCH64].concat(), None);
-        let outcome = job.run(&CancellationToken::new()).await;
-        let reasons: Vec<Reason> = outcome.failed.iter().map(|(_, failure)| failure.reason).collect();
-        assert_eq!(reasons, [reason, reason], "{input}");
+        let outcome = bench.run_all(&[&input], &[&X86_64[..], &AARCH64].concat()).await;
+        assert_eq!(reasons(&outcome), [reason, reason], "{input}");
         assert_eq!(outcome.distinct_failures().len(), 1, "told once");
     }
     assert!(bench.results().is_empty());
@@ -234,15 +247,47 @@ async fn an_input_that_is_not_there_fails_for_every_platform() {
 #[tokio::test]
 async fn an_interrupted_job_leaves_nothing() {
     let (bench, cancel) = (Bench::new(), CancellationToken::new());
-    let job = bench.job(&bench.path("agent.difypkg"), &[], Some(cancel.clone()));
+    let job = bench.job(&[&bench.path("agent.difypkg")], &[], Some(cancel.clone()));
     let outcome = job.run(&cancel).await;
-    assert_eq!(outcome.failed[0].1.reason, Reason::Cancelled);
+    assert_eq!(reasons(&outcome), [Reason::Cancelled]);
     assert!(bench.results().is_empty());
     assert_eq!(fs::read_dir(bench.path("data/work")).unwrap().count(), 0);
 }
 
-#[test]
-fn a_name_in_a_url_is_encoded_and_one_in_a_path_is_not() {
-    assert_eq!(original_name("https://example.com/a%20b.difypkg?x"), "a b.difypkg");
-    assert_eq!(original_name("dir/a%20b?.difypkg"), "a%20b?.difypkg");
+#[tokio::test]
+async fn inputs_of_one_name_do_not_overwrite_each_other() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("other")).unwrap();
+    fs::copy(bench.path("agent.difypkg"), bench.path("other/agent.difypkg")).unwrap();
+    let (one, other) = (bench.path("agent.difypkg"), bench.path("other/agent.difypkg"));
+    let outcome = bench.run_all(&[&one, &other, &one], &X86_64).await;
+    assert_eq!(outcome.0.len(), 2, "the same input twice is one input");
+    assert_eq!(bench.results(), ["agent-offline-2.difypkg", "agent-offline.difypkg"]);
+    assert_eq!(outcome.as_json()["results"][1]["input"], json!(other));
+}
+
+#[tokio::test]
+async fn a_bad_input_among_many_fails_alone_and_is_told_by_name() {
+    let bench = Bench::new();
+    let (good, bad) = (bench.path("agent.difypkg"), bench.path("missing.difypkg"));
+    let outcome = bench.run_all(&[&bad, &good, "some/plugin@0.0.1"], &[&X86_64[..], &AARCH64].concat()).await;
+    assert!(!outcome.is_complete());
+    let failures = outcome.distinct_failures();
+    let about: Vec<&str> = failures.iter().map(|(about, _)| about.as_str()).collect();
+    let partly = format!("{good}, manylinux2014_aarch64: ");
+    assert_eq!(about, [&format!("{bad}: "), &partly, "some/plugin@0.0.1: "]);
+    assert_eq!(reasons(&outcome).last(), Some(&Reason::MarketplaceUnavailable));
+    assert_eq!(bench.results(), ["agent-offline-manylinux2014_x86_64.difypkg"]);
+}
+
+#[tokio::test]
+async fn a_combined_package_serves_all_platforms_under_the_plain_name() {
+    let bench = Bench::new();
+    let outcome = bench.run(&[&X86_64[..], &MACOS, &["--combined"]].concat()).await;
+    assert_eq!(bench.results(), ["agent-offline.difypkg"]);
+    assert_eq!(fs::read_to_string(path_of(&outcome, 0)).unwrap(), "glibc 2.39 x86_64, macOS 14.0 x86_64");
+    let platforms = json!(["manylinux2014_x86_64", "macosx_10_9_x86_64"]);
+    assert_eq!(outcome.as_json()["results"][0]["platforms"], platforms);
+    let outcome = bench.run(&[&AARCH64[..], &MACOS, &["--combined"]].concat()).await;
+    assert_eq!(reasons(&outcome), [Reason::NoWheel], "all or nothing");
 }

@@ -210,3 +210,39 @@ async fn a_panic_says_nothing_of_the_inside() {
     let answer = upload(&yard, &[("file", Some("a.difypkg"), b"panic")], &[]).await.expect(500);
     assert_eq!(answer.detail(), "Internal server error");
 }
+
+const BATCH: &str = "/api/v1/tasks/batch";
+
+fn three() -> Value {
+    json!({"url": URL, "platforms": ["manylinux2014_x86_64", "manylinux2014_aarch64", "macosx_11_0_arm64"]})
+}
+
+#[tokio::test]
+async fn a_batch_that_does_not_fit_is_taken_back() {
+    let yard = Yard::new();
+    yard.fakes.make_room(Some(2));
+    yard.post(BATCH, &three()).await.expect(503);
+    let recent = yard.get("/api/v1/tasks").await.json();
+    let statuses: Vec<_> = recent["tasks"].as_array().unwrap().iter().map(|task| &task["status"]).collect();
+    assert_eq!(statuses, ["failed", "failed"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_batch_that_broke_off_is_made_whole_by_the_same_key() {
+    let yard = Yard::new();
+    let ask = async || {
+        let headers = [("idempotency-key", "k"), ("content-type", "application/json")];
+        yard.ask(Method::POST, BATCH, &headers, three().to_string()).await
+    };
+    yard.fakes.make_room(Some(2));
+    ask().await.expect(503);
+    assert_eq!(yard.fakes.tasks(), 2);
+    yard.fakes.make_room(None);
+    let answer = ask().await.expect(200).json();
+    assert_eq!((answer["tasks"].as_array().unwrap().len(), yard.fakes.tasks()), (3, 3));
+    assert_eq!(ask().await.expect(200).json(), answer);
+    assert_eq!(yard.fakes.tasks(), 3);
+    let group = answer["group_id"].as_str().unwrap();
+    let shown = yard.get(&format!("/dify{BATCH}/{group}")).await.expect(200).json();
+    assert_eq!((&shown["status"], shown["tasks"].as_array().unwrap().len()), (&json!("pending"), 3));
+}

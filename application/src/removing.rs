@@ -1,0 +1,124 @@
+//! Taking finished results away: the record says so first; then the bytes go, unless another result offers the
+//! same ones.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use domain::{
+    recorded::Cursor,
+    task::{Task, TaskCommand},
+    values::{Digest, Metadata},
+};
+use futures::future::join_all;
+use tracing::{info, warn};
+
+use crate::{
+    commands::Commands,
+    error::Error,
+    ports::{blobs::Blobs, freshness::Freshness},
+    queries::tasks::{TaskQueries, TaskView},
+    tasks::READ_MODEL,
+};
+
+/// Bytes younger than this may belong to a result whose event is about to be stored.
+pub const YOUNG: Duration = Duration::from_hours(1);
+/// Commands on their way at the same time: the log stores them together.
+const AT_ONCE: usize = 32;
+
+#[derive(Clone)]
+pub struct Removing {
+    pub tasks: Arc<dyn TaskQueries>,
+    pub commands: Arc<dyn Commands<Task>>,
+    pub blobs: Arc<dyn Blobs>,
+    pub freshness: Arc<dyn Freshness>,
+    /// How long results stay by themselves.
+    pub retention: Duration,
+}
+
+/// What became of the results that were to go.
+#[derive(Debug, Default)]
+pub struct Removed {
+    /// Those that went just now; others had gone before.
+    pub count: usize,
+    /// Where the last event stands.
+    pub position: Option<Cursor>,
+    /// Why one of them stayed.
+    pub refusal: Option<Error>,
+}
+
+impl Removing {
+    /// `by` says who wants it gone.
+    pub async fn remove(
+        &self,
+        results: &[TaskView],
+        by: impl Fn(&TaskView) -> Metadata,
+    ) -> Result<Removed, Error> {
+        let mut removed = Removed::default();
+        let mut released: HashSet<&Digest> = HashSet::new();
+        for some in results.chunks(AT_ONCE) {
+            let outcomes = join_all(some.iter().map(|view| self.expire(view, by(view)))).await;
+            for (view, outcome) in some.iter().zip(outcomes) {
+                match outcome {
+                    Ok(Some(position)) => {
+                        removed.count += 1;
+                        removed.position = removed.position.max(Some(position));
+                        released.extend(view.artifact.as_ref().map(|artifact| &artifact.sha256));
+                        released.extend(&view.input);
+                    }
+                    Ok(None) => {}
+                    Err(refusal) => removed.refusal = Some(refusal),
+                }
+            }
+        }
+        let Some(position) = removed.position else { return Ok(removed) };
+        // What is not shown as gone yet is looked for again by the sweep of orphaned bytes.
+        if self.freshness.reached(READ_MODEL, position).await {
+            self.release(released).await?;
+        }
+        Ok(removed)
+    }
+
+    /// Removes every result that was completed before the retention time, or before another one.
+    pub async fn remove_older(
+        &self,
+        before: chrono::DateTime<chrono::Utc>,
+        by: impl Fn(&TaskView) -> Metadata,
+    ) -> Result<Removed, Error> {
+        const AT_A_TIME: u32 = 100;
+        let mut all = Removed::default();
+        loop {
+            let due = self.tasks.due_to_expire(before, AT_A_TIME).await?;
+            let removed = self.remove(&due, &by).await?;
+            all.count += removed.count;
+            all.position = all.position.max(removed.position);
+            all.refusal = removed.refusal.or(all.refusal);
+            // A round in which nothing went would be followed by the same one.
+            if removed.count == 0 {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn expire(&self, view: &TaskView, by: Metadata) -> Result<Option<Cursor>, Error> {
+        let expired = self.commands.execute(&view.id.to_string(), TaskCommand::ExpireArtifact, by).await;
+        match expired {
+            Ok(Some(position)) => {
+                info!(task = %view.id, "the result has expired");
+                Ok(Some(position))
+            }
+            Ok(None) => Ok(None),
+            Err(error) => {
+                warn!(task = %view.id, %error, "a result could not be made to expire");
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn release(&self, digests: HashSet<&Digest>) -> Result<(), Error> {
+        for digest in digests {
+            if !self.tasks.needs_blob(digest).await? {
+                self.blobs.delete(digest, YOUNG.min(self.retention)).await?;
+            }
+        }
+        Ok(())
+    }
+}
