@@ -142,6 +142,8 @@ async fn requirements_are_names_and_nothing_else() {
         ("/etc/hunter2", "what is no requirement"),
         ("hunter2/setup.py", "what is no requirement"),
         ("hunter2==1==2", "what is no requirement"),
+        ("1.}hunter2.-*", "what is no requirement"),
+        ("alpha[hunter2-]", "what is no requirement"),
         ("hunter2 !", "what is no requirement"),
         ("hunter2; no_marker == 'x", "what is no requirement"),
     ] {

@@ -1,13 +1,13 @@
 //! What a package declares beside its lock: `pyproject.toml` and `requirements.txt`. Neither is ever handed to a
 //! tool; they tell which project the lock belongs to, whether it is stale, and whether there is anything at all.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::collections::BTreeMap;
 
 use application::failure::{Failure, Reason};
-use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
+use pep508_rs::VersionOrUrl;
 use serde::Deserialize;
 
-use super::{lock::Package, markers::is_modest, normalised};
+use super::{lock::Package, normalised, pep508};
 
 #[derive(Debug, Default, Deserialize)]
 pub struct PyProject {
@@ -87,8 +87,7 @@ impl PyProject {
             .map(|wanted| (normalised(&wanted.name), specifiers(wanted.specifier.as_deref().unwrap_or(""))))
             .collect();
         let read = |text: &String| {
-            let wanted =
-                is_modest(text).then(|| Requirement::<VerbatimUrl>::from_str(text).ok()).flatten()?;
+            let wanted = pep508::requirement(text)?;
             let version = match wanted.version_or_url {
                 Some(VersionOrUrl::VersionSpecifier(version)) => version.to_string(),
                 Some(VersionOrUrl::Url(_)) | None => String::new(),
@@ -158,7 +157,7 @@ fn without_comment(line: &str) -> &str {
 
 fn requirement(line: &str, number: usize) -> Result<(String, Option<String>), Failure> {
     if line.starts_with('-') {
-        return Err(refused(number, &option(line)));
+        return Err(refused(number, &pep508::option(line)));
     }
     if line.contains("${") {
         return Err(refused(number, "${"));
@@ -168,17 +167,13 @@ fn requirement(line: &str, number: usize) -> Result<(String, Option<String>), Fa
     for option in parts {
         let hash = option.trim().strip_prefix("hash=sha256:");
         if hash.is_none_or(|hash| hash.parse::<domain::values::Digest>().is_err()) {
-            return Err(refused(number, &self::option(&format!("--{option}"))));
+            return Err(refused(number, &pep508::option(&format!("--{option}"))));
         }
     }
     if wanted.contains("://") || wanted.contains('@') {
         return Err(refused(number, "a URL"));
     }
-    if !is_modest(wanted) {
-        return Err(refused(number, "a marker of this size"));
-    }
-    let parsed = Requirement::<VerbatimUrl>::from_str(wanted)
-        .map_err(|_not_a_requirement| refused(number, "what is no requirement"))?;
+    let parsed = pep508::requirement(wanted).ok_or_else(|| refused(number, "what is no requirement"))?;
     let version = match parsed.version_or_url {
         None => None,
         Some(VersionOrUrl::Url(_)) => return Err(refused(number, "a URL")),
@@ -193,12 +188,6 @@ fn requirement(line: &str, number: usize) -> Result<(String, Option<String>), Fa
         }
     };
     Ok((normalised(parsed.name.as_ref()), version))
-}
-
-/// The name of an option without its value, which may follow a short one at once: `-ihttps://user:password@host`.
-fn option(text: &str) -> String {
-    let longest = if text.starts_with("--") { 40 } else { 2 };
-    text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').take(longest).collect()
 }
 
 fn refused(line: usize, what: &str) -> Failure {
@@ -247,6 +236,7 @@ mod tests {
             ("https://user:secret@files.example/a.whl", "a URL"),
             ("git+https://secret", "a URL"),
             ("./secret", "what is no requirement"),
+            ("1.}secret.-*", "what is no requirement"),
             ("${SECRET}", "${"),
         ] {
             let failure = Requirements::read(&format!("\n\n{line}\n")).unwrap_err();
