@@ -8,6 +8,7 @@ pub mod markers;
 mod offences;
 #[cfg(test)]
 mod official_locks;
+mod pep508;
 mod percent;
 pub mod project;
 pub mod select;

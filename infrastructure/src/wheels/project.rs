@@ -1,13 +1,13 @@
 //! What a package declares beside its lock: `pyproject.toml` and `requirements.txt`. Neither is ever handed to a
 //! tool; they tell which project the lock belongs to, whether it is stale, and whether there is anything at all.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::collections::BTreeMap;
 
 use application::failure::{Failure, Reason};
-use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
+use pep508_rs::VersionOrUrl;
 use serde::Deserialize;
 
-use super::{lock::Package, normalised};
+use super::{lock::Package, normalised, pep508};
 
 #[derive(Debug, Default, Deserialize)]
 pub struct PyProject {
@@ -87,7 +87,7 @@ impl PyProject {
             .map(|wanted| (normalised(&wanted.name), specifiers(wanted.specifier.as_deref().unwrap_or(""))))
             .collect();
         let read = |text: &String| {
-            let wanted = Requirement::<VerbatimUrl>::from_str(text).ok()?;
+            let wanted = pep508::requirement(text)?;
             let version = match wanted.version_or_url {
                 Some(VersionOrUrl::VersionSpecifier(version)) => version.to_string(),
                 Some(VersionOrUrl::Url(_)) | None => String::new(),
@@ -157,9 +157,7 @@ fn without_comment(line: &str) -> &str {
 
 fn requirement(line: &str, number: usize) -> Result<(String, Option<String>), Failure> {
     if line.starts_with('-') {
-        let end = line.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(line.len());
-        let option: String = line[..end].chars().take(40).collect();
-        return Err(refused(number, &option));
+        return Err(refused(number, &pep508::option(line)));
     }
     if line.contains("${") {
         return Err(refused(number, "${"));
@@ -169,16 +167,13 @@ fn requirement(line: &str, number: usize) -> Result<(String, Option<String>), Fa
     for option in parts {
         let hash = option.trim().strip_prefix("hash=sha256:");
         if hash.is_none_or(|hash| hash.parse::<domain::values::Digest>().is_err()) {
-            let name: String =
-                option.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-            return Err(refused(number, &format!("--{}", name.chars().take(40).collect::<String>())));
+            return Err(refused(number, &pep508::option(&format!("--{option}"))));
         }
     }
     if wanted.contains("://") || wanted.contains('@') {
         return Err(refused(number, "a URL"));
     }
-    let parsed = Requirement::<VerbatimUrl>::from_str(wanted)
-        .map_err(|_not_a_requirement| refused(number, "what is no requirement"))?;
+    let parsed = pep508::requirement(wanted).ok_or_else(|| refused(number, "what is no requirement"))?;
     let version = match parsed.version_or_url {
         None => None,
         Some(VersionOrUrl::Url(_)) => return Err(refused(number, "a URL")),
@@ -234,11 +229,14 @@ mod tests {
             ("--index-url https://user:secret@index.example/", "--index-url"),
             ("--index-url=https://user:secret@index.example/", "--index-url"),
             ("-r secret.txt", "-r"),
+            ("-rsecret.txt", "-r"),
+            ("-ihttps://user:secret@index.example/", "-i"),
             ("a==1 --config-settings=secret", "--config-settings"),
             ("a @ https://user:secret@files.example/a.whl", "a URL"),
             ("https://user:secret@files.example/a.whl", "a URL"),
             ("git+https://secret", "a URL"),
             ("./secret", "what is no requirement"),
+            ("1.}secret.-*", "what is no requirement"),
             ("${SECRET}", "${"),
         ] {
             let failure = Requirements::read(&format!("\n\n{line}\n")).unwrap_err();
