@@ -120,6 +120,10 @@ async fn another_content_than_the_promised_one_is_refused_unless_the_operator_wa
     lenient.completed(&id).await;
     let notes = lenient.report(&id).await["notes"].clone();
     assert!(notes.as_array().unwrap().iter().any(|note| note["text"] == wrong), "{notes}");
+    let uploaded = lenient.upload(&plugin, X86_64).await;
+    lenient.completed(&uploaded).await;
+    let notes = lenient.report(&uploaded).await["notes"].to_string();
+    assert!(!notes.contains(wrong), "the same bytes from elsewhere were never promised: {notes}");
 }
 
 #[tokio::test]

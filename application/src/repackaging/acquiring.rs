@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use domain::{
-    task::{Phase, Source},
+    task::{self, Phase, Source},
     values::{Digest, PluginIdentity},
 };
 use tokio_util::sync::CancellationToken;
@@ -29,6 +29,15 @@ pub(super) struct Promise {
     binding: bool,
 }
 
+/// The kind of note that says another content came than was promised.
+const CHECKSUM: &str = "checksum";
+
+/// Takes out what is true of one task and not of every other that has the same result.
+pub(super) fn take_notes(notes: &mut Vec<Note>) -> Vec<task::Note> {
+    let taken = notes.extract_if(.., |note| note.kind == CHECKSUM);
+    taken.map(|Note { kind, text, lines }| task::Note { kind, text, lines }).collect()
+}
+
 impl Acquired {
     /// A file that somebody brought; nobody promised anything of it.
     pub fn brought(file: PathBuf) -> Self {
@@ -50,7 +59,7 @@ impl Acquired {
             Some(promised) if !promised.eq_ignore_ascii_case(found) => {
                 let text =
                     format!("Integrity check failed for {plugin}: the marketplace promised another content");
-                if *binding { Err(wrong(text)) } else { Ok(Some(Note::new("checksum", text))) }
+                if *binding { Err(wrong(text)) } else { Ok(Some(Note::new(CHECKSUM, text))) }
             }
             Some(_) | None => Ok(None),
         }

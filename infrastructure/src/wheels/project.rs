@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use pep508_rs::VersionOrUrl;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{lock::Package, normalised, requirements::parsed};
+use super::{lock::Package, normalised, pep508};
 
 #[derive(Debug, Default, Deserialize)]
 pub struct PyProject {
@@ -131,7 +131,7 @@ impl PyProject {
             .map(|wanted| (normalised(&wanted.name), specifiers(wanted.specifier.as_deref().unwrap_or(""))))
             .collect();
         let read = |text: &String| {
-            let wanted = parsed(text)?;
+            let wanted = pep508::requirement(text)?;
             let version = match wanted.version_or_url {
                 Some(VersionOrUrl::VersionSpecifier(version)) => version.to_string(),
                 Some(VersionOrUrl::Url(_)) | None => String::new(),

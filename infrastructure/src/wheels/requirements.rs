@@ -1,7 +1,7 @@
 //! The strict grammar of what may be asked for without a lock: names with specifiers, markers and sha256 hashes.
 //! What passes is written anew from the parsed values; no text of the package reaches a tool.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::collections::BTreeMap;
 
 use application::{
     failure::{Failure, Reason},
@@ -10,7 +10,7 @@ use application::{
 use domain::values::Digest;
 use pep508_rs::{VerbatimUrl, VersionOrUrl};
 
-use super::normalised;
+use super::{normalised, pep508};
 
 type Parsed = pep508_rs::Requirement<VerbatimUrl>;
 
@@ -91,8 +91,7 @@ fn without_comment(line: &str) -> &str {
 
 fn taken_apart(line: &str) -> Result<(Parsed, Vec<Digest>), String> {
     if line.starts_with('-') {
-        let end = line.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(line.len());
-        return Err(line[..end].chars().take(40).collect());
+        return Err(pep508::option(line));
     }
     if line.contains("${") {
         return Err("${".to_owned());
@@ -103,8 +102,7 @@ fn taken_apart(line: &str) -> Result<(Parsed, Vec<Digest>), String> {
     for option in parts {
         let hash = option.trim().strip_prefix("hash=sha256:");
         let Some(hash) = hash.and_then(|hash| hash.parse().ok()) else {
-            let is_name = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
-            return Err(format!("--{}", option.chars().take_while(is_name).take(40).collect::<String>()));
+            return Err(pep508::option(&format!("--{option}")));
         };
         sha256.push(hash);
     }
@@ -116,31 +114,12 @@ fn taken_apart(line: &str) -> Result<(Parsed, Vec<Digest>), String> {
     if wanted.contains(|c: char| c.is_control() || matches!(c, '\\' | '#' | '\u{2028}' | '\u{2029}')) {
         return Err(nothing());
     }
-    let parsed = parsed(wanted).ok_or_else(nothing)?;
+    let parsed = pep508::requirement(wanted).ok_or_else(nothing)?;
     // What is written anew must mean the same.
-    if Parsed::from_str(&parsed.to_string()).ok().as_ref() != Some(&parsed) {
+    if pep508::requirement(&parsed.to_string()).as_ref() != Some(&parsed) {
         return Err(nothing());
     }
     Ok((parsed, sha256))
-}
-
-/// What is no requirement is `None`. The parser panics where a name or an extra ends in a separator, so these are
-/// looked at before.
-pub(super) fn parsed(text: &str) -> Option<Parsed> {
-    let is_in_names = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let is_name = |run: &str| {
-        let is_whole = |edge: Option<char>| edge.is_some_and(|c| c.is_ascii_alphanumeric());
-        run.len() <= 128 && is_whole(run.chars().next()) && is_whole(run.chars().last())
-    };
-    let text = text.trim();
-    let end = text.find(|c: char| !is_in_names(c)).unwrap_or(text.len());
-    let (name, rest) = text.split_at(end);
-    let extras = rest.trim_start().strip_prefix('[').map(|rest| rest.split(']').next().unwrap_or(rest));
-    let mut runs = extras.unwrap_or_default().split(|c: char| !is_in_names(c)).filter(|run| !run.is_empty());
-    if !is_name(name) || !runs.all(is_name) {
-        return None;
-    }
-    Parsed::from_str(text).ok()
 }
 
 fn exact(wanted: &Parsed) -> Option<String> {
@@ -190,6 +169,9 @@ mod tests {
             ("--index-url=https://user:secret@index.example/", "--index-url"),
             ("--no-index --index-url=https://user:secret@index.example/", "--no-index"),
             ("-r secret.txt", "-r"),
+            ("-rsecret.txt", "-r"),
+            ("-ihttps://user:secret@index.example/", "-i"),
+            ("1.}secret.-*", "what is no requirement"),
             ("a==1 --config-settings=secret", "--config-settings"),
             ("a==1\t--no-binary=secret", "--no-binary"),
             ("a ; os_name == 'x --index-url secret'", "--index-url"),

@@ -185,3 +185,14 @@ async fn a_marketplace_that_does_not_answer_is_503_with_a_time_to_wait() {
     let status = yard.get(&format!("{BASE}/status")).await.expect(200).json();
     assert_eq!(status["marketplace_api"]["status"], "error");
 }
+
+#[tokio::test]
+async fn a_task_by_name_counts_for_the_limit_and_browsing_does_not() {
+    let yard = Yard::with(&["--rate-limits", "dify=1/60"]);
+    yard.get(&format!("{BASE}/plugins")).await.expect(200);
+    yard.post(&format!("{BASE}/parse-url?url=x"), &json!({})).await.expect(200);
+    let plugin = json!({"author": "a", "name": "b", "version": "1.0.0"});
+    yard.post("/api/v1/tasks/marketplace", &plugin).await.expect(200);
+    yard.post("/dify/api/v1/tasks/marketplace", &plugin).await.expect(429);
+    yard.get(&format!("{BASE}/plugins")).await.expect(200);
+}
