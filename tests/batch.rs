@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use plugyard_tests::{
-    AARCH64, Files, Plan, Plugin, Sample, Unpacked, Upload, X86_64, Yard, binary, sha256, until,
-    waiting::seconds, yard::task_id,
+    AARCH64, Files, Plan, Plugin, Sample, Unpacked, Upload, X86_64, Yard, binary, marketplace::Market,
+    sha256, until, waiting::seconds, yard::task_id,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -66,6 +66,27 @@ async fn a_batch_is_a_task_per_platform_and_fetches_what_they_share_once() {
     assert_eq!(sample.files.count(&sample.package_path()), 1, "the input comes once");
     for wheel in [&sample.alpha, &sample.beta, &sample.gamma[0], &sample.gamma[1]] {
         assert_eq!(sample.files.count(&Sample::wheel_path(wheel)), 1, "{}", wheel.file_name());
+    }
+}
+
+#[tokio::test]
+async fn a_batch_of_a_plugin_or_its_page_fetches_the_package_once() {
+    let (market, sample) = (Market::start(), Sample::new("wanted"));
+    market.list(&sample.plugin, "tool");
+    let yard = Plan::default().set("PLUGYARD_MARKETPLACE_URL", &market.base()).start().await;
+    let plugin = json!({"author": "yard", "name": "wanted", "version": "0.0.1"});
+    let by_name = json!({"marketplace_plugin": plugin, "platforms": [X86_64, AARCH64]});
+    let by_page = json!({"url": market.page_of(&sample.plugin), "platforms": [X86_64, AARCH64]});
+    for body in [by_name, by_page] {
+        let before = market.store().count_below("/packages/");
+        let ended = ended(&yard, &batch(&yard, &body).await).await;
+        assert_eq!(ended["status"], "completed", "{ended}");
+        assert_eq!(market.store().count_below("/packages/") - before, 1, "{body}");
+        for (target, task) in tasks(&ended).iter().enumerate() {
+            assert_eq!(yard.result(task).await.wheels(), sample.expected(target));
+            let file = yard.get(&format!("/api/v1/files/{task}")).await.expect(200).json();
+            assert_eq!(file["marketplace_metadata"]["display_name"], "The wanted plugin", "{file}");
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The command line with many inputs, targets in one package, and what it tells of them.
 
-use plugyard_tests::{AARCH64, Act, Cli, Plugin, Sample, Unpacked, X86_64, binary, tree, waiting::seconds};
+use plugyard_tests::{
+    AARCH64, Act, Cli, Plugin, Sample, Unpacked, X86_64, binary, marketplace::Market, tree, waiting::seconds,
+};
 use tempfile::TempDir;
 
 fn write(ground: &TempDir, path: &str, bytes: &[u8]) {
@@ -138,6 +140,30 @@ async fn a_plugin_nobody_can_be_asked_for_is_one_clear_sentence() {
     }
     let ran = nowhere(Cli::on(ground.path())).args(["repackage", "lang/agent"]).run().await.expect(0);
     assert_eq!(ran.paths().len(), 1, "a file that is there is a file");
+}
+
+#[tokio::test]
+async fn plugins_of_the_marketplace_come_by_name_by_version_and_by_page() {
+    let (market, sample) = (Market::start(), Sample::new("listed"));
+    market.list(&sample.plugin, "tool");
+    let ground = binary::ground();
+    let page = market.page_of(&sample.plugin);
+    let args = ["repackage", "yard/listed", "yard/listed@0.0.1", &page, "yard/listed@9.9.9", "yard/absent"];
+    let cli = Cli::on(ground.path()).set("PLUGYARD_MARKETPLACE_URL", &market.base());
+    let ran = cli.args(args).args(["--platform", X86_64]).run().await.expect(1);
+    let names = ["listed-offline.difypkg", "listed-offline-2.difypkg", "listed-offline-3.difypkg"];
+    let paths = ran.paths();
+    assert_eq!(paths.len(), 3, "{ran:?}");
+    for (path, name) in paths.iter().zip(names) {
+        assert_eq!(path.file_name().unwrap(), name);
+        assert_eq!(Unpacked::read(&std::fs::read(path).unwrap()).wheels(), sample.expected(0));
+    }
+    for says in [
+        "error: yard/listed@9.9.9: Version 9.9.9 of yard/listed not found (PLUGIN_UNKNOWN)",
+        "error: yard/absent: No versions found for plugin yard/absent (PLUGIN_UNKNOWN)",
+    ] {
+        assert!(ran.err.contains(says), "{says}: {}", ran.err);
+    }
 }
 
 #[tokio::test]

@@ -1,61 +1,18 @@
 //! Hostile packages: refused whole, quickly, by name, before a task exists (upload) or by a failed task (URL),
 //! with nothing written outside the data directory.
 
-use std::time::Instant;
-
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use plugyard_tests::{
-    Archive, Entry, Files, Plugin, Upload, Yard,
+    Archive, Entry, Plugin, Upload, Yard,
     archive::{ENCRYPTED, noise},
     process::memory_kib,
-    waiting::seconds,
 };
 use serde_json::json;
 
+use crate::hostile_doors::Doors;
+
 const UNSAFE: &str = "PACKAGE_UNSAFE_PATH";
 const MANIFEST: &str = "MANIFEST_INVALID";
-
-/// A service and the place its URLs point to.
-struct Target {
-    yard: Yard,
-    files: Files,
-}
-
-impl Target {
-    async fn new() -> Self {
-        Self { yard: Yard::start().await, files: Files::start() }
-    }
-
-    /// Offers the archive both ways; answers the two texts, which end with the reason.
-    async fn refuses(&self, what: &str, archive: &[u8], reason: &str) -> String {
-        let begun = Instant::now();
-        let answer = self.yard.try_upload(Upload::bytes("hostile.difypkg", archive.to_vec())).await;
-        assert_eq!(answer.status, 400, "{what}: {}", answer.text());
-        let said = answer.detail();
-        assert!(said.ends_with(&format!("({reason})")), "{what}: {said}");
-        assert!(begun.elapsed() < seconds(5), "{what} took {:?}", begun.elapsed());
-        let url = self.files.put("/hostile.difypkg", archive);
-        let task = self.yard.repackage(&json!({ "url": url })).await;
-        let failed = self.yard.failed(&task).await;
-        // A server that sends no ZIP file at all is told of as such, with its status and host.
-        let same = failed == said || failed.starts_with("The server sent ");
-        assert!(same && failed.ends_with(&format!("({reason})")), "{what}: by URL: {failed}");
-        said
-    }
-
-    /// The service works as before, and only what came by URL has become a task.
-    async fn is_well(&self) {
-        assert!(self.yard.strays().is_empty(), "{:?}", self.yard.strays());
-        self.yard.completed(&self.yard.upload(&Plugin::new("good"), "").await).await;
-        let recent = self.yard.get("/api/v1/tasks?limit=100").await.json();
-        let tasks = recent["tasks"].as_array().unwrap().len();
-        assert_eq!(
-            tasks,
-            self.files.count("/hostile.difypkg") + 1,
-            "an upload that is refused makes no task"
-        );
-    }
-}
 
 fn plugin() -> Archive {
     Plugin::new("host").archive()
@@ -63,7 +20,7 @@ fn plugin() -> Archive {
 
 #[tokio::test]
 async fn unsafe_names_refuse_the_whole_package() {
-    let target = Target::new().await;
+    let target = Doors::new().await;
     let said =
         target.refuses("climbing", &plugin().with(Entry::new("../../evil.py", "x")).bytes(), UNSAFE).await;
     assert_eq!(said, "Unsafe path in package: '../../evil.py' (PACKAGE_UNSAFE_PATH)");
@@ -96,7 +53,7 @@ async fn unsafe_names_refuse_the_whole_package() {
 
 #[tokio::test]
 async fn only_regular_files_are_taken() {
-    let target = Target::new().await;
+    let target = Doors::new().await;
     let link = plugin().with(Entry::new("tools/link.py", "/etc/passwd").mode(0o120_777));
     let said = target.refuses("link", &link.bytes(), "PACKAGE_UNSAFE_ENTRY").await;
     assert_eq!(said, "Package contains a symbolic link (PACKAGE_UNSAFE_ENTRY)");
@@ -113,7 +70,7 @@ async fn only_regular_files_are_taken() {
 
 #[tokio::test]
 async fn bombs_do_not_go_off() {
-    let target = Target::new().await;
+    let target = Doors::new().await;
     let server = target.yard.server().process_id();
     target.yard.completed(&target.yard.upload(&Plugin::new("warm-up"), "").await).await;
     let before = memory_kib(server, "VmRSS");
@@ -145,7 +102,7 @@ async fn bombs_do_not_go_off() {
 
 #[tokio::test]
 async fn two_readers_never_see_two_contents() {
-    let target = Target::new().await;
+    let target = Doors::new().await;
     let twice = |name: &str| plugin().with(Entry::new(name, "print('other')")).bytes();
     let described =
         |name: &[u8], other: &[u8]| plugin().with(Entry::new(name, "a")).with(Entry::new(other, "b")).bytes();
@@ -171,6 +128,8 @@ async fn two_readers_never_see_two_contents() {
     let mut comment = plugin();
     comment.comment = b"no signature".to_vec();
     ambiguous("a comment that is no signature", comment.bytes()).await;
+    comment.comment = format!("{{\"signature\":\"{}\"}}", "A".repeat(5_000)).into_bytes();
+    ambiguous("a comment longer than any signature", comment.bytes()).await;
     let mut two = plugin();
     two.after = plugin().bytes();
     ambiguous("two archives in one file", two.bytes()).await;
@@ -179,7 +138,7 @@ async fn two_readers_never_see_two_contents() {
 
 #[tokio::test]
 async fn what_is_no_package_is_called_so() {
-    let target = Target::new().await;
+    let target = Doors::new().await;
     let whole = plugin().bytes();
     for (what, bytes) in [
         ("empty", Vec::new()),
@@ -200,7 +159,7 @@ async fn what_is_no_package_is_called_so() {
 
 #[tokio::test]
 async fn every_flipped_byte_is_survived() {
-    let target = Target::new().await;
+    let target = Doors::new().await;
     let whole = plugin().bytes();
     let step = whole.len() / 60;
     for at in (0..whole.len()).step_by(step) {
@@ -215,7 +174,7 @@ async fn every_flipped_byte_is_survived() {
 
 #[tokio::test]
 async fn a_manifest_cannot_hurt() {
-    let target = Target::new().await;
+    let target = Doors::new().await;
     let good = String::from_utf8(Plugin::new("host").content("manifest.yaml").to_vec()).unwrap();
     let said = target.refuses("none", &Plugin::new("host").without("manifest.yaml").bytes(), MANIFEST).await;
     assert!(said.starts_with("manifest.yaml is missing or invalid"), "{said}");
@@ -234,11 +193,9 @@ async fn a_manifest_cannot_hurt() {
         ("a bad version", good.replace("version: 0.0.1\ntype", "version: newest\ntype")),
         ("an object", good.replace("name: host", "name: !!python/object/apply:os.system ['true']")),
     ] {
-        let begun = Instant::now();
         let said = target
             .refuses(what, &Plugin::new("host").file("manifest.yaml", manifest).bytes(), MANIFEST)
             .await;
-        assert!(begun.elapsed() < seconds(5), "{what}");
         assert!(said.starts_with("manifest.yaml is missing or invalid"), "{what}: {said}");
     }
     let not_utf8 = [good.as_bytes(), b"# \xff\xfe\n"].concat();
@@ -267,7 +224,7 @@ async fn nothing_of_a_package_is_ever_executed() {
 
 #[tokio::test]
 async fn a_long_url_stops_nobody() {
-    let target = Target::new().await;
+    let target = Doors::new().await;
     let query = URL_SAFE_NO_PAD.encode(noise(5_250, 7));
     let elsewhere = format!("https://nowhere.invalid/long.difypkg?{query}");
     target.yard.repackage(&json!({ "url": elsewhere })).await;

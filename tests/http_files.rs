@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use plugyard_tests::{
-    Sample, Yard,
+    Plan, Sample,
     examples::{Values, parse},
+    marketplace::Market,
     yard::task_id,
 };
 
@@ -22,11 +23,17 @@ async fn every_example_is_answered_as_it_says() {
 }
 
 async fn replay(text: &str) -> usize {
-    let (yard, sample) = (Yard::start().await, Sample::new("plugin"));
+    let (market, sample) = (Market::start(), Sample::new("plugin"));
+    market.list(&sample.plugin, "tool");
+    let yard = Plan::default().set("PLUGYARD_MARKETPLACE_URL", &market.base()).start().await;
     let file = yard.ground().join("cwd/plugin.difypkg");
     std::fs::write(&file, sample.plugin.bytes()).unwrap();
     let mut values = Values::default()
         .with("base", "")
+        .with("plugin_page", &market.page_of(&sample.plugin))
+        .with("author", &sample.plugin.author)
+        .with("name", &sample.plugin.name)
+        .with("version", &sample.plugin.version)
         .with("package_url", &sample.package_url())
         .with("package_file", &file.display().to_string());
     let examples = parse(text);

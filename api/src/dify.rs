@@ -10,6 +10,7 @@ mod fields;
 mod files;
 mod guard;
 mod limit;
+mod marketplace;
 mod order;
 mod pace;
 mod signing;
@@ -62,8 +63,9 @@ pub(crate) fn router(services: &Services, mount: Mount) -> Router<Services> {
         .route("/ws/tasks/{id}", get(socket::open));
     let swift = Router::new()
         .route("/api/v1/tasks", get(tasks::recent).merge(post(tasks::create).layer(charged.clone())))
-        .route("/api/v1/tasks/batch", post(batch::create).layer(charged))
+        .route("/api/v1/tasks/batch", post(batch::create).layer(charged.clone()))
         .route("/api/v1/tasks/batch/{id}", get(batch::show))
+        .route("/api/v1/tasks/marketplace", post(marketplace::task::create).layer(charged))
         .route("/api/v1/tasks/completed", get(tasks::completed))
         .route("/api/v1/tasks/{id}", get(tasks::show))
         .route("/api/v1/tasks/{id}/report", get(tasks::report))
@@ -73,6 +75,7 @@ pub(crate) fn router(services: &Services, mount: Mount) -> Router<Services> {
         .route("/api/v1/files/stats/storage", get(files::storage))
         .route("/api/v1/files/cleanup", delete(files::clean_up))
         .route("/api/v1/files/{id}", get(files::show).delete(files::remove))
+        .merge(catalogue())
         .route_layer(middleware::from_fn(guard::in_time));
     patient
         .merge(swift)
@@ -83,6 +86,21 @@ pub(crate) fn router(services: &Services, mount: Mount) -> Router<Services> {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(services.clone(), limit::announce))
         .layer(Extension(mount))
+}
+
+fn catalogue() -> Router<Services> {
+    let plugin = "/api/v1/marketplace/plugins/{author}/{name}";
+    Router::new()
+        .route("/api/v1/marketplace/plugins", get(marketplace::search))
+        .route("/api/v1/marketplace/plugins/featured", get(marketplace::featured))
+        .route("/api/v1/marketplace/authors", get(marketplace::authors))
+        .route("/api/v1/marketplace/categories", get(marketplace::categories))
+        .route("/api/v1/marketplace/status", get(marketplace::status))
+        .route("/api/v1/marketplace/parse-url", post(marketplace::parse_url))
+        .route(plugin, get(marketplace::details))
+        .route(&format!("{plugin}/versions"), get(marketplace::versions))
+        .route(&format!("{plugin}/icon"), get(marketplace::icon))
+        .route(&format!("{plugin}/{{version}}/download-url"), post(marketplace::download_url))
 }
 
 pub(crate) async fn unknown_path() -> DifyError {

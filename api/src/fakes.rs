@@ -1,5 +1,6 @@
 //! Ports that keep everything in memory, for the tests of the handlers.
 
+mod marketplace;
 mod operator;
 mod served;
 mod views;
@@ -120,6 +121,7 @@ impl Fakes {
         let ports = Ports {
             commands: self.clone(),
             downloads: self.clone(),
+            marketplace: self.clone(),
             inspector: self.clone(),
             blobs: self.clone(),
             freshness: self.clone(),

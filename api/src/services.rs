@@ -8,6 +8,7 @@ use application::{
     ports::{
         blobs::Blobs,
         freshness::Freshness,
+        marketplace::Marketplace,
         packaging::{Downloads, Inspector},
         system::{Clock, Ids},
     },
@@ -24,7 +25,7 @@ use crate::{
     admin::{AdminToken, Projections},
     dify::{DifyLimit, SigningPublicKey, Sockets},
     health::Health,
-    settings::Settings,
+    settings::{Categories, Settings},
     shutdown::Shutdown,
     telemetry::Telemetry,
     wiring,
@@ -35,6 +36,8 @@ use crate::{
 pub(crate) struct Services {
     pub(crate) tasks: Tasks,
     pub(crate) removing: Removing,
+    pub(crate) marketplace: Arc<dyn Marketplace>,
+    pub(crate) categories: Categories,
     pub(crate) task_queries: Arc<dyn TaskQueries>,
     pub(crate) watch: Arc<WatchTasks>,
     pub(crate) blobs: Arc<dyn Blobs>,
@@ -62,6 +65,7 @@ pub(crate) struct Uploads(pub(crate) PathBuf);
 pub(crate) struct Ports {
     pub(crate) commands: Arc<dyn Commands<Task>>,
     pub(crate) downloads: Arc<dyn Downloads>,
+    pub(crate) marketplace: Arc<dyn Marketplace>,
     pub(crate) inspector: Arc<dyn Inspector>,
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) freshness: Arc<dyn Freshness>,
@@ -101,6 +105,8 @@ impl Services {
                 policy: settings.floors,
                 verifies_installs: settings.verify_install,
             },
+            marketplace: ports.marketplace,
+            categories: settings.categories,
             task_queries: ports.task_queries,
             watch: ports.watch,
             blobs: ports.blobs,

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod environment;
+mod marketplace;
 mod values;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -19,6 +20,7 @@ pub(crate) use arguments::{
     Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role, SignCommand, Verify,
 };
 pub(crate) use environment::Environment;
+pub(crate) use marketplace::{Categories, ChecksumRule, Market};
 pub(crate) use values::{Rate, RateLimits, Secret};
 
 use arguments::Arguments;
@@ -41,6 +43,9 @@ pub(crate) struct Settings {
     pub(crate) fetch_hosts: Vec<String>,
     pub(crate) index: Index,
     pub(crate) tools: Tools,
+    pub(crate) marketplace: Market,
+    /// How the Dify dialect lists categories.
+    pub(crate) categories: Categories,
     /// None: results are not signed.
     pub(crate) signing_key: Option<PathBuf>,
     pub(crate) signing_category: Category,
@@ -141,6 +146,8 @@ impl Settings {
                 interpreter: program(options.interpreter).context("PLUGYARD_PYTHON is not a usable path")?,
                 environment: environment.for_tools().into(),
             },
+            marketplace: Market::new(options.marketplace_url, options.marketplace_checksum)?,
+            categories: options.compat_dify_categories,
             signing_key: options.signing_key.filter(|file| !file.as_os_str().is_empty()),
             signing_category: options.signing_category,
             rate_limits: options.rate_limits,
@@ -280,6 +287,7 @@ pub(crate) mod tests {
             "--index=https://u:hush@h/simple",
             "--index-files=https://u:hush@h/",
             "--blobs=s3://u:hush@bucket",
+            "--marketplace-url=https://u:hush@market.example/api/v1",
             "PLUGYARD_ADMIN_TOKEN=hush",
             "DATABASE_URL=postgres://u:hush@h/d",
             "AWS_SECRET_ACCESS_KEY=hush",

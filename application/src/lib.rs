@@ -1,5 +1,6 @@
 //! What people come for, in terms of ports: services, queries and process managers. Names no adapter.
 
+pub mod catalogue;
 pub mod commands;
 pub mod error;
 pub mod failure;

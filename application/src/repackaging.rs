@@ -81,7 +81,8 @@ impl Repackaging {
         let began = Instant::now();
         let package = self.acquire_once(order, work, progress, cancel).await?;
         let download_ms = millis(began);
-        let inspection = self.inspect(&package, order.targets, progress, cancel).await?;
+        let mut inspection = self.inspect(&package, order.targets, progress, cancel).await?;
+        let of_this_task = acquiring::take_notes(&mut inspection.notes);
         let read_ms = millis(began) - download_ms;
         let selection = self.settle_all(&inspection, order, progress, cancel).await?;
         let resolve_ms = millis(began) - download_ms - read_ms;
@@ -93,7 +94,7 @@ impl Repackaging {
         let before = Timings { download_ms, read_ms, resolve_ms, ..Timings::default() };
         if let Some(stored) = self.results.get(&key).await? {
             let report = of_a_shared_result(stored.report, &inspection, before);
-            return Ok(StoredResult { report, ..stored });
+            return Ok(StoredResult { report: report.with_notes(of_this_task), ..stored });
         }
         let job = PackageJob {
             package: &package.file,
@@ -117,7 +118,7 @@ impl Repackaging {
             report: made.report,
         };
         self.results.put(&key, &stored).await?;
-        Ok(stored)
+        Ok(StoredResult { report: stored.report.with_notes(of_this_task), ..stored })
     }
 
     /// Checks and reads the package, and plans every target.
@@ -129,8 +130,8 @@ impl Repackaging {
         cancel: &CancellationToken,
     ) -> Result<Inspection, Failure> {
         progress.report(Step::at(Phase::Reading, 15, "Checking the package", None));
-        let inspection = self.inspector.inspect(&package.file, targets, cancel).await?;
-        package.check(&inspection)?;
+        let mut inspection = self.inspector.inspect(&package.file, targets, cancel).await?;
+        inspection.notes.extend(package.check(&inspection)?);
         progress.report(Step::at(Phase::Selecting, 20, "Read the package", Some(&inspection)));
         Ok(inspection)
     }

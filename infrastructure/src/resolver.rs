@@ -28,6 +28,7 @@ use crate::{
     },
 };
 
+mod absent;
 mod asking;
 pub mod index;
 mod judging;
@@ -35,6 +36,7 @@ mod provenance;
 pub mod pylock;
 mod releases;
 
+pub use absent::NoResolver;
 use asking::{Question, Said};
 use index::SimpleIndex;
 use releases::Missing;
@@ -43,6 +45,8 @@ use releases::Missing;
 const AT_A_TIME: usize = 4;
 /// Of building what has no wheel: each may bring dependencies that have none either.
 const ROUNDS: usize = 5;
+/// Longer than all calls of one job together.
+const ABANDONED: Duration = Duration::from_hours(2);
 const READ_TIME: Duration = Duration::from_secs(30);
 
 fn not_reachable() -> Failure {
@@ -79,6 +83,7 @@ impl UvResolver {
         directory: PathBuf,
         building: Option<Building>,
     ) -> Self {
+        sweep(&directory.join("jobs"));
         Self { uv, isolation, index, pages, directory, building, slots: Semaphore::new(AT_A_TIME) }
     }
 
@@ -89,7 +94,7 @@ impl UvResolver {
         cancel: &CancellationToken,
     ) -> Result<Resolution, Failure> {
         let uv = self.uv.ready().await?;
-        let python = self.uv.interpreter(Some(target.python.minor)).await.ok_or_else(|| {
+        let python = self.uv.interpreter(None).await.ok_or_else(|| {
             tracing::error!("there is no Python for uv; name one by PLUGYARD_PYTHON");
             unavailable()
         })?;
@@ -150,7 +155,7 @@ impl UvResolver {
             notes.push(Note::new("marker", text));
         }
         if let Some(pages) = &self.pages {
-            notes.extend(provenance::notes(pages, &answer.wheels, &wanted.lines, target).await);
+            notes.extend(provenance::notes(pages, &answer.wheels, &wanted.lines, *target).await);
         }
         let resolver = format!("uv {}", self.uv.version());
         Ok(Resolution { resolver, pylock: answer.pylock, sdists, notes })
@@ -185,6 +190,17 @@ impl Building {
     ) -> Result<(), Failure> {
         let wheel = self.builder.build(sdist, target, cancel).await?;
         self.wheels.fetch(&[wheel], links, &|_, _| {}, cancel).await.map(drop)
+    }
+}
+
+/// Calls of processes that were killed; no call takes so long.
+fn sweep(jobs: &Path) {
+    for entry in std::fs::read_dir(jobs).into_iter().flatten().flatten() {
+        let modified = entry.metadata().and_then(|data| data.modified());
+        if modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > ABANDONED)) {
+            // What cannot be removed now can be at the next start.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 
@@ -253,3 +269,6 @@ impl Resolver for UvResolver {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

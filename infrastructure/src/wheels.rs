@@ -10,6 +10,7 @@ pub(crate) mod offences;
 #[cfg(test)]
 mod official_locks;
 mod open;
+pub(crate) mod pep508;
 pub(crate) mod percent;
 pub mod project;
 pub mod requirements;

@@ -1,12 +1,14 @@
 //! The whole job against the download step of the newest `pip` alone, on real plugins made on the spot.
 
+mod line;
 mod peer;
+mod selection;
 mod server;
 mod workload;
 
 use std::{ffi::OsString, path::Path, time::Duration};
 
-use plugyard_tests::{AARCH64, Cli, X86_64, binary};
+use plugyard_tests::{Cli, X86_64, binary};
 
 use crate::{
     cost::{self, Spent},
@@ -22,12 +24,13 @@ const WARM_ROUNDS: usize = 5;
 
 pub(crate) async fn measure() -> Table {
     let mut table = Table::default();
+    selection::measure(&mut table);
     let peer = Peer::newest();
     table.fact("the baseline", peer.versions());
     let (middle, large) = (Workload::middle(&peer), Workload::large(&peer));
     cold(&peer, &middle, &mut table).await;
     warm(&large, &mut table).await;
-    second_target(&large, &mut table).await;
+    line::second_target(&large, &mut table).await;
     server::ten_at_once(&middle, &mut table).await;
     server::shared_fetches(&mut table).await;
     table
@@ -92,29 +95,29 @@ async fn warm(workload: &Workload, table: &mut Table) {
     table.judge(measure, median_seconds(&walls), format!("s (CPU {cpu:.2} s)"), Target::AtMost(0.3));
 }
 
-async fn second_target(workload: &Workload, table: &mut Table) {
-    let (mut ratios, mut walls) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let ground = binary::ground();
-        let first = repackage(ground.path(), workload, X86_64).await.wall.as_secs_f64();
-        let second = repackage(ground.path(), workload, AARCH64).await.wall.as_secs_f64();
-        ratios.push(second / first);
-        walls.push(second);
-    }
-    let unit = format!("of the first target ({:.2} s)", median(&walls));
-    table.judge("second target of one plugin, wall", median(&ratios), unit, Target::AtMost(0.6));
-}
-
 /// One run of the command line; the ground keeps the caches.
 async fn repackage(ground: &Path, workload: &Workload, platform: &str) -> Spent {
+    repackage_with(ground, workload, platform, |cli| cli, |_| {}).await
+}
+
+/// The same with more settings, and a look at each result.
+async fn repackage_with(
+    ground: &Path,
+    workload: &Workload,
+    platform: &str,
+    set: impl FnOnce(Cli) -> Cli,
+    mut look: impl FnMut(&Path),
+) -> Spent {
     let package = ground.join("cwd").join(workload.plugin.file_name());
     std::fs::write(&package, workload.plugin.bytes()).unwrap();
     let arguments: [OsString; 4] =
         ["repackage".into(), package.clone().into(), "--platform".into(), platform.into()];
     let cli = allowed().into_iter().fold(Cli::on(ground), |cli, (name, value)| cli.set(name, &value));
-    let (ran, spent) = cost::of(cli.args(arguments).run()).await;
+    let (ran, spent) = cost::of(set(cli).args(arguments).run()).await;
     for result in ran.expect(0).paths() {
-        std::fs::remove_file(ground.join("cwd").join(result)).unwrap();
+        let result = ground.join("cwd").join(result);
+        look(&result);
+        std::fs::remove_file(result).unwrap();
     }
     spent
 }

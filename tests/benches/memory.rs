@@ -19,6 +19,7 @@ const CALM: Duration = Duration::from_secs(5);
 pub(crate) async fn measure() -> Table {
     let mut table = Table::default();
     large_job(&mut table).await;
+    large_task(&mut table).await;
     idle_server(&mut table).await;
     table
 }
@@ -46,6 +47,32 @@ async fn large_job(table: &mut Table) {
     let target = Target::AtMost(150.0);
     table.judge("3 GB of wheels, peak of the main process", of_main, "MiB", target);
     table.judge("3 GB of wheels, peak of the largest process", of_largest, "MiB", target);
+}
+
+/// The same through a server: what the server itself grows by, and what it has with the processes it starts.
+async fn large_task(table: &mut Table) {
+    let (yard, files, disk) = (Yard::start().await, Files::start(), tempfile::tempdir().unwrap());
+    let plugin = large_plugin(&files, disk.path());
+    yard.ready().await;
+    yard.completed(&yard.upload(&Plugin::new("warm-up"), X86_64).await).await;
+    tokio::time::sleep(CALM).await;
+    let server = yard.server().process_id();
+    let own = || memory(server, "VmRSS").unwrap_or_default();
+    let (own_idle, all_idle) = (own(), resident(&yard));
+    let id = yard.upload(&plugin, X86_64).await;
+    let (mut own_most, mut all_most) = (own_idle, all_idle);
+    let record = loop {
+        (own_most, all_most) = (own_most.max(own()), all_most.max(resident(&yard)));
+        let record = yard.task(&id).await;
+        if ["completed", "failed"].contains(&record["status"].as_str().unwrap_or_default()) {
+            break record;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert_eq!(record["status"], "completed", "{record}");
+    let target = Target::AtMost(64.0);
+    table.judge("3 GB of wheels, growth of the server", own_most - own_idle, "MiB over idle", target);
+    table.judge("3 GB of wheels, growth with its children", all_most - all_idle, "MiB over idle", target);
 }
 
 /// Twelve wheels of 256 MiB that lie on disk, so that serving them costs no memory either.

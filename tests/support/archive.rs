@@ -5,9 +5,9 @@ use std::io::Write;
 use flate2::{Compression, Crc, write::DeflateEncoder};
 
 const LOCAL: u32 = 0x0403_4b50;
-const CENTRAL: u32 = 0x0201_4b50;
+pub(crate) const CENTRAL: u32 = 0x0201_4b50;
 const DESCRIPTOR: u32 = 0x0807_4b50;
-const END: u32 = 0x0605_4b50;
+pub(crate) const END: u32 = 0x0605_4b50;
 /// Version needed to extract, and made by.
 const VERSION: u16 = 20;
 /// Sizes and checksum follow the data.
@@ -28,6 +28,9 @@ pub struct Entry {
     pub attributes: u32,
     pub date: u16,
     pub comment: Vec<u8>,
+    /// Extra fields of the directory record, and those of the local header.
+    pub extra: Vec<u8>,
+    pub local_extra: Vec<u8>,
     /// The unpacked size that headers and descriptor claim.
     pub claimed_size: Option<u32>,
     /// A checksum for the descriptor alone, so that it contradicts the directory.
@@ -56,6 +59,8 @@ impl Entry {
             attributes: 0,
             date: 0,
             comment: Vec::new(),
+            extra: Vec::new(),
+            local_extra: Vec::new(),
             claimed_size: None,
             descriptor_crc: None,
             inside: None,
@@ -121,8 +126,9 @@ impl Record<'_> {
         put16s(&mut out, &[VERSION, self.entry.flags, self.method(), 0, self.entry.date]);
         let known = if self.has_descriptor() { [0; 3] } else { [self.crc, self.packed_size, self.size] };
         put32s(&mut out, &known);
-        put16s(&mut out, &[length(name), 0]);
+        put16s(&mut out, &[length(name), length(&self.entry.local_extra)]);
         out.extend(name);
+        out.extend(&self.entry.local_extra);
         out
     }
 
@@ -146,10 +152,11 @@ impl Record<'_> {
             &[(entry.system << 8) + VERSION, VERSION, entry.flags, self.method(), 0, entry.date],
         );
         put32s(&mut out, &[self.crc, self.packed_size, self.size]);
-        put16s(&mut out, &[length(&entry.name), 0, length(&entry.comment), 0, 0]);
+        put16s(&mut out, &[length(&entry.name), length(&entry.extra), length(&entry.comment), 0, 0]);
         put32(&mut out, entry.attributes);
         put32(&mut out, u32::try_from(offset).unwrap());
         out.extend(&entry.name);
+        out.extend(&entry.extra);
         out.extend(&entry.comment);
         out
     }

@@ -12,7 +12,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::waiting::until;
@@ -69,6 +69,26 @@ struct State {
     abandoned: AtomicUsize,
     released: AtomicBool,
     over: AtomicBool,
+    line: Option<Line>,
+}
+
+/// What all connections share: so many bytes a second.
+struct Line {
+    rate: f64,
+    free: Mutex<Instant>,
+}
+
+impl Line {
+    /// Returns when these bytes have gone through.
+    fn carry(&self, bytes: usize) {
+        let took = Duration::from_secs_f64(f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)) / self.rate);
+        let gone = {
+            let mut free = lock(&self.free);
+            *free = Instant::now().max(*free) + took;
+            *free
+        };
+        thread::sleep(gone.saturating_duration_since(Instant::now()));
+    }
 }
 
 pub struct Files {
@@ -78,9 +98,19 @@ pub struct Files {
 
 impl Files {
     pub fn start() -> Self {
+        Self::serving(State::default())
+    }
+
+    /// Behind a line that carries so many megabits a second in all. Files on disk do not pass through it.
+    pub fn behind(megabits: u32) -> Self {
+        let line = Line { rate: f64::from(megabits) * 125_000.0, free: Mutex::new(Instant::now()) };
+        Self::serving(State { line: Some(line), ..State::default() })
+    }
+
+    fn serving(state: State) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(State::default());
+        let state = Arc::new(state);
         let served = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {

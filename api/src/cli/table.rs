@@ -52,7 +52,7 @@ fn needs(report: &Report) -> String {
 }
 
 fn megabytes(bytes: u64) -> String {
-    let tenths = bytes.div_ceil(100_000);
+    let tenths = ((bytes + 50_000) / 100_000).max(u64::from(bytes > 0));
     format!("{}.{} MB", tenths / 10, tenths % 10)
 }
 
@@ -97,10 +97,10 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_rounded_up_to_a_tenth() {
+    fn sizes_are_rounded_to_a_tenth_and_only_nothing_is_nothing() {
         assert_eq!(
             [0, 1, 11_248_884, 3_000_000_000].map(megabytes),
-            ["0.0 MB", "0.1 MB", "11.3 MB", "3000.0 MB"]
+            ["0.0 MB", "0.1 MB", "11.2 MB", "3000.0 MB"]
         );
     }
 }

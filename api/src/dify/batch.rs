@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use application::{
-    ports::system::Clock,
+    ports::{marketplace::Marketplace, system::Clock},
     queries::tasks::{TaskQueries, TaskView},
     tasks::{AskedGroup, Tasks, Wish},
 };
@@ -44,6 +44,7 @@ pub(super) async fn create(
     State(queries): State<Arc<dyn TaskQueries>>,
     State(clock): State<Arc<dyn Clock>>,
     State(work): State<Work>,
+    State(market): State<Arc<dyn Marketplace>>,
     asker: Asker,
     body: Body,
 ) -> Result<(LogPosition, Json<Created>), DifyError> {
@@ -57,6 +58,7 @@ pub(super) async fn create(
     let wishes = wishes(&options.judged()?, &platforms.unwrap_or_default(), combined)?;
     let canonical = json!({"subject": subject.canonical(), "wishes": canonical(&wishes)});
     let caller = asker.caller("/api/v1/tasks/batch", &canonical);
+    let subject = subject.settled(&*market).await?;
     let name = subject.file_name();
     let accepted = work
         .finish(async move {

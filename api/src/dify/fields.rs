@@ -93,6 +93,38 @@ impl Fields {
         None
     }
 
+    /// Empty is missing.
+    pub(super) fn needed_text(&mut self, name: &str) -> String {
+        let known = self.issues.len();
+        let text = self.text(name).unwrap_or_default();
+        if text.is_empty() && self.issues.len() == known {
+            self.issues.push(Issue::missing(&[self.place, name]));
+        }
+        text
+    }
+
+    /// At most `most` characters.
+    pub(super) fn short_text(&mut self, name: &str, most: usize) -> Option<String> {
+        let text = self.text(name)?;
+        if text.chars().count() <= most {
+            return Some(text);
+        }
+        let msg = format!("String should have at most {most} characters");
+        self.found("string_too_long", name, &msg, text.into());
+        None
+    }
+
+    /// Leaves the member where it is.
+    pub(super) fn one_of(&mut self, name: &str, known: &[&str]) {
+        let Some(Value::String(text)) = self.members.get(name) else { return };
+        if known.contains(&text.as_str()) {
+            return;
+        }
+        let quoted: Vec<String> = known.iter().map(|text| format!("'{text}'")).collect();
+        let input = text.clone().into();
+        self.found("enum", name, &format!("Input should be one of {}", quoted.join(", ")), input);
+    }
+
     pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
         let value = self.take(name)?;
         let flag = match &value {

@@ -1,10 +1,14 @@
 //! What a creation asks for: members read, then judged.
 
-use application::tasks::{Wish, name_from_url};
+use application::{
+    catalogue::latest,
+    ports::marketplace::Marketplace,
+    tasks::{Wish, name_from_url},
+};
 use domain::values::{Floor, Platform, PluginIdentity, PythonVersion, Suffix, TargetOptions};
 use serde_json::{Map, Value, json};
 
-use super::{DifyError, fields::Fields};
+use super::{DifyError, fields::Fields, marketplace};
 use crate::package_url;
 
 const LONGEST_URL: usize = 8 * 1024;
@@ -71,10 +75,17 @@ impl Subject {
         if url.len() > LONGEST_URL {
             return Err(DifyError::bad("The URL is longer than 8 KiB"));
         }
-        if !package_url::leads_to_a_package(&url) {
-            return Err(DifyError::bad(package_url::REFUSED));
-        }
         Ok(Self::Url(url))
+    }
+
+    /// A plugin's page in the place of a package means its latest version.
+    pub(super) async fn settled(self, market: &dyn Marketplace) -> Result<Self, DifyError> {
+        let Self::Url(url) = self else { return Ok(self) };
+        if package_url::leads_to_a_package(&url) {
+            return Ok(Self::Url(url));
+        }
+        let (author, name) = market.page(&url).ok_or_else(|| DifyError::bad(package_url::REFUSED))?;
+        latest(market, &author, &name).await.map(Self::Marketplace).map_err(marketplace::refused)
     }
 
     /// As the task's record shows it at first.

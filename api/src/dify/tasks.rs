@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use application::{
-    ports::system::Clock,
+    ports::{marketplace::Marketplace, system::Clock},
     queries::tasks::{TaskQueries, TaskStatus, TaskView},
     tasks::Tasks,
 };
@@ -30,15 +30,17 @@ pub(super) async fn create(
     State(queries): Queries,
     State(clock): State<Arc<dyn Clock>>,
     State(work): State<Work>,
+    State(market): State<Arc<dyn Marketplace>>,
     asker: Asker,
     body: Body,
 ) -> Result<(LogPosition, Json<Record>), DifyError> {
     let order = Order::read(Fields::of_json(body).await?)?;
     let caller = asker.caller("/api/v1/tasks", &order.canonical());
-    let name = order.subject.file_name();
+    let subject = order.subject.settled(&*market).await?;
+    let name = subject.file_name();
     let accepted = work
         .finish(async move {
-            match order.subject {
+            match subject {
                 Subject::Url(url) => tasks.repackage_url(&url, order.wish, caller).await,
                 Subject::Marketplace(plugin) => tasks.repackage_marketplace(plugin, order.wish, caller).await,
             }

@@ -1,5 +1,6 @@
 //! The handlers through the whole router, over ports that keep everything in memory.
 
+mod catalogue;
 mod creating;
 mod reading;
 mod sockets;

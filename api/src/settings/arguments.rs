@@ -7,6 +7,7 @@ use domain::values::{Floor, Platform, PythonVersion, Suffix};
 use infrastructure::{builder::BuildMode, fetch::FetchAllow, signing::Category};
 use tracing::Level;
 
+use super::marketplace::{Categories, ChecksumRule};
 use super::values::{Bytes, List, Network, RateLimits, Span};
 
 /// Secrets are no flags: everybody on the machine could read them.
@@ -228,6 +229,29 @@ pub(crate) struct Options {
     /// A Python for uv [default: python3.12 or python3 of the search path]
     #[arg(long = "python-interpreter", env = "PLUGYARD_PYTHON", global = true, value_name = "FILE")]
     pub(super) interpreter: Option<PathBuf>,
+    /// Base of the marketplace's API, or of a mirror of it [default: the documented one]
+    #[arg(long, env = "PLUGYARD_MARKETPLACE_URL", global = true, value_name = "URL", hide_env_values = true)]
+    pub(super) marketplace_url: Option<String>,
+    /// Packages with another content than the marketplace promised: refused, or made with a note
+    #[arg(
+        long,
+        env = "PLUGYARD_MARKETPLACE_CHECKSUM",
+        global = true,
+        value_enum,
+        value_name = "RULE",
+        default_value = "fail"
+    )]
+    pub(super) marketplace_checksum: ChecksumRule,
+    /// Categories of the Dify dialect: as documented, or as its reference web front end reads them
+    #[arg(
+        long,
+        env = "PLUGYARD_COMPAT_DIFY_CATEGORIES",
+        global = true,
+        value_enum,
+        value_name = "FORM",
+        default_value = "objects"
+    )]
+    pub(super) compat_dify_categories: Categories,
     /// File with the private key that signs results (RSA, PEM) [default: they are not signed]
     #[arg(long, env = "PLUGYARD_SIGNING_KEY", global = true, value_name = "FILE")]
     pub(super) signing_key: Option<PathBuf>,

@@ -175,6 +175,7 @@ impl Node {
         Ports {
             commands: self.commands.clone(),
             downloads: self.repackaging.downloads.clone(),
+            marketplace: self.repackaging.marketplace.clone(),
             inspector: self.repackaging.inspector.clone(),
             blobs,
             freshness: self.freshness.clone(),

@@ -16,7 +16,7 @@ use infrastructure::{
     builder::{BuildMode, NoBuilder, Parts, SandboxBuilder, tools::Toolbox},
     fetch::{FetchPolicy, GuardedClient, GuardedDownloads, OperatorClient, clients::Get, transfer::Patience},
     isolation::Isolation,
-    marketplace::NoMarketplace,
+    marketplace::{self, HttpMarketplace},
     packaging::{IsolatedInspector, IsolatedPacker},
     resolver::{Building, UvResolver, index::SimpleIndex},
     sandbox::Sandbox,
@@ -26,7 +26,7 @@ use infrastructure::{
     wheels::{cache::WheelCache, sources::IndexPolicy},
 };
 
-use crate::settings::{Secret, Settings};
+use crate::settings::{ChecksumRule, Secret, Settings};
 
 /// `uv`: of [`build_tools`].
 pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Result<Repackaging> {
@@ -63,8 +63,8 @@ pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Re
     let builds = settings.building.mode != BuildMode::Off;
     let building = builds.then(|| Building { builder: builder.clone(), wheels: wheels.clone() });
     Ok(Repackaging {
+        marketplace: Arc::new(marketplace(settings, guarded.clone())?),
         downloads: Arc::new(GuardedDownloads::new(guarded, Patience::default())),
-        marketplace: Arc::new(NoMarketplace),
         inspector: Arc::new(IsolatedInspector::new(isolation.clone(), limits, index)),
         resolver: Arc::new(resolver(settings, uv.clone(), building)?),
         resolutions: blobs.clone(),
@@ -76,6 +76,16 @@ pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Re
         blobs,
         shared: Sharing::default(),
     })
+}
+
+fn marketplace(settings: &Settings, guarded: GuardedClient) -> anyhow::Result<HttpMarketplace> {
+    Ok(HttpMarketplace::new(
+        settings.marketplace.url.reveal().clone(),
+        guarded,
+        settings.marketplace.checksum == ChecksumRule::Fail,
+        marketplace::Patience::default(),
+        Patience::default(),
+    )?)
 }
 
 fn this_program() -> anyhow::Result<PathBuf> {
@@ -111,9 +121,7 @@ fn resolver(settings: &Settings, uv: Arc<Uv>, building: Option<Building>) -> any
 
 /// What the operator's index says beside what uv reads of it.
 fn pages(settings: &Settings) -> anyhow::Result<Option<SimpleIndex>> {
-    let index = index(settings)?;
-    let client = OperatorClient::for_pages(index.clone(), guarded(settings)?)?;
-    Ok(index.index().map(|url| SimpleIndex::new(url.clone(), client)))
+    Ok(SimpleIndex::of(&index(settings)?, guarded(settings)?)?)
 }
 
 fn isolation() -> anyhow::Result<Isolation> {

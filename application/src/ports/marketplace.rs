@@ -49,6 +49,9 @@ pub trait Marketplace: Send + Sync {
 
     /// Author and name, when the text is the address of a plugin's page on this marketplace.
     fn page(&self, url: &str) -> Option<(String, String)>;
+
+    /// The address of such a page, with placeholders.
+    fn page_form(&self) -> String;
 }
 
 /// What a marketplace said, and whether it said it just now.
@@ -64,8 +67,8 @@ pub struct Search {
     pub query: Option<String>,
     /// Exactly this author.
     pub author: Option<String>,
-    /// One of the six ids.
-    pub category: Option<String>,
+    /// One of [`CATEGORIES`].
+    pub category: Option<&'static str>,
     /// From 1.
     pub page: u32,
     pub per_page: u32,
@@ -113,11 +116,36 @@ pub struct Category {
     pub plugin_count: u64,
 }
 
+/// All there are; the marketplace has no question for them.
+pub const CATEGORIES: [CategoryText; 6] = [
+    ("tool", "Tool", "Tool plugins for various tasks", "wrench"),
+    ("model", "Model", "Model providers", "brain"),
+    ("datasource", "Data source", "Sources of documents and data", "database"),
+    ("agent-strategy", "Agent", "Agent-related plugins", "robot"),
+    ("trigger", "Trigger", "Triggers that start a workflow", "bolt"),
+    ("extension", "Extension", "Endpoints and other extensions", "puzzle"),
+];
+
+/// Id, name, description, icon.
+pub type CategoryText = (&'static str, &'static str, &'static str, &'static str);
+
+/// The id that is meant; two have an older name.
+pub fn category_id(text: &str) -> Option<&'static str> {
+    let id = match text {
+        "agent" => "agent-strategy",
+        "endpoint" => "extension",
+        id => id,
+    };
+    CATEGORIES.iter().map(|category| category.0).find(|known| *known == id)
+}
+
 /// A package that arrived whole, and the content checksum that the marketplace promised for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FromMarketplace {
     pub received: Received,
     pub checksum: Option<String>,
+    /// Another content is refused; else it is only noted.
+    pub binding: bool,
 }
 
 /// How the marketplace does, as seen from here.
@@ -136,4 +164,17 @@ pub enum Circuit {
     Open,
     /// One request is let through to see.
     HalfOpen,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_category_is_found_by_its_id_and_by_its_older_name() {
+        assert_eq!(category_id("agent"), Some("agent-strategy"));
+        assert_eq!(category_id("endpoint"), Some("extension"));
+        assert!(CATEGORIES.iter().all(|category| category_id(category.0) == Some(category.0)));
+        assert_eq!(category_id("Tool"), None);
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use domain::{
-    task::{Phase, Source},
+    task::{self, Phase, Source},
     values::{Digest, PluginIdentity},
 };
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{LARGEST_PACKAGE, Order, Progress, Repackaging, Step};
 use crate::{
     failure::{Failure, Reason},
-    ports::packaging::Inspection,
+    ports::packaging::{Inspection, Note},
 };
 
 /// An input in a work directory.
@@ -26,6 +26,16 @@ pub struct Acquired {
 pub(super) struct Promise {
     plugin: PluginIdentity,
     checksum: Option<String>,
+    binding: bool,
+}
+
+/// The kind of note that says another content came than was promised.
+const CHECKSUM: &str = "checksum";
+
+/// Takes out what is true of one task and not of every other that has the same result.
+pub(super) fn take_notes(notes: &mut Vec<Note>) -> Vec<task::Note> {
+    let taken = notes.extract_if(.., |note| note.kind == CHECKSUM);
+    taken.map(|Note { kind, text, lines }| task::Note { kind, text, lines }).collect()
 }
 
 impl Acquired {
@@ -34,8 +44,9 @@ impl Acquired {
         Self { file, promised: None }
     }
 
-    pub(super) fn check(&self, inspection: &Inspection) -> Result<(), Failure> {
-        let Some(Promise { plugin, checksum }) = &self.promised else { return Ok(()) };
+    /// Another plugin is refused; so is another content, unless the operator wants only a note of it.
+    pub(super) fn check(&self, inspection: &Inspection) -> Result<Option<Note>, Failure> {
+        let Some(Promise { plugin, checksum, binding }) = &self.promised else { return Ok(None) };
         let wrong = |what: String| Failure::permanent(Reason::ChecksumMismatch, what);
         if inspection.identity != *plugin {
             return Err(wrong(format!(
@@ -45,10 +56,12 @@ impl Acquired {
         }
         let found = inspection.identifier.rsplit('@').next().unwrap_or_default();
         match checksum {
-            Some(promised) if !promised.eq_ignore_ascii_case(found) => Err(wrong(format!(
-                "Integrity check failed for {plugin}: the marketplace promised another content"
-            ))),
-            Some(_) | None => Ok(()),
+            Some(promised) if !promised.eq_ignore_ascii_case(found) => {
+                let text =
+                    format!("Integrity check failed for {plugin}: the marketplace promised another content");
+                if *binding { Err(wrong(text)) } else { Ok(Some(Note::new(CHECKSUM, text))) }
+            }
+            Some(_) | None => Ok(None),
         }
     }
 }
@@ -117,8 +130,9 @@ impl Repackaging {
             Source::Marketplace(plugin) => {
                 let came =
                     self.marketplace.download(plugin, &file, LARGEST_PACKAGE, &on_bytes, cancel).await?;
-                let promised = Some(Promise { plugin: plugin.clone(), checksum: came.checksum });
-                Ok((Acquired { file, promised }, Some(came.received.sha256)))
+                let promised =
+                    Promise { plugin: plugin.clone(), checksum: came.checksum, binding: came.binding };
+                Ok((Acquired { file, promised: Some(promised) }, Some(came.received.sha256)))
             }
             Source::UploadSha256(digest) => {
                 if !self.blobs.copy(digest, &file).await? {
@@ -135,4 +149,48 @@ impl Repackaging {
 
 fn input_in(work: &Path) -> PathBuf {
     work.join("input.difypkg")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inspection(version: &str, checksum: &str) -> Inspection {
+        Inspection {
+            sha256: Digest::of_bytes([0; 32]),
+            size: 1,
+            identity: PluginIdentity::new("a", "b", version).unwrap(),
+            identifier: format!("a/b:{version}@{checksum}"),
+            label: String::new(),
+            category: String::new(),
+            signature_time: 0,
+            notes: Vec::new(),
+            plans: Vec::new(),
+        }
+    }
+
+    fn promised(checksum: Option<&str>, binding: bool) -> Acquired {
+        let plugin = PluginIdentity::new("a", "b", "1.0.0").unwrap();
+        let promise = Promise { plugin, checksum: checksum.map(str::to_owned), binding };
+        Acquired { file: PathBuf::new(), promised: Some(promise) }
+    }
+
+    #[test]
+    fn another_plugin_than_the_one_asked_for_is_refused_in_any_case() {
+        let failure = promised(None, false).check(&inspection("1.0.1", "ab")).unwrap_err();
+        assert_eq!(failure.reason, Reason::ChecksumMismatch);
+        assert_eq!(failure.message, "The marketplace sent a/b:1.0.1 when asked for a/b:1.0.0");
+    }
+
+    #[test]
+    fn another_content_is_refused_or_noted_as_the_operator_wants() {
+        let found = inspection("1.0.0", "ab");
+        assert_eq!(promised(Some("AB"), true).check(&found), Ok(None));
+        assert_eq!(promised(None, true).check(&found), Ok(None));
+        let failure = promised(Some("cd"), true).check(&found).unwrap_err();
+        assert_eq!((failure.reason, failure.transient), (Reason::ChecksumMismatch, false));
+        assert!(failure.message.starts_with("Integrity check failed for a/b:1.0.0"), "{failure}");
+        let note = promised(Some("cd"), false).check(&found).unwrap().unwrap();
+        assert_eq!((note.kind.as_str(), note.text), ("checksum", failure.message));
+    }
 }

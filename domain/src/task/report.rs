@@ -44,6 +44,14 @@ pub struct Report {
     pub timings: Timings,
 }
 
+impl Report {
+    #[must_use]
+    pub fn with_notes(mut self, more: Vec<Note>) -> Self {
+        self.notes.extend(more);
+        self
+    }
+}
+
 /// One thing the user should know, with the exact lines to set where there are any.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {

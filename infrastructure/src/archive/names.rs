@@ -44,6 +44,16 @@ pub fn folded(name: &str) -> String {
     upper.nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 
+/// Windows drops dots and spaces at the end of a name: `main.py.` is `main.py` there. Names it reserves (`aux.py`)
+/// are left alone, because no target is a Windows and such modules exist.
+fn without_ends(name: &str) -> String {
+    let kept = |segment: &'_ str| match segment.trim_end_matches(['.', ' ']) {
+        "" => segment.to_owned(),
+        kept => kept.to_owned(),
+    };
+    name.split('/').map(kept).collect::<Vec<_>>().join("/")
+}
+
 /// Finds names that collide with each other: equal ones, and a file that would also have to be a directory.
 #[derive(Debug, Default)]
 pub struct Collisions {
@@ -56,7 +66,7 @@ impl Collisions {
     /// # Errors
     /// `PackageAmbiguous` when an earlier name is the same path.
     pub fn add(&mut self, name: &str, fold: bool) -> Result<(), Failure> {
-        let key = if fold { folded(name) } else { name.to_owned() };
+        let key = if fold { without_ends(&folded(name)) } else { name.to_owned() };
         let (path, is_directory) = match key.strip_suffix('/') {
             Some(path) => (path, true),
             None => (key.as_str(), false),
@@ -152,10 +162,12 @@ mod tests {
             ["a/b", "a"],
             ["a", "a/"],
             ["a/", "A/"],
+            ["main.py", "main.py."],
+            ["a./b", "A /b"],
         ] {
             assert!(collide(&names), "{names:?}");
         }
-        assert!(!collide(&["a/", "a/b", "a/c", "b"]));
+        assert!(!collide(&["a/", "a/b", "a/c", "b", "con", "aux.py", "...", "...."]));
     }
 
     proptest! {

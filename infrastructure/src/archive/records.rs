@@ -16,7 +16,9 @@ pub(super) const DESCRIPTOR: u32 = 0x0807_4b50;
 const FULL: u64 = 0xffff_ffff;
 
 /// A signature comment is the largest one that has a meaning.
-const LONGEST_COMMENT: u64 = 4096;
+const LONGEST_COMMENT: usize = 4096;
+/// The end record with the longest comment that the format allows.
+const LONGEST_END: u64 = 22 + 0xffff;
 
 pub(super) fn le16(bytes: &[u8], at: usize) -> u16 {
     bytes.get(at..at + 2).and_then(|b| b.try_into().ok()).map_or(0, u16::from_le_bytes)
@@ -52,7 +54,7 @@ pub(super) struct End {
 
 /// Finds the end record, which must be the last bytes of the file, with its zip64 form where there is one.
 pub(super) fn end(file: &File, size: u64) -> Result<End, Failure> {
-    let tail_size = size.min(22 + LONGEST_COMMENT);
+    let tail_size = size.min(LONGEST_END);
     let tail_at = size - tail_size;
     let mut tail = vec![0; usize::try_from(tail_size).unwrap_or(0)];
     read_at(file, tail_at, &mut tail)?;
@@ -64,6 +66,9 @@ pub(super) fn end(file: &File, size: u64) -> Result<End, Failure> {
         if at + 22 + usize::from(le16(&tail, at + 20)) != tail.len() {
             found = true;
             continue;
+        }
+        if tail.len() - at - 22 > LONGEST_COMMENT {
+            return Err(ambiguous("its comment is no signature"));
         }
         let at_in_file = tail_at + at as u64;
         return read_end(file, at_in_file, &tail[at..]);

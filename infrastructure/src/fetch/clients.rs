@@ -12,9 +12,9 @@ use std::{
 use application::failure::Failure;
 use async_trait::async_trait;
 use reqwest::{
-    Client, ClientBuilder, Response,
+    Client, ClientBuilder, RequestBuilder, Response,
     dns::{Addrs, Name, Resolve, Resolving},
-    header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_RANGE, LOCATION, RANGE},
+    header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, IF_RANGE, LOCATION, RANGE},
     redirect::Policy,
 };
 use tokio::sync::Mutex as AsyncMutex;
@@ -76,10 +76,19 @@ async fn send(
     resume: Option<&Resume>,
     index: Option<&IndexPolicy>,
 ) -> Result<Response, NoAnswer> {
-    let mut request = client.get(url.clone()).header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let mut request = client.get(url.clone());
     if let Some(Resume { from, validator }) = resume {
         request = request.header(RANGE, format!("bytes={from}-")).header(IF_RANGE, validator);
     }
+    finished(request, url, index).await
+}
+
+async fn finished(
+    request: RequestBuilder,
+    url: &Url,
+    index: Option<&IndexPolicy>,
+) -> Result<Response, NoAnswer> {
+    let mut request = request.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if let Some(credential) = index.and_then(|index| index.credential(url)) {
         request = request.basic_auth(&credential.user, credential.password.as_ref());
     }
@@ -252,17 +261,40 @@ impl OperatorClient {
     /// # Errors
     /// [`ClientError`] without any CA certificate.
     pub fn new(index: IndexPolicy, guarded: GuardedClient) -> Result<Self, ClientError> {
-        Ok(Self { client: builder().build()?, index: Arc::new(index), guarded })
+        Self::with_headers(index, guarded, HeaderMap::new())
     }
 
-    /// The same way out for the pages of a simple index: it asks for JSON (PEP 691), else for HTML.
+    /// The same; the hosts of `index` get these headers with every request, and nobody else does.
     ///
     /// # Errors
     /// [`ClientError`] without any CA certificate.
-    pub fn for_pages(index: IndexPolicy, guarded: GuardedClient) -> Result<Self, ClientError> {
-        let pages = HeaderValue::from_static("application/vnd.pypi.simple.v1+json, text/html;q=0.1");
-        let client = builder().default_headers(HeaderMap::from_iter([(ACCEPT, pages)])).build()?;
+    pub fn with_headers(
+        index: IndexPolicy,
+        guarded: GuardedClient,
+        headers: HeaderMap,
+    ) -> Result<Self, ClientError> {
+        let client = builder().default_headers(headers).build()?;
         Ok(Self { client, index: Arc::new(index), guarded })
+    }
+
+    /// Sends JSON to a host of the operator. The body goes to no other host, whatever a redirect says.
+    ///
+    /// # Errors
+    /// [`NoAnswer`].
+    pub async fn post(&self, url: &Url, json: &str) -> Result<Response, NoAnswer> {
+        let mut url = url.clone();
+        for _hop in 0..=MOST_REDIRECTS {
+            if !self.index.is_operators(&url) {
+                break;
+            }
+            let request = self.client.post(url.clone()).header(CONTENT_TYPE, "application/json");
+            let response = finished(request.body(json.to_owned()), &url, Some(&self.index)).await?;
+            match next_hop(&url, &response) {
+                Some(next) if matches!(response.status().as_u16(), 307 | 308) => url = next,
+                Some(_) | None => return Ok(response),
+            }
+        }
+        Err(NoAnswer::Refused(forbidden_redirect()))
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// The first bytes of every package.
-const MAGIC: &[u8] = b"PK\x03\x04";
+pub(crate) const MAGIC: &[u8] = b"PK\x03\x04";
 
 /// Downloads through the guarded client.
 #[derive(Debug, Clone)]
@@ -98,7 +98,7 @@ impl Downloads for GuardedDownloads {
     }
 }
 
-fn failure(fault: Fault, url: &Url, limit: u64) -> Failure {
+pub(crate) fn failure(fault: Fault, url: &Url, limit: u64) -> Failure {
     let host = url.host_str().unwrap_or_default();
     let transient = |text: String| Failure::transient(Reason::FetchFailed, text);
     match fault {

@@ -92,6 +92,10 @@ impl Answer {
     }
 }
 
+fn length_of_body(head: &str) -> usize {
+    head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0)
+}
+
 #[derive(Debug)]
 pub(crate) struct Stub {
     port: u16,
@@ -117,7 +121,10 @@ impl Stub {
                         Err(_) => break,
                     }
                 }
-                let request = String::from_utf8_lossy(&request).into_owned();
+                let head = String::from_utf8_lossy(&request).into_owned();
+                let mut body = vec![0; length_of_body(&head)];
+                let _ = socket.read_exact(&mut body).await;
+                let request = head + &String::from_utf8_lossy(&body);
                 let Some(answer) = answers.next() else { continue };
                 let bytes = answer.bytes(&request);
                 seen.lock().unwrap().push(request);

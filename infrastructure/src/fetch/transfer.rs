@@ -147,7 +147,7 @@ fn disk(error: std::io::Error) -> Fault {
     Fault::Disk(disk::failure(error))
 }
 
-fn backoff(first: Duration, failures: u32) -> Duration {
+pub(crate) fn backoff(first: Duration, failures: u32) -> Duration {
     let whole = first.saturating_mul(1 << failures.saturating_sub(1).min(5));
     let jitter = u32::try_from(RandomState::new().hash_one(failures) % 512).unwrap_or(0);
     whole / 2 + whole / 1024 * jitter

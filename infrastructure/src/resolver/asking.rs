@@ -76,16 +76,16 @@ impl Question<'_> {
     /// As if nobody wanted `without`.
     pub(super) async fn ask(&self, without: &BTreeSet<&str>) -> Result<Said, Failure> {
         let (input, output) = (self.directory.join("in.txt"), self.directory.join("pylock.toml"));
-        let lines: String = self.lines.iter().map(|line| format!("{}\n", line.text)).collect();
-        fs::write(&input, lines).map_err(crate::disk::failure)?;
+        let lines: Vec<&str> = self.lines.iter().map(|line| line.text.as_str()).collect();
+        fs::write(&input, lines.join("\n") + "\n").map_err(crate::disk::failure)?;
         // uv would prefer the versions of an earlier answer. There is none the first time.
         let _ = fs::remove_file(&output);
         let mut call = self.call();
         if !without.is_empty() {
             let excluded = self.directory.join("without.txt");
-            let lines: String =
+            let lines: Vec<String> =
                 without.iter().map(|name| format!("{name} ; python_version < '0'\n")).collect();
-            fs::write(&excluded, lines).map_err(crate::disk::failure)?;
+            fs::write(&excluded, lines.concat()).map_err(crate::disk::failure)?;
             call = call.args(["--overrides", "without.txt"]);
         }
         match call.run().await {
@@ -111,7 +111,7 @@ impl Question<'_> {
             .args(["--keyring-provider", "disabled", "--no-python-downloads", "--python"])
             .args([&self.python.path])
             .args(["--python-version", &self.target.python.to_string()])
-            .args(["--python-platform", &platform(&self.target), "--cache-dir"])
+            .args(["--python-platform", &platform(self.target), "--cache-dir"])
             .args([&self.cache])
             .envs([("HOME", self.directory.as_os_str()), ("PATH", "".as_ref())])
             .envs(self.network.iter().map(|(name, value)| (name.as_str(), value)))
@@ -138,7 +138,7 @@ impl Question<'_> {
 }
 
 /// uv's own name; for a floor in between the next lower one.
-fn platform(target: &Target) -> String {
+fn platform(target: Target) -> String {
     let machine = match target.arch {
         Arch::X86_64 => "x86_64",
         Arch::Aarch64 => "aarch64",
@@ -245,9 +245,9 @@ mod tests {
             ("2.39", "aarch64-manylinux_2_39"),
             ("2.55", "aarch64-manylinux_2_40"),
         ] {
-            assert_eq!(platform(&target("linux", floor)), name);
+            assert_eq!(platform(target("linux", floor)), name);
         }
-        assert_eq!(platform(&target("macos", "14.0")), "aarch64-apple-darwin");
+        assert_eq!(platform(target("macos", "14.0")), "aarch64-apple-darwin");
     }
 
     const SAID: &str = "error: No solution found when resolving dependencies\n  cause: Because wikipedia==1.4.0 \

@@ -5,19 +5,23 @@ use std::{path::Path, time::Duration};
 
 use application::{failure::Failure, ports::packaging::Received};
 use domain::values::Digest;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use url::Url;
 
 use crate::{
     fetch::{
-        OperatorClient,
+        ClientError, GuardedClient, OperatorClient,
         clients::{Get, NoAnswer},
         transfer::{Fault, Patience, Wanted, transfer},
     },
-    wheels::percent,
+    wheels::{percent, sources::IndexPolicy},
 };
 
 mod html;
 mod json;
+
+/// JSON rather than HTML.
+const KINDS: &str = "application/vnd.pypi.simple.v1+json, text/html;q=0.1, */*;q=0.01";
 
 /// The page of a project with thousands of releases has a few MiB.
 const LARGEST_PAGE: usize = 32 * 1024 * 1024;
@@ -48,16 +52,18 @@ pub struct SimpleIndex {
 }
 
 impl SimpleIndex {
-    /// `url`: without user info; `client`: one that asks for pages.
-    pub fn new(mut url: Url, client: OperatorClient) -> Self {
+    /// `None` when the operator named no index.
+    ///
+    /// # Errors
+    /// [`ClientError`] without any CA certificate.
+    pub fn of(policy: &IndexPolicy, guarded: GuardedClient) -> Result<Option<Self>, ClientError> {
+        let Some(mut url) = policy.index().cloned() else { return Ok(None) };
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
-        Self { url, client }
-    }
-
-    pub fn url(&self) -> &Url {
-        &self.url
+        let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(KINDS))]);
+        let client = OperatorClient::with_headers(policy.clone(), guarded, accept)?;
+        Ok(Some(Self { url, client }))
     }
 
     /// The files of a project by its normalised name; `None` when the index does not know it.
@@ -85,7 +91,7 @@ impl SimpleIndex {
         }
         let is_json = response
             .headers()
-            .get(http::header::CONTENT_TYPE)
+            .get(CONTENT_TYPE)
             .and_then(|kind| kind.to_str().ok())
             .is_some_and(|kind| kind.contains("json"));
         let base = response.url().clone();

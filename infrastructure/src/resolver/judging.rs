@@ -53,7 +53,7 @@ impl UvResolver {
         version: Option<&str>,
         question: &Question<'_>,
     ) -> Result<Option<Missing>, Failure> {
-        let target = &question.target;
+        let target = question.target;
         let Some(pages) = &self.pages else {
             return self.judge_by_uv(name, version, question).await.map(|text| Some(Missing::Misfit(text)));
         };
@@ -83,7 +83,13 @@ impl UvResolver {
             }
         }
         let version = version.map(|version| format!(" {version}")).unwrap_or_default();
-        Ok(format!("{name}{version} has no wheel; building is disabled on this server"))
+        Ok(if self.building.is_some() {
+            format!(
+                "{name}{version} has no wheel; to build it, this server needs a package index (UV_DEFAULT_INDEX)"
+            )
+        } else {
+            format!("{name}{version} has no wheel; building is disabled on this server")
+        })
     }
 }
 

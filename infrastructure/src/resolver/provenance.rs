@@ -25,7 +25,7 @@ pub(super) async fn notes(
     pages: &SimpleIndex,
     wheels: &[Wheel],
     lines: &[Requirement],
-    target: &Target,
+    target: Target,
 ) -> Vec<Note> {
     let mut asking = Vec::with_capacity(wheels.len());
     for wheel in wheels {
@@ -50,7 +50,7 @@ pub(super) async fn notes(
     notes
 }
 
-async fn learned(pages: &SimpleIndex, wheel: &Wheel, lines: &[Requirement], target: &Target) -> Learned {
+async fn learned(pages: &SimpleIndex, wheel: &Wheel, lines: &[Requirement], target: Target) -> Learned {
     let Ok(Some(files)) = pages.project(&wheel.name).await else { return Learned::default() };
     let releases = Releases::of(&wheel.name, files);
     let named = format!("{} {}", wheel.name, wheel.version);

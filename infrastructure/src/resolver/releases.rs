@@ -39,8 +39,8 @@ pub(super) struct Wish {
 
 impl Wish {
     /// What the lines ask of the project directly; what other packages ask of it is not known here.
-    pub(super) fn of(name: &str, lines: &[Requirement], target: &Target) -> Self {
-        let (markers, environment) = (Markers::default(), Environment::of(target));
+    pub(super) fn of(name: &str, lines: &[Requirement], target: Target) -> Self {
+        let (markers, environment) = (Markers::default(), Environment::of(&target));
         let mut specifiers = Vec::new();
         for line in lines {
             let marker = line.text.split_once(" ; ").map(|(_, marker)| marker);
@@ -108,8 +108,8 @@ impl Releases {
     }
 
     /// `None` when some version has a wheel that fits: then it is not for want of one.
-    pub(super) fn missing(&self, wish: &Wish, target: &Target) -> Option<Missing> {
-        let order = TagOrder::new(target);
+    pub(super) fn missing(&self, wish: &Wish, target: Target) -> Option<Missing> {
+        let order = TagOrder::new(&target);
         let (mut misfits, mut sdist) = (None, None);
         for (version, files) in self.admitted(wish) {
             let names = || files.iter().map(|file| file.file_name.as_str()).zip(0..);
@@ -118,7 +118,7 @@ impl Releases {
             }
             let wheels = || names().filter(|(name, _)| Label::read(name).is_some());
             if wheels().next().is_some() && misfits.is_none() {
-                misfits = Some(misfit(&format!("{} {version}", self.name), wheels(), *target));
+                misfits = Some(misfit(&format!("{} {version}", self.name), wheels(), target));
             }
             if sdist.is_none() {
                 sdist = files.iter().find_map(|file| self.sdist(version, file));
@@ -143,9 +143,9 @@ impl Releases {
     }
 
     /// The newest version that only a newer system could have had, and the floor it needs.
-    pub(super) fn newer(&self, than: &str, wish: &Wish, target: &Target) -> Option<(String, Floor)> {
+    pub(super) fn newer(&self, than: &str, wish: &Wish, target: Target) -> Option<(String, Floor)> {
         let chosen: Version = than.parse().ok()?;
-        let (own, any) = (TagOrder::new(target), TagOrder::without_floor(target));
+        let (own, any) = (TagOrder::new(&target), TagOrder::without_floor(&target));
         let (version, files) = self.admitted(wish).find(|(_, files)| {
             files
                 .iter()
@@ -189,8 +189,8 @@ mod tests {
 
     fn missing(files: Vec<IndexFile>, line: &str) -> Option<Missing> {
         let lines = [Requirement { text: line.to_owned(), sha256: Vec::new() }];
-        let wish = Wish::of("a-b", &lines, &target("2.17"));
-        Releases::of("a-b", files).missing(&wish, &target("2.17"))
+        let wish = Wish::of("a-b", &lines, target("2.17"));
+        Releases::of("a-b", files).missing(&wish, target("2.17"))
     }
 
     fn version_of(missing: Option<Missing>) -> String {
@@ -246,7 +246,7 @@ mod tests {
         let releases = Releases::of("a-b", files);
         let newer = |floor: &str, lines: &[Requirement]| {
             let target = target(floor);
-            releases.newer("1", &Wish::of("a-b", lines, &target), &target)
+            releases.newer("1", &Wish::of("a-b", lines, target), target)
         };
         assert_eq!(newer("2.17", &[]), Some(("2".to_owned(), "2.28".parse().unwrap())));
         assert_eq!(newer("2.28", &[]), None);

@@ -33,9 +33,9 @@ impl Provision<'_> {
         fs::create_dir_all(home).map_err(|error| disk(&error))?;
         let work = tempfile::Builder::new().prefix("new-").tempdir_in(home).map_err(|error| disk(&error))?;
         tracing::info!(version = VERSION, "fetching uv, which chooses versions for packages without a lock");
-        let wheel = match self.from_index(&work).await {
+        let wheel = match self.by_index(&work).await {
             Some(wheel) => wheel,
-            None => self.from_pip(&work).await.ok_or_else(|| {
+            None => self.by_pip(&work).await.ok_or_else(|| {
                 tracing::error!("uv could not be fetched; name one by PLUGYARD_UV");
                 unavailable()
             })?,
@@ -48,7 +48,7 @@ impl Provision<'_> {
         Ok(())
     }
 
-    async fn from_index(&self, work: &TempDir) -> Option<PathBuf> {
+    async fn by_index(&self, work: &TempDir) -> Option<PathBuf> {
         let index = self.uv.index.as_ref()?;
         let files = index.project("uv").await.ok().flatten()?;
         let file = files.into_iter().find(|file| file.file_name == self.pin.file_name)?;
@@ -67,7 +67,7 @@ impl Provision<'_> {
     }
 
     /// pip checks the sha256; so does whoever unpacks.
-    async fn from_pip(&self, work: &TempDir) -> Option<PathBuf> {
+    async fn by_pip(&self, work: &TempDir) -> Option<PathBuf> {
         let python = self.uv.interpreter(None).await?.path;
         let python = self.with_pip(python, work).await?;
         let wanted = work.path().join("uv.txt");
@@ -107,7 +107,15 @@ impl Provision<'_> {
     }
 
     fn python(&self, python: &Path, work: &TempDir) -> Call {
-        Call::new(python, work.path(), PIP_TIME).envs(self.uv.tools.environment.iter().cloned())
+        let environment = &self.uv.tools.environment;
+        let value =
+            |wanted: &str| environment.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
+        let call = Call::new(python, work.path(), PIP_TIME).envs(environment.iter().cloned());
+        // An older pip does not look there by itself.
+        match (value("PIP_CERT").or(value("REQUESTS_CA_BUNDLE")), value("SSL_CERT_FILE")) {
+            (None, Some(roots)) => call.envs([("PIP_CERT", roots)]),
+            (Some(_), _) | (None, None) => call,
+        }
     }
 }
 
@@ -135,14 +143,19 @@ fn unpack(wheel: &Path, pin: Pin, part: &Path, place: &Path) -> io::Result<()> {
 
 /// What `uv --version` says; waits five seconds at most.
 pub(super) fn version_of(program: &Path) -> Option<String> {
-    let mut child = Command::new(program)
-        .arg("--version")
-        .env_clear()
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
+    let mut command = Command::new(program);
+    command.arg("--version").env_clear();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut started = command.spawn();
+    for _ in 0..20 {
+        // As in every start: somebody else's child may hold the file open for a moment.
+        if !started.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ExecutableFileBusy) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        started = command.spawn();
+    }
+    let mut child = started.ok()?;
     let late = Instant::now() + Duration::from_secs(5);
     while child.try_wait().ok()?.is_none() {
         if Instant::now() > late {

@@ -15,6 +15,9 @@ pub struct Label<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Build<'a>(u64, &'a str);
 
+/// Tags in one name. Real wheels have a dozen; thousands of names with tens of thousands each are a bomb.
+const MOST_TAGS: usize = 512;
+
 impl<'a> Label<'a> {
     /// `None` for a name that is no wheel's.
     pub fn read(file_name: &'a str) -> Option<Self> {
@@ -30,7 +33,8 @@ impl<'a> Label<'a> {
             Some(first) => (Some(Build::read(last)?), before, first),
         };
         let is_whole = [platforms, abis, pythons, version, project].iter().all(|part| !part.is_empty());
-        (is_whole && parts.next().is_none()).then_some(Self {
+        let tags: usize = [platforms, abis, pythons].map(|part| part.split('.').count()).iter().product();
+        (is_whole && tags <= MOST_TAGS && parts.next().is_none()).then_some(Self {
             project,
             version,
             build,
@@ -96,6 +100,7 @@ mod tests {
             "a-1--none-any.whl",
             "a-1-py3-none-any .whl",
             ".whl",
+            &format!("a-1-{0}-{0}-{0}.whl", ["x"; 9].join(".")),
         ] {
             assert_eq!(Label::read(name), None, "{name}");
         }

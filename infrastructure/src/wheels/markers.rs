@@ -45,6 +45,15 @@ impl Environment {
     }
 }
 
+/// Whether the text of a marker, or a line with one, is small enough to be parsed: the decision diagram it becomes
+/// can double with each comparison by `in`, and nesting is recursion. Official locks have 218 bytes and no `in`.
+pub(super) fn is_modest(text: &str) -> bool {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    text.len() <= 2_048
+        && text.bytes().filter(|&byte| byte == b'(').count() <= 64
+        && words.filter(|word| *word == "in").count() <= 16
+}
+
 /// The parsed markers of one lock.
 #[derive(Debug, Default)]
 pub struct Markers<'a> {
@@ -54,7 +63,7 @@ pub struct Markers<'a> {
 impl<'a> Markers<'a> {
     pub fn verdict(&self, text: &'a str, environment: &Environment) -> Verdict {
         let mut parsed = self.parsed.borrow_mut();
-        let tree = parsed.entry(text).or_insert_with(|| text.parse().ok());
+        let tree = parsed.entry(text).or_insert_with(|| is_modest(text).then(|| text.parse().ok()).flatten());
         match (tree, &environment.0) {
             (Some(tree), Some(environment)) => evaluate(tree, environment),
             (Some(_) | None, _) => Verdict::Unusable,
@@ -170,5 +179,18 @@ mod tests {
         let on_linux = |marker| verdict(Os::Linux, Arch::X86_64, marker);
         assert_eq!(on_linux("extra == 'extra-3-foo-bar'"), Verdict::Unusable);
         assert_eq!(on_linux("sys_platform =="), Verdict::Unusable);
+    }
+
+    #[test]
+    fn markers_that_would_explode_are_unusable() {
+        let clause = |n: usize| format!("('a{n:02}' in os_name and 'z{n:02}' in sys_platform)");
+        let explosive = (0..30).map(clause).collect::<Vec<_>>().join(" or ");
+        let deep = format!("{}os_name == 'posix'{}", "(".repeat(900), ")".repeat(900));
+        let small = (0..8).map(clause).collect::<Vec<_>>().join(" or ");
+        for (marker, expected) in
+            [(explosive, Verdict::Unusable), (deep, Verdict::Unusable), (small, Verdict::False)]
+        {
+            assert_eq!(verdict(Os::Linux, Arch::X86_64, marker.leak()), expected);
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! What a package declares in `pyproject.toml`. The file is never handed to a tool; it tells which project the lock
 //! belongs to, whether that is stale, and what to ask for when there is none.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::collections::BTreeMap;
 
-use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
+use pep508_rs::VersionOrUrl;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{lock::Package, normalised};
+use super::{lock::Package, normalised, pep508};
 
 #[derive(Debug, Default, Deserialize)]
 pub struct PyProject {
@@ -131,7 +131,7 @@ impl PyProject {
             .map(|wanted| (normalised(&wanted.name), specifiers(wanted.specifier.as_deref().unwrap_or(""))))
             .collect();
         let read = |text: &String| {
-            let wanted = Requirement::<VerbatimUrl>::from_str(text).ok()?;
+            let wanted = pep508::requirement(text)?;
             let version = match wanted.version_or_url {
                 Some(VersionOrUrl::VersionSpecifier(version)) => version.to_string(),
                 Some(VersionOrUrl::Url(_)) | None => String::new(),

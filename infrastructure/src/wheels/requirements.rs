@@ -1,7 +1,7 @@
 //! The strict grammar of what may be asked for without a lock: names with specifiers, markers and sha256 hashes.
 //! What passes is written anew from the parsed values; no text of the package reaches a tool.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::collections::BTreeMap;
 
 use application::{
     failure::{Failure, Reason},
@@ -10,7 +10,7 @@ use application::{
 use domain::values::Digest;
 use pep508_rs::{VerbatimUrl, VersionOrUrl};
 
-use super::normalised;
+use super::{normalised, pep508};
 
 type Parsed = pep508_rs::Requirement<VerbatimUrl>;
 
@@ -91,8 +91,7 @@ fn without_comment(line: &str) -> &str {
 
 fn taken_apart(line: &str) -> Result<(Parsed, Vec<Digest>), String> {
     if line.starts_with('-') {
-        let end = line.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(line.len());
-        return Err(line[..end].chars().take(40).collect());
+        return Err(pep508::option(line));
     }
     if line.contains("${") {
         return Err("${".to_owned());
@@ -103,8 +102,7 @@ fn taken_apart(line: &str) -> Result<(Parsed, Vec<Digest>), String> {
     for option in parts {
         let hash = option.trim().strip_prefix("hash=sha256:");
         let Some(hash) = hash.and_then(|hash| hash.parse().ok()) else {
-            let is_name = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
-            return Err(format!("--{}", option.chars().take_while(is_name).take(40).collect::<String>()));
+            return Err(pep508::option(&format!("--{option}")));
         };
         sha256.push(hash);
     }
@@ -116,9 +114,9 @@ fn taken_apart(line: &str) -> Result<(Parsed, Vec<Digest>), String> {
     if wanted.contains(|c: char| c.is_control() || matches!(c, '\\' | '#' | '\u{2028}' | '\u{2029}')) {
         return Err(nothing());
     }
-    let parsed = Parsed::from_str(wanted).map_err(|_not_a_requirement| nothing())?;
+    let parsed = pep508::requirement(wanted).ok_or_else(nothing)?;
     // What is written anew must mean the same.
-    if Parsed::from_str(&parsed.to_string()).ok().as_ref() != Some(&parsed) {
+    if pep508::requirement(&parsed.to_string()).as_ref() != Some(&parsed) {
         return Err(nothing());
     }
     Ok((parsed, sha256))
@@ -171,6 +169,9 @@ mod tests {
             ("--index-url=https://user:secret@index.example/", "--index-url"),
             ("--no-index --index-url=https://user:secret@index.example/", "--no-index"),
             ("-r secret.txt", "-r"),
+            ("-rsecret.txt", "-r"),
+            ("-ihttps://user:secret@index.example/", "-i"),
+            ("1.}secret.-*", "what is no requirement"),
             ("a==1 --config-settings=secret", "--config-settings"),
             ("a==1\t--no-binary=secret", "--no-binary"),
             ("a ; os_name == 'x --index-url secret'", "--index-url"),
@@ -201,7 +202,16 @@ mod tests {
         assert!(Requirements::read(&"a\n".repeat(2_000)).is_ok());
         assert!(Requirements::read(&"a\n".repeat(2_002)).is_err());
         assert!(Requirements::read(&format!("a=={}", "1".repeat(3_000))).is_err());
-        assert!(Requirements::read(&"a\\\n".repeat(1_999)).is_ok());
+        assert!(Requirements::read(&"a\\\n".repeat(100)).is_ok());
+    }
+
+    #[test]
+    fn names_and_extras_that_end_in_a_separator_are_none() {
+        for line in ["a-", "a- [0", "a-==1", "a[b-]", "a[b-", "a [b, c.]", "-a", "a[_b]"] {
+            let failure = Requirements::of_project(&[line.to_owned()]).unwrap_err();
+            assert_eq!(failure.reason, Reason::RequirementUnsupported, "{line}");
+        }
+        assert!(Requirements::of_project(&["a [b, c.d]>=1".to_owned()]).is_ok());
     }
 
     proptest! {

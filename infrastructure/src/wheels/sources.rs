@@ -98,6 +98,11 @@ fn origin(url: &Url) -> Option<Origin> {
     Some((url.scheme().to_owned(), url.host_str()?.to_owned(), url.port_or_known_default()?))
 }
 
+/// The other hosts of a lock come from its text as well.
+fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "https" | "http")
+}
+
 /// What is not percent-encoded is meant as it stands.
 fn decoded(text: &str) -> String {
     percent::decoded(text).unwrap_or(Cow::Borrowed(text)).into_owned()
@@ -155,7 +160,7 @@ impl<'a> Sources<'a> {
     pub fn urls(&self, locked: &str) -> Result<Vec<String>, NoSource> {
         let mut own = Url::parse(locked).map_err(|_not_a_url| NoSource::NotAUrl)?;
         let host = own.host_str().ok_or(NoSource::NotAUrl)?.to_owned();
-        if !matches!(own.scheme(), "https" | "http") {
+        if !is_web(&own) {
             return Err(NoSource::NotAUrl);
         }
         own.set_fragment(None);
@@ -172,7 +177,9 @@ impl<'a> Sources<'a> {
         }
         let mut seen = BTreeSet::new();
         urls.retain(|url| {
-            (!self.policy.files_only || self.policy.is_operators(url)) && seen.insert(url.to_string())
+            is_web(url)
+                && (!self.policy.files_only || self.policy.is_operators(url))
+                && seen.insert(url.to_string())
         });
         if urls.is_empty() {
             return Err(NoSource::HostNotAllowed(host));
@@ -238,6 +245,14 @@ mod tests {
         for url in ["file:///etc/passwd", "ftp://files.example/packages/a", "a.whl", "data:,x"] {
             assert_eq!(urls(&policy(&[], false), url), Err(NoSource::NotAUrl), "{url}");
         }
+    }
+
+    #[test]
+    fn another_host_of_the_lock_is_asked_over_the_web_or_not_at_all() {
+        let lock = LOCK.replace("https://mirror.example/simple", "file:///srv");
+        let (lock, policy) = (Lock::read(&lock).unwrap(), policy(&[], false));
+        let found = Sources::of(&lock, &policy).urls("https://files.example/packages/a/a.whl").unwrap();
+        assert_eq!(found, ["https://files.example/packages/a/a.whl"]);
     }
 
     #[test]

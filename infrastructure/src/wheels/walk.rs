@@ -31,6 +31,9 @@ pub(super) struct Closure<'l> {
     pub(super) undecided: BTreeSet<&'l str>,
 }
 
+/// Packages of one name; every dependency on it looks at all of them. Official locks have two at most.
+const MOST_FORKS: usize = 64;
+
 /// `why` completes "uv.lock was not used: ..". Never the end of a job: versions are chosen anew then.
 pub(super) fn unusable(why: &str) -> Failure {
     Failure::permanent(Reason::NoUsableLock, why)
@@ -65,7 +68,11 @@ impl<'l> Graph<'l> {
         let mut by_name: HashMap<_, Vec<usize>> = HashMap::with_capacity(lock.packages.len());
         for (index, package) in lock.packages.iter().enumerate() {
             check_name(&package.name)?;
-            by_name.entry(name_of(&package.name)).or_default().push(index);
+            let equal = by_name.entry(name_of(&package.name)).or_default();
+            equal.push(index);
+            if equal.len() > MOST_FORKS {
+                return Err(contradiction(format!("it holds {} more than {MOST_FORKS} times", package.name)));
+            }
         }
         let mut roots = lock.packages.iter().enumerate().filter(|(_, package)| {
             package.source.is_root() && project.is_none_or(|name| name_of(&package.name) == name)

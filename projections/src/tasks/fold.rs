@@ -79,7 +79,7 @@ fn requested_view(requested: &TaskRequested, recorded: &Recorded) -> TaskView {
         original_filename: requested.original_filename.clone(),
         platform: requested.options.platform.clone(),
         suffix: requested.options.suffix.clone(),
-        plugin: None,
+        plugin: marketplace.clone(),
         about: None,
         marketplace,
         group: requested.group,

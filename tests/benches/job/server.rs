@@ -1,9 +1,10 @@
 //! Ten equal jobs at once through the server.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use futures::future::join_all;
 use plugyard_tests::{Files, Lock, Plan, Plugin, Wheel, X86_64, Yard, waiting::seconds};
+use serde_json::Value;
 
 use super::{allowed, workload::Workload};
 use crate::{
@@ -36,14 +37,19 @@ pub(super) async fn shared_fetches(table: &mut Table) {
     let wheels: Vec<Wheel> =
         (0..40).map(|n| Wheel::pure(&format!("shared{n}"), "1.0.0").filler(256 << 10)).collect();
     let plugin = Plugin::locked(&Lock::of("shared", &files, &wheels));
-    finish(&Yard::start().await, &plugin, JOBS).await;
+    let reports = finish(&Yard::start().await, &plugin, JOBS).await;
     let fetches = count(files.count_below("/packages/")) / count(wheels.len());
     table.judge("ten equal jobs at once, fetches", fetches, "per wheel", Target::AtMost(1.0));
+    // Jobs that share a result share its report, and two that packed hardly took the same milliseconds.
+    let packed: BTreeSet<String> = reports.iter().map(|report| report["timings"].to_string()).collect();
+    table.judge("ten equal jobs at once, packed", count(packed.len()), "times", Target::AtMost(1.0));
 }
 
-async fn finish(yard: &Yard, plugin: &Plugin, jobs: usize) {
+/// Answers the reports.
+async fn finish(yard: &Yard, plugin: &Plugin, jobs: usize) -> Vec<Value> {
     let ids = join_all((0..jobs).map(|_| yard.upload(plugin, X86_64))).await;
     for record in join_all(ids.iter().map(|id| yard.finished_within(id, seconds(120)))).await {
         assert_eq!(record["status"], "completed", "{record}");
     }
+    join_all(ids.iter().map(|id| yard.report(id))).await
 }

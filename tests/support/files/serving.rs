@@ -187,6 +187,9 @@ impl Answering<'_> {
 
     fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         for part in bytes.chunks(1 << 16) {
+            if let Some(line) = &self.state.line {
+                line.carry(part.len());
+            }
             self.stream.write_all(part)?;
             self.state.sent.fetch_add(part.len(), Ordering::SeqCst);
         }

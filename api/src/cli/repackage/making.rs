@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use application::{
+    catalogue::{latest, no_version},
     failure::{Failure, Reason},
     ports::packaging::{Inspection, Plan, Selection},
     repackaging::{Acquired, LARGEST_PACKAGE, PackageJob, combined},
@@ -81,16 +82,10 @@ impl Job {
         name: &str,
         version: Option<&str>,
     ) -> Result<PluginIdentity, Failure> {
-        let unknown = |what: String| Failure::permanent(Reason::PluginUnknown, what);
-        let version = if let Some(version) = version {
-            version.to_owned()
-        } else {
-            let listing = self.repackaging.marketplace.plugin(author, name).await?.value;
-            let none = || unknown(format!("No versions found for plugin {author}/{name}"));
-            listing.ok_or_else(none)?.latest_version
+        let Some(version) = version else {
+            return latest(&*self.repackaging.marketplace, author, name).await;
         };
-        PluginIdentity::new(author, name, &version)
-            .map_err(|_invalid| unknown(format!("Version {version} of {author}/{name} not found")))
+        PluginIdentity::new(author, name, version).map_err(|_invalid| no_version(author, name, version))
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one job, each used once")]

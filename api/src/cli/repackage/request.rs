@@ -177,13 +177,12 @@ fn plugin(text: &str) -> Option<Input> {
 
 #[cfg(test)]
 mod tests {
-    use infrastructure::marketplace::NoMarketplace;
-
     use super::*;
+    use crate::fakes::Fakes;
 
     #[test]
     fn a_name_in_a_url_is_encoded_and_one_in_a_path_is_not() {
-        let name = |text| Input::read(text, &NoMarketplace).original_name();
+        let name = |text| Input::read(text, &*Fakes::new()).original_name();
         assert_eq!(name("https://example.com/a%20b.difypkg?x"), "a b.difypkg");
         assert_eq!(name("dir/a%20b?.difypkg"), "a%20b?.difypkg");
         assert_eq!(name("langgenius/agent@0.0.9"), "agent.difypkg");
@@ -196,10 +195,11 @@ mod tests {
             name: "agent".to_owned(),
             version: version.map(str::to_owned),
         };
-        let read = |text| Input::read(text, &NoMarketplace);
+        let read = |text| Input::read(text, &*Fakes::new());
         assert_eq!(read("langgenius/agent"), plugin(None));
         assert_eq!(read("langgenius/agent@0.0.9"), plugin(Some("0.0.9")));
         assert_eq!(read("langgenius/agent@x"), plugin(Some("x")));
+        assert_eq!(read("https://market.example/plugins/langgenius/agent"), plugin(None), "its page");
         for path in ["agent.difypkg", "a/b.difypkg", "/a/b", "./b", "a/b/c", "A/b", "agent", "src/main.rs"] {
             assert_eq!(read(path), Input::File(PathBuf::from(path)), "{path}");
         }

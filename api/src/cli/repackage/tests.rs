@@ -12,10 +12,7 @@ use application::{
 };
 use async_trait::async_trait;
 use domain::values::{Arch, Digest, PluginIdentity, Target};
-use infrastructure::{
-    blobs::ObjectBlobs, builder::NoBuilder, marketplace::NoMarketplace, resolver::NoResolver,
-    verifier::NoVerifier,
-};
+use infrastructure::{blobs::ObjectBlobs, builder::NoBuilder, resolver::NoResolver, verifier::NoVerifier};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -136,7 +133,7 @@ impl Bench {
         let Command::Repackage(arguments) = command else { panic!("{command:?}") };
         let (fakes, steps) = (Fakes::new(), Arc::new(Steps { interrupt }));
         let repackaging = Repackaging {
-            marketplace: Arc::new(NoMarketplace),
+            marketplace: fakes.clone(),
             resolver: Arc::new(NoResolver),
             builder: Arc::new(NoBuilder),
             verifier: Arc::new(NoVerifier),
@@ -145,13 +142,13 @@ impl Bench {
             wheels: steps.clone(),
             packer: steps.clone(),
             resolutions: Arc::new(ObjectBlobs::in_directory(&self.dir.path().join("blobs")).unwrap()),
-            blobs: fakes,
+            blobs: fakes.clone(),
             results: steps,
             shared: Sharing::default(),
         };
         Job {
             repackaging,
-            requests: requests(&arguments, settings.floors, &NoMarketplace),
+            requests: requests(&arguments, settings.floors, &*fakes),
             arguments,
             work_dir: settings.work_dir(),
             at_once: settings.workers,
@@ -270,13 +267,13 @@ async fn inputs_of_one_name_do_not_overwrite_each_other() {
 async fn a_bad_input_among_many_fails_alone_and_is_told_by_name() {
     let bench = Bench::new();
     let (good, bad) = (bench.path("agent.difypkg"), bench.path("missing.difypkg"));
-    let outcome = bench.run_all(&[&bad, &good, "some/plugin@0.0.1"], &[&X86_64[..], &AARCH64].concat()).await;
+    let outcome = bench.run_all(&[&bad, &good, "some/plugin"], &[&X86_64[..], &AARCH64].concat()).await;
     assert!(!outcome.is_complete());
     let failures = outcome.distinct_failures();
     let about: Vec<&str> = failures.iter().map(|(about, _)| about.as_str()).collect();
     let partly = format!("{good}, manylinux2014_aarch64: ");
-    assert_eq!(about, [&format!("{bad}: "), &partly, "some/plugin@0.0.1: "]);
-    assert_eq!(reasons(&outcome).last(), Some(&Reason::MarketplaceUnavailable));
+    assert_eq!(about, [&format!("{bad}: "), &partly, "some/plugin: "]);
+    assert_eq!(reasons(&outcome).last(), Some(&Reason::PluginUnknown));
     assert_eq!(bench.results(), ["agent-offline-manylinux2014_x86_64.difypkg"]);
 }
 

@@ -48,12 +48,12 @@ fn attributes(tag: &str) -> Vec<(String, String)> {
             continue;
         };
         let after = after.trim_start();
-        let (value, left) = match after.chars().next() {
-            Some(quote @ ('"' | '\'')) => after[1..].split_once(quote).unwrap_or((&after[1..], "")),
-            Some(_) | None => {
-                let end = after.find(|c: char| c == '>' || c.is_whitespace()).unwrap_or(after.len());
-                after.split_at(end)
-            }
+        let quote = after.chars().next().filter(|first| matches!(first, '"' | '\''));
+        let (value, left) = if let Some(quote) = quote {
+            after[1..].split_once(quote).unwrap_or((&after[1..], ""))
+        } else {
+            let end = after.find(|c: char| c == '>' || c.is_whitespace()).unwrap_or(after.len());
+            after.split_at(end)
         };
         found.push((name, unescaped(value)));
         rest = left.trim_start();

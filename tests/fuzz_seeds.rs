@@ -1,0 +1,98 @@
+//! Where the fuzz targets begin: writes a few good inputs of each kind below the directory it is given.
+
+use std::{fs, io, path::PathBuf};
+
+use plugyard_tests::{
+    Archive, Entry, Lock, Locked, Plugin, Wheel,
+    wheel::{LINUX_AARCH64, LINUX_X86_64, MACOS_ARM64},
+};
+
+fn main() -> io::Result<()> {
+    let root = PathBuf::from(std::env::args_os().nth(1).ok_or(io::ErrorKind::InvalidInput)?);
+    let all = [
+        ("archive", archives()),
+        ("labels", labels()),
+        ("lock", locks()),
+        ("manifest", manifests()),
+        ("requirements", requirements()),
+    ];
+    for (target, seeds) in all {
+        let directory = root.join(target);
+        fs::create_dir_all(&directory)?;
+        for (number, seed) in seeds.iter().enumerate() {
+            fs::write(directory.join(number.to_string()), seed)?;
+        }
+    }
+    Ok(())
+}
+
+fn archives() -> Vec<Vec<u8>> {
+    let signed = Archive {
+        comment: br#"{"signature":"AA==","time":1}"#.to_vec(),
+        ..Archive::of(vec![Entry::new("manifest.yaml", "a: 1\n"), Entry::plain("d/\u{e9}", "x")])
+    };
+    vec![
+        Plugin::new("seed").bytes(),
+        Plugin::new("seed").archive_without_descriptors().bytes(),
+        signed.bytes(),
+        Archive::of(vec![Entry { stored: true, ..Entry::plain("a", "stored") }]).bytes(),
+        Archive::of(vec![Entry { stored: true, ..Entry::plain("d/", "") }, Entry::new("d/a", "x")]).bytes(),
+        Wheel::pure("alpha", "1.0.0").bytes(),
+    ]
+}
+
+fn labels() -> Vec<Vec<u8>> {
+    let names = |tags: &[&str]| {
+        let names = tags.iter().map(|tag| Wheel::tagged("a", "1.0", tag).file_name());
+        names.collect::<Vec<_>>().join("\n").into_bytes()
+    };
+    vec![
+        names(&[LINUX_X86_64, LINUX_AARCH64, MACOS_ARM64, "py3-none-any"]),
+        names(&["cp39-abi3-macosx_10_12_x86_64.macosx_11_0_universal2", "py2.py3-none-any"]),
+        b"a-1.0-2b-cp312-cp312-manylinux1_x86_64.whl".to_vec(),
+    ]
+}
+
+fn locks() -> Vec<Vec<u8>> {
+    let wheel = |name: &str, tag: &str| {
+        let wheel = Wheel::tagged(name, "1.0", tag);
+        let url = format!("https://files.example/packages/{}", wheel.file_name());
+        (url, wheel.bytes())
+    };
+    let (one, other, pure) = (wheel("a", LINUX_AARCH64), wheel("a", MACOS_ARM64), wheel("b", "py3-none-any"));
+    let small = Lock::new("p").with(Locked::new("b", "1.0").file(&pure.0, &pure.1));
+    let large = Lock::new("p")
+        .with(
+            Locked::new("a", "1.0")
+                .file(&one.0, &one.1)
+                .file(&other.0, &other.1)
+                .needs("{ name = \"b\", extra = [\"x\"] }"),
+        )
+        .with(Locked::new("b", "1.0").file(&pure.0, &pure.1).transitive().extra(
+            "x",
+            "{ name = \"c\", marker = \"python_full_version < '3.13' and 'arm' in platform_machine\" }",
+        ))
+        .with(Locked::new("c", "2.0").source("{ git = \"https://git.example/c#0123\" }").transitive());
+    vec![small.text().into_bytes(), large.text().into_bytes()]
+}
+
+fn manifests() -> Vec<Vec<u8>> {
+    let whole = Plugin::new("seed").content("manifest.yaml").to_vec();
+    vec![
+        whole,
+        b"author: &a x\nname: *a\nversion: 1.0.0\n".to_vec(),
+        b"{author: a, name: b, version: 1.0.0}".to_vec(),
+    ]
+}
+
+fn requirements() -> Vec<Vec<u8>> {
+    let hash = "ab".repeat(32);
+    [
+        format!("--no-index\n--find-links=./wheels/\r\n# note\na[x]>=1,<2 ; python_version < '4' # why\nb==1 \\\n --hash=sha256:{hash}\n"),
+        "-r other.txt\n".to_owned(),
+        "a @ https://user:secret@files.example/a.whl\n".to_owned(),
+        "[project]\nname = \"a\"\ndependencies = [\"b>=1 ; sys_platform == 'linux'\", \"c[x]~=2.1\"]\n".to_owned(),
+    ]
+    .map(String::into_bytes)
+    .to_vec()
+}
