@@ -11,6 +11,7 @@ mod determinism;
 mod dify;
 mod downloads;
 mod embedded;
+mod fallback;
 mod faults;
 mod fetching;
 mod files_api;

@@ -42,6 +42,7 @@ pub(crate) struct Settings {
     /// Exact names, or suffixes that begin with a dot; empty: any public host.
     pub(crate) fetch_hosts: Vec<String>,
     pub(crate) index: Index,
+    pub(crate) tools: Tools,
     pub(crate) marketplace: Market,
     /// How the Dify dialect lists categories.
     pub(crate) categories: Categories,
@@ -69,6 +70,15 @@ pub(crate) struct Index {
     pub(crate) files: Secret<Vec<Url>>,
     /// Refuse every host but those of `files` and of the index.
     pub(crate) files_only: bool,
+}
+
+/// Programs of others.
+#[derive(Debug, Clone)]
+pub(crate) struct Tools {
+    pub(crate) uv: Option<PathBuf>,
+    pub(crate) interpreter: Option<PathBuf>,
+    /// What these may read of the environment; proxies and indexes may hold credentials.
+    pub(crate) environment: Secret<Vec<(String, String)>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +130,11 @@ impl Settings {
                     .map(Secret::from),
                 files: mirrors(options.index_files.as_deref().unwrap_or_default())?.into(),
                 files_only: options.index_files_only,
+            },
+            tools: Tools {
+                uv: program(options.uv).context("PLUGYARD_UV is not a usable path")?,
+                interpreter: program(options.interpreter).context("PLUGYARD_PYTHON is not a usable path")?,
+                environment: environment.for_tools().into(),
             },
             marketplace: Market::new(options.marketplace_url, options.marketplace_checksum)?,
             categories: options.compat_dify_categories,
@@ -192,6 +207,11 @@ fn default_data_dir(environment: &Environment) -> anyhow::Result<PathBuf> {
         .or_else(|| Some(dir("HOME")?.join(".local/share")))
         .context("neither XDG_DATA_HOME nor HOME is set: give --data-dir or PLUGYARD_DATA_DIR")?;
     Ok(base.join("plugyard"))
+}
+
+/// Tools run in directories of their own.
+fn program(path: Option<PathBuf>) -> std::io::Result<Option<PathBuf>> {
+    path.filter(|path| !path.as_os_str().is_empty()).map(std::path::absolute).transpose()
 }
 
 /// An empty value means: not set.

@@ -14,7 +14,7 @@ use infrastructure::{
 };
 
 pub(crate) use operator::Operator;
-pub(crate) use packaging::{build_repackaging, signing_key};
+pub(crate) use packaging::{build_repackaging, build_tools, signing_key};
 
 use crate::{services::Services, settings::Settings, shutdown::Shutdown, telemetry::Telemetry};
 

@@ -8,6 +8,7 @@ use domain::values::Digest;
 
 use crate::{
     packaging::{inspect, pack},
+    resolver::pylock,
     signing::verify,
 };
 
@@ -42,6 +43,7 @@ fn request(work: &Work) -> serde_json::Result<Vec<u8>> {
 pub(crate) enum Work {
     Inspect(Box<inspect::Request>),
     Pack(Box<pack::Request>),
+    Pylock(Box<pylock::Request>),
     ReadSigned(Box<verify::Request>),
     /// Misbehaves in a named way.
     #[cfg(test)]

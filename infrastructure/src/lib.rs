@@ -19,5 +19,6 @@ pub mod signing;
 pub mod subscription;
 pub mod system;
 pub mod upcasters;
+pub mod uv;
 pub mod verifier;
 pub mod wheels;

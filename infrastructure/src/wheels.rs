@@ -5,12 +5,14 @@ pub mod cache;
 pub mod labels;
 pub mod lock;
 pub mod markers;
-mod offences;
+pub(crate) mod offences;
 #[cfg(test)]
 mod official_locks;
+mod open;
 mod pep508;
-mod percent;
+pub(crate) mod percent;
 pub mod project;
+pub mod requirements;
 pub mod select;
 pub mod sources;
 pub mod tags;

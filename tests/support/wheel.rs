@@ -75,14 +75,19 @@ impl Wheel {
         sha256(&self.bytes())
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
-        let (module, info) = (self.module(), format!("{}-{}.dist-info", self.module(), self.version));
+    /// The METADATA in it.
+    pub fn metadata(&self) -> String {
         let name = self.metadata_name.as_ref().unwrap_or(&self.name);
         let mut metadata =
             format!("Metadata-Version: 2.1\nName: {name}\nVersion: {}\nLicense: MIT\n", self.version);
         for requirement in &self.requires {
             writeln!(metadata, "Requires-Dist: {requirement}").unwrap();
         }
+        metadata
+    }
+
+    pub fn bytes(&self) -> Vec<u8> {
+        let (module, info) = (self.module(), format!("{}-{}.dist-info", self.module(), self.version));
         let purelib = self.tag.ends_with("-none-any");
         let mut wheel =
             format!("Wheel-Version: 1.0\nGenerator: plugyard-tests\nRoot-Is-Purelib: {purelib}\n");
@@ -94,7 +99,7 @@ impl Wheel {
         if self.filler > 0 {
             files.push((format!("{module}/data.bin"), noise(self.filler, self.name.len() as u64)));
         }
-        files.push((format!("{info}/METADATA"), metadata.into_bytes()));
+        files.push((format!("{info}/METADATA"), self.metadata().into_bytes()));
         files.push((format!("{info}/WHEEL"), wheel.into_bytes()));
         let record = format!("{info}/RECORD");
         let mut lines: String = files.iter().map(|(path, content)| record_line(path, content)).collect();

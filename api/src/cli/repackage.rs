@@ -3,7 +3,7 @@
 mod making;
 mod request;
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
+use std::{io::Write as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use application::{
@@ -61,7 +61,7 @@ struct Job {
 
 impl Job {
     fn new(settings: &Settings, arguments: RepackageArguments) -> anyhow::Result<Self> {
-        let repackaging = wiring::build_repackaging(settings)?;
+        let repackaging = wiring::build_repackaging(settings, &Arc::new(wiring::build_tools(settings)?))?;
         Ok(Self {
             requests: requests(&arguments, settings.floors, &*repackaging.marketplace),
             repackaging,

@@ -5,12 +5,19 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::Fakes;
-use crate::{admin::Projections, health::Health};
+use crate::{
+    admin::Projections,
+    health::{Fallback, Health},
+};
 
 #[async_trait]
 impl Health for Fakes {
     async fn ready(&self) -> Result<(), &'static str> {
         self.up().map(drop).map_err(|_down| "DATABASE")
+    }
+
+    fn fallback(&self) -> Fallback {
+        Fallback::default()
     }
 }
 

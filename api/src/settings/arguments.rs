@@ -217,6 +217,12 @@ pub(crate) struct Options {
     /// Refuse every other host of wheels
     #[arg(long, env = "PLUGYARD_INDEX_FILES_ONLY", global = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) index_files_only: bool,
+    /// A uv to choose versions with, for packages without a usable lock [default: a pinned one, fetched when needed]
+    #[arg(long, env = "PLUGYARD_UV", global = true, value_name = "FILE")]
+    pub(super) uv: Option<PathBuf>,
+    /// A Python for uv [default: python3.12 or python3 of the search path]
+    #[arg(long = "python-interpreter", env = "PLUGYARD_PYTHON", global = true, value_name = "FILE")]
+    pub(super) interpreter: Option<PathBuf>,
     /// Base of the marketplace's API, or of a mirror of it [default: the documented one]
     #[arg(long, env = "PLUGYARD_MARKETPLACE_URL", global = true, value_name = "URL", hide_env_values = true)]
     pub(super) marketplace_url: Option<String>,

@@ -40,6 +40,34 @@ impl Environment {
         Ok(Some(text.into()))
     }
 
+    /// What pip and the interpreters behind wrappers read: how to find, whom to trust, which way out.
+    pub(super) fn for_tools(&self) -> Vec<(String, String)> {
+        const KNOWN: [&str; 15] = [
+            "PATH",
+            "HOME",
+            "TMPDIR",
+            "LANG",
+            "PYENV_ROOT",
+            "PYENV_VERSION",
+            "XDG_CONFIG_HOME",
+            "XDG_CONFIG_DIRS",
+            "SSL_CERT_FILE",
+            "SSL_CERT_DIR",
+            "REQUESTS_CA_BUNDLE",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+            "NO_PROXY",
+        ];
+        let wanted = |name: &str| {
+            name.starts_with("PIP_")
+                || KNOWN.contains(&name)
+                || name.ends_with("_proxy") && KNOWN.contains(&name.to_ascii_uppercase().as_str())
+        };
+        let set = self.0.iter().filter(|(name, _)| wanted(name));
+        set.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     pub(super) fn beginning_with(&self, prefix: &str) -> Vec<(String, String)> {
         let set = self.0.iter().filter(|(name, _)| name.starts_with(prefix));
         set.map(|(name, value)| (name.clone(), value.clone())).collect()

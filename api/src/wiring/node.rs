@@ -22,11 +22,12 @@ use infrastructure::{
     jobs::PgJobs,
     subscription::{Freshly, Runner, Signals},
     system::System,
+    uv::Uv,
 };
 use projections::PgTasks;
 use tokio_util::task::TaskTracker;
 
-use super::{Operator, build_repackaging, heads, open_database};
+use super::{Operator, build_repackaging, build_tools, heads, open_database};
 use crate::{
     services::Ports,
     settings::{Role, Settings},
@@ -58,6 +59,8 @@ pub(super) async fn start(
     let database = Arc::new(open_database(settings).await?);
     let node = Node::new(settings, shutdown, database.clone())?;
     node.follow_the_log();
+    let uv = node.uv.clone();
+    node.until_stopping(async move { uv.probe().await });
     telemetry.watch_log(database.pools.clone(), node.writer.clone())?;
     if settings.role != Role::Api {
         node.work(settings)?;
@@ -76,6 +79,7 @@ struct Node {
     tasks: Arc<dyn TaskQueries>,
     freshness: Arc<dyn Freshness>,
     runners: Vec<Arc<Runner>>,
+    uv: Arc<Uv>,
     repackaging: Arc<Repackaging>,
     watch: Arc<WatchTasks>,
 }
@@ -89,12 +93,14 @@ impl Node {
         let tasks: Arc<dyn TaskQueries> = Arc::new(PgTasks::new(pools.reads.clone()));
         let runner = |projection| Arc::new(Runner::new(projection, pools.writes.clone(), signals.clone()));
         let runners: Vec<_> = projections::all().into_iter().map(runner).collect();
+        let uv = Arc::new(build_tools(settings)?);
         Ok(Self {
             shutdown: shutdown.clone(),
             commands: Arc::new(LogCommands::new(&pools, writer.clone())),
             freshness: Arc::new(Freshly::new(&runners, pools.reads.clone())),
             watch: Arc::new(WatchTasks::new(tasks.clone(), signals.projected.clone())),
-            repackaging: Arc::new(build_repackaging(settings)?),
+            repackaging: Arc::new(build_repackaging(settings, &uv)?),
+            uv,
             tasks,
             runners,
             writer,
@@ -162,11 +168,9 @@ impl Node {
     }
 
     fn ports(&self) -> Ports {
-        let operator = Arc::new(Operator::new(
-            self.database.pools.clone(),
-            projections::all(),
-            self.signals.projected.clone(),
-        ));
+        let operator =
+            Operator::new(self.database.pools.clone(), projections::all(), self.signals.projected.clone());
+        let operator = Arc::new(operator.with_tools(self.uv.clone()));
         let blobs: Arc<dyn Blobs> = self.repackaging.blobs.clone();
         Ports {
             commands: self.commands.clone(),

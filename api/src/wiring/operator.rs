@@ -8,10 +8,14 @@ use infrastructure::{
     event_log::{Feed, Life, life},
     postgres::Pools,
     subscription::{Projection, RebuildError, Runner, Signals, rebuild, statuses},
+    uv::Uv,
 };
 use serde_json::{Value, json};
 
-use crate::{admin::Projections, health::Health};
+use crate::{
+    admin::Projections,
+    health::{Fallback, Health},
+};
 
 /// A reader this far behind would show the past.
 const READY_WITHIN: i64 = 1_000;
@@ -21,11 +25,17 @@ pub(crate) struct Operator {
     pools: Pools,
     projections: Vec<Arc<dyn Projection>>,
     projected: Signal,
+    uv: Option<Arc<Uv>>,
 }
 
 impl Operator {
     pub(crate) fn new(pools: Pools, projections: Vec<Arc<dyn Projection>>, projected: Signal) -> Self {
-        Self { pools, projections, projected }
+        Self { pools, projections, projected, uv: None }
+    }
+
+    /// Tells of these tools too.
+    pub(super) fn with_tools(self, uv: Arc<Uv>) -> Self {
+        Self { uv: Some(uv), ..self }
     }
 
     fn named(&self, name: &str) -> Result<Arc<dyn Projection>, Error> {
@@ -105,6 +115,11 @@ impl Health for Operator {
             status.status == "halted" || (status.status == "live" && late)
         });
         if behind { Err("PROJECTIONS") } else { Ok(()) }
+    }
+
+    fn fallback(&self) -> Fallback {
+        let status = self.uv.as_ref().map(|uv| uv.status()).unwrap_or_default();
+        Fallback { uv: status.uv, uv_is_fetched_on_need: status.to_be_fetched, python: status.python }
     }
 }
 

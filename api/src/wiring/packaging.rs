@@ -15,16 +15,17 @@ use infrastructure::{
     isolation::Isolation,
     marketplace::{self, HttpMarketplace},
     packaging::{IsolatedInspector, IsolatedPacker},
-    resolver::NoResolver,
+    resolver::{UvResolver, index::SimpleIndex},
     signing::SigningKey,
+    uv::{Tools, Uv},
     verifier::NoVerifier,
     wheels::{cache::WheelCache, sources::IndexPolicy},
 };
 
 use crate::settings::{ChecksumRule, Secret, Settings};
 
-/// For use without a service.
-pub(crate) fn build_repackaging(settings: &Settings) -> anyhow::Result<Repackaging> {
+/// `uv`: of [`build_tools`].
+pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Result<Repackaging> {
     let guarded = guarded(settings)?;
     let marketplace = HttpMarketplace::new(
         settings.marketplace.url.reveal().clone(),
@@ -39,7 +40,7 @@ pub(crate) fn build_repackaging(settings: &Settings) -> anyhow::Result<Repackagi
         downloads,
         marketplace: Arc::new(marketplace),
         inspector,
-        resolver: Arc::new(NoResolver),
+        resolver: Arc::new(resolver(settings, uv.clone())?),
         resolutions: blobs.clone(),
         builder: Arc::new(NoBuilder),
         wheels,
@@ -61,7 +62,7 @@ fn guarded(settings: &Settings) -> anyhow::Result<GuardedClient> {
 fn steps(settings: &Settings, guarded: GuardedClient) -> anyhow::Result<Steps> {
     let index = index(settings)?;
     let operator = OperatorClient::new(index.clone(), guarded.clone())?;
-    let isolation = Isolation::new(std::env::current_exe().context("this program cannot find itself")?);
+    let isolation = isolation()?;
     let limits = Limits::PACKAGE;
     let directory = settings.data_dir.join("wheels");
     let wheels =
@@ -73,6 +74,31 @@ fn steps(settings: &Settings, guarded: GuardedClient) -> anyhow::Result<Steps> {
         Arc::new(wheels),
         Arc::new(IsolatedPacker::new(isolation, limits, signing_key(settings)?.map(Arc::new))),
     ))
+}
+
+/// uv and Python, for whoever needs them; nothing is fetched before somebody does.
+pub(crate) fn build_tools(settings: &Settings) -> anyhow::Result<Uv> {
+    let tools = Tools {
+        uv: settings.tools.uv.clone(),
+        python: settings.tools.interpreter.clone(),
+        directory: settings.data_dir.join("tools"),
+        environment: settings.tools.environment.reveal().clone(),
+    };
+    Ok(Uv::new(tools, pages(settings)?))
+}
+
+fn resolver(settings: &Settings, uv: Arc<Uv>) -> anyhow::Result<UvResolver> {
+    let (directory, building) = (settings.data_dir.join("resolver"), None);
+    Ok(UvResolver::new(uv, isolation()?, index(settings)?, pages(settings)?, directory, building))
+}
+
+/// What the operator's index says beside what uv reads of it.
+fn pages(settings: &Settings) -> anyhow::Result<Option<SimpleIndex>> {
+    Ok(SimpleIndex::of(&index(settings)?, guarded(settings)?)?)
+}
+
+fn isolation() -> anyhow::Result<Isolation> {
+    Ok(Isolation::new(std::env::current_exe().context("this program cannot find itself")?))
 }
 
 /// What signs results, if they are to be signed.

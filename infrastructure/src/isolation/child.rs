@@ -17,6 +17,7 @@ use super::{Word, Work, protocol};
 use crate::{
     archive::limits::Limits,
     packaging::{inspect, pack},
+    resolver::pylock,
     signing::verify,
 };
 
@@ -67,6 +68,11 @@ fn serve() -> io::Result<()> {
             limit_cpu(600)?;
             limit(Resource::Fsize, 0)?;
             end(verify::run(&request))
+        }
+        Work::Pylock(request) => {
+            limit_cpu(30)?;
+            limit(Resource::Fsize, 0)?;
+            end(pylock::run(&request))
         }
         #[cfg(test)]
         Work::Misbehave(how) => misbehave(&how, &answers),

@@ -9,38 +9,38 @@ use super::{labels::Label, tags::TagOrder};
 const MOST_TOLD: usize = 200;
 
 /// At most ten of them.
-pub(super) fn listed(names: &[&str]) -> String {
+pub(crate) fn listed(names: &[&str]) -> String {
     let more = if names.len() > 10 { " and others" } else { "" };
     format!("{}{more}", names[..names.len().min(10)].join(", "))
 }
 
 /// Why a package cannot be in the result.
-pub(super) struct Offence {
+pub(crate) struct Offence {
     /// The normalised name.
-    pub(super) package: String,
-    pub(super) text: String,
-    pub(super) reason: Reason,
+    pub(crate) package: String,
+    pub(crate) text: String,
+    pub(crate) reason: Reason,
 }
 
 impl Offence {
-    pub(super) fn no_wheel(text: String) -> Self {
+    pub(crate) fn no_wheel(text: String) -> Self {
         Self { package: String::new(), reason: Reason::NoWheel, text }
     }
 
-    pub(super) fn source(text: String) -> Self {
+    pub(crate) fn source(text: String) -> Self {
         Self { package: String::new(), reason: Reason::SourceForbidden, text }
     }
 
-    pub(super) fn mismatch(text: String) -> Self {
+    pub(crate) fn mismatch(text: String) -> Self {
         Self { package: String::new(), reason: Reason::WheelMismatch, text }
     }
 
-    pub(super) fn invalid(text: String) -> Self {
+    pub(crate) fn invalid(text: String) -> Self {
         Self { package: String::new(), reason: Reason::LockInvalid, text }
     }
 }
 
-pub(super) fn report(offences: &[Offence]) -> Failure {
+pub(crate) fn report(offences: &[Offence]) -> Failure {
     let worst = [Reason::LockInvalid, Reason::WheelMismatch, Reason::SourceForbidden, Reason::NoWheel]
         .into_iter()
         .find(|reason| offences.iter().any(|offence| offence.reason == *reason));
@@ -56,7 +56,7 @@ pub(super) fn report(offences: &[Offence]) -> Failure {
 }
 
 /// What to say when wheels exist and none fits: the oldest system for which one would.
-pub(super) fn misfit<'a>(
+pub(crate) fn misfit<'a>(
     named: &str,
     candidates: impl Iterator<Item = (&'a str, usize)> + Clone,
     target: Target,

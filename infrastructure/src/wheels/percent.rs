@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// `None` when an escape is incomplete or the result is no UTF-8. A plus sign is a plus sign.
-pub(super) fn decoded(text: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn decoded(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
         return Some(Cow::Borrowed(text));
     }

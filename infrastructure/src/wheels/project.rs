@@ -1,11 +1,10 @@
-//! What a package declares beside its lock: `pyproject.toml` and `requirements.txt`. Neither is ever handed to a
-//! tool; they tell which project the lock belongs to, whether it is stale, and whether there is anything at all.
+//! What a package declares in `pyproject.toml`. The file is never handed to a tool; it tells which project the lock
+//! belongs to, whether that is stale, and what to ask for when there is none.
 
 use std::collections::BTreeMap;
 
-use application::failure::{Failure, Reason};
 use pep508_rs::VersionOrUrl;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{lock::Package, normalised, pep508};
 
@@ -20,6 +19,8 @@ pub struct PyProject {
 #[derive(Debug, Default, Deserialize)]
 struct ProjectTable {
     name: Option<String>,
+    #[serde(rename = "requires-python")]
+    requires_python: Option<String>,
     #[serde(default)]
     dependencies: Vec<String>,
     #[serde(default)]
@@ -36,6 +37,24 @@ struct ToolTable {
 struct UvTable {
     #[serde(rename = "default-groups")]
     default_groups: Option<Groups>,
+    #[serde(default)]
+    sources: BTreeMap<String, Origins>,
+}
+
+/// Where a dependency comes from instead of the index; several for several platforms.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Origins {
+    One(Origin),
+    Several(Vec<Origin>),
+    Unknown(IgnoredAny),
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Origin {
+    git: Option<IgnoredAny>,
+    url: Option<IgnoredAny>,
+    index: Option<IgnoredAny>,
 }
 
 /// Which dependency groups uv installs unasked; the daemon leaves `dev` out.
@@ -72,9 +91,34 @@ impl PyProject {
         self.tool.uv.default_groups.as_ref()
     }
 
-    fn declares_nothing(&self) -> bool {
-        self.project.dependencies.is_empty()
-            && !self.project.dynamic.iter().any(|word| word == "dependencies")
+    /// Empty when they are declared elsewhere, or not at all.
+    pub fn dependencies(&self) -> &[String] {
+        let elsewhere = self.project.dynamic.iter().any(|word| word == "dependencies");
+        if elsewhere { &[] } else { &self.project.dependencies }
+    }
+
+    pub fn requires_python(&self) -> Option<&str> {
+        self.project.requires_python.as_deref()
+    }
+
+    /// What uv would take the dependency from, in words, if that is not the index.
+    pub fn origin_of(&self, name: &str) -> Option<&'static str> {
+        let (_, origins) = self.tool.uv.sources.iter().find(|(named, _)| normalised(named) == name)?;
+        let unknown = Origin::default();
+        let origin = match origins {
+            Origins::One(origin) => origin,
+            Origins::Several(origins) => origins.first()?,
+            Origins::Unknown(_) => &unknown,
+        };
+        Some(if origin.git.is_some() {
+            "comes from git; git sources are disabled"
+        } else if origin.url.is_some() {
+            "comes from a URL; only wheels from an index are allowed"
+        } else if origin.index.is_some() {
+            "comes from an index of its own; without a uv.lock only the index of this server is asked"
+        } else {
+            "comes from a local path; only wheels are allowed"
+        })
     }
 
     /// Whether the lock's root was locked from other dependencies than these.
@@ -110,153 +154,25 @@ fn specifiers(text: &str) -> String {
     parts.join(",")
 }
 
-/// The lines of a requirements file that mean something.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Requirements {
-    /// Name to exact version, where there is one.
-    pub pins: BTreeMap<String, Option<String>>,
-}
-
-impl Requirements {
-    /// Reads what may stand in the requirements file of an offline package: names with specifiers, markers and
-    /// sha256 hashes, and the two header lines of an earlier repackaging.
-    ///
-    /// # Errors
-    /// `RequirementUnsupported` with the line and the option, never the rest of the line: it may hold a password.
-    pub fn read(text: &str) -> Result<Self, Failure> {
-        let mut pins = BTreeMap::new();
-        let mut joined = String::new();
-        let mut first = None;
-        for (number, line) in (1..).zip(text.lines()) {
-            if number > 2_000 || line.len() > 2_048 {
-                return Err(refused(number, "more than 2000 lines or a line over 2 KiB"));
-            }
-            let at = *first.get_or_insert(number);
-            if let Some(start) = line.strip_suffix('\\') {
-                joined.push_str(start);
-                continue;
-            }
-            joined.push_str(line);
-            let line = std::mem::take(&mut joined);
-            first = None;
-            let line = without_comment(&line).trim();
-            if line.is_empty() || matches!(line, "--no-index" | "--find-links=./wheels/") {
-                continue;
-            }
-            let (name, version) = requirement(line, at)?;
-            pins.insert(name, version);
-        }
-        Ok(Self { pins })
-    }
-}
-
-fn without_comment(line: &str) -> &str {
-    let is_start = |at: usize| at == 0 || line[..at].ends_with(char::is_whitespace);
-    line.match_indices('#').find(|&(at, _)| is_start(at)).map_or(line, |(at, _)| &line[..at])
-}
-
-fn requirement(line: &str, number: usize) -> Result<(String, Option<String>), Failure> {
-    if line.starts_with('-') {
-        return Err(refused(number, &pep508::option(line)));
-    }
-    if line.contains("${") {
-        return Err(refused(number, "${"));
-    }
-    let mut parts = line.split(" --");
-    let wanted = parts.next().unwrap_or_default().trim();
-    for option in parts {
-        let hash = option.trim().strip_prefix("hash=sha256:");
-        if hash.is_none_or(|hash| hash.parse::<domain::values::Digest>().is_err()) {
-            return Err(refused(number, &pep508::option(&format!("--{option}"))));
-        }
-    }
-    if wanted.contains("://") || wanted.contains('@') {
-        return Err(refused(number, "a URL"));
-    }
-    let parsed = pep508::requirement(wanted).ok_or_else(|| refused(number, "what is no requirement"))?;
-    let version = match parsed.version_or_url {
-        None => None,
-        Some(VersionOrUrl::Url(_)) => return Err(refused(number, "a URL")),
-        Some(VersionOrUrl::VersionSpecifier(specifiers)) => {
-            let mut all = specifiers.iter();
-            match (all.next(), all.next()) {
-                (Some(only), None) if *only.operator() == pep440_rs::Operator::Equal => {
-                    Some(only.version().to_string())
-                }
-                (Some(_) | None, _) => None,
-            }
-        }
-    };
-    Ok((normalised(parsed.name.as_ref()), version))
-}
-
-fn refused(line: usize, what: &str) -> Failure {
-    Failure::permanent(
-        Reason::RequirementUnsupported,
-        format!("requirements.txt line {line}: '{what}' is not allowed for offline packages"),
-    )
-}
-
-/// Whether the package needs no wheel at all.
-///
-/// # Errors
-/// `RequirementUnsupported` for a requirements file with something else than requirements in it.
-pub fn declares_nothing(pyproject: Option<&PyProject>, requirements: Option<&str>) -> Result<bool, Failure> {
-    let requirements = requirements.map_or_else(|| Ok(Requirements::default()), Requirements::read)?;
-    Ok(requirements.pins.is_empty() && pyproject.is_none_or(PyProject::declares_nothing))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn requirements_of_an_earlier_repackaging_are_read() {
-        let hash = "ab".repeat(32);
-        let text = format!(
-            "--no-index\r\n--find-links=./wheels/\r\n# comment\nDify_Plugin==0.9.0\na[x]>=1 ; \
-             python_version < '4' # b\nb==1 \\\n  --hash=sha256:{hash}\n"
+    fn dependencies_and_their_origins_are_read() {
+        let project = |text: &str| PyProject::read(text).unwrap();
+        let found = project(
+            "[project]\ndependencies = ['a', 'b']\nrequires-python = '>=3.12'\n[tool.uv.sources]\n\
+             A_a = { git = 'https://x' }\nb = [{ url = 'https://x', marker = 'y' }]\nc = { index = 'x' }\n\
+             d = { workspace = true }\ne = 1\n",
         );
-        let found = Requirements::read(&text).unwrap();
-        assert_eq!(found.pins["dify-plugin"].as_deref(), Some("0.9.0"));
-        assert_eq!((found.pins["a"].clone(), found.pins["b"].clone()), (None, Some("1".to_owned())));
-    }
-
-    #[test]
-    fn anything_that_could_run_or_redirect_is_named_without_its_value() {
-        for (line, option) in [
-            ("-e .", "-e"),
-            ("--index-url https://user:secret@index.example/", "--index-url"),
-            ("--index-url=https://user:secret@index.example/", "--index-url"),
-            ("-r secret.txt", "-r"),
-            ("-rsecret.txt", "-r"),
-            ("-ihttps://user:secret@index.example/", "-i"),
-            ("a==1 --config-settings=secret", "--config-settings"),
-            ("a @ https://user:secret@files.example/a.whl", "a URL"),
-            ("https://user:secret@files.example/a.whl", "a URL"),
-            ("git+https://secret", "a URL"),
-            ("./secret", "what is no requirement"),
-            ("1.}secret.-*", "what is no requirement"),
-            ("${SECRET}", "${"),
-        ] {
-            let failure = Requirements::read(&format!("\n\n{line}\n")).unwrap_err();
-            assert_eq!(
-                failure.message,
-                format!("requirements.txt line 3: '{option}' is not allowed for offline packages")
-            );
-            assert_eq!(failure.reason, Reason::RequirementUnsupported);
+        assert_eq!((found.dependencies().len(), found.requires_python()), (2, Some(">=3.12")));
+        for (name, word) in [("a-a", "git"), ("b", "URL"), ("c", "index"), ("d", "path"), ("e", "path")] {
+            assert!(found.origin_of(name).unwrap().contains(word), "{name}");
         }
-    }
-
-    #[test]
-    fn nothing_declared_is_found_out() {
-        let project = |text| PyProject::read(text).unwrap();
-        assert!(declares_nothing(None, None).unwrap());
-        assert!(declares_nothing(None, Some("# only\n\n--no-index\n--find-links=./wheels/\n")).unwrap());
-        assert!(!declares_nothing(None, Some("a\n")).unwrap());
-        assert!(declares_nothing(Some(&project("[project]\nname='x'\n")), Some("")).unwrap());
-        assert!(!declares_nothing(Some(&project("[project]\ndependencies=['a']\n")), None).unwrap());
-        assert!(!declares_nothing(Some(&project("[project]\ndynamic=['dependencies']\n")), None).unwrap());
+        assert_eq!(found.origin_of("f"), None);
+        let dynamic = project("[project]\ndependencies = ['a']\ndynamic = ['dependencies']\n");
+        assert!(dynamic.dependencies().is_empty());
     }
 
     #[test]

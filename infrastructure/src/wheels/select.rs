@@ -14,7 +14,9 @@ use super::{
     markers::Environment,
     normalised,
     offences::{Offence, listed, misfit, report},
-    project::{self, PyProject, Requirements},
+    open::Open,
+    project::PyProject,
+    requirements::Requirements,
     same_version,
     sources::{IndexPolicy, NoSource, Sources},
     tags::TagOrder,
@@ -29,7 +31,7 @@ pub struct Declared<'a> {
     pub requirements: Option<&'a str>,
 }
 
-/// The selections, in the order of the targets.
+/// The plans, in the order of the targets.
 pub fn select(
     declared: Declared<'_>,
     targets: &[Target],
@@ -47,25 +49,23 @@ pub fn select(
             Graph::new(lock, name.as_deref()).map(|graph| (lock, graph))
         }
     };
+    let open = Open { pyproject: pyproject.as_ref(), requirements: declared.requirements };
+    let or_open = |plan: Result<Plan, Failure>, target| match plan {
+        Err(failure) if failure.reason == Reason::NoUsableLock => open.plan(target, &failure.message),
+        plan => plan,
+    };
     let (lock, graph) = match usable {
         Ok(usable) => usable,
-        Err(failure) if failure.reason != Reason::NoUsableLock => return vec![Err(failure); targets.len()],
-        Err(failure) => {
-            let answer = match project::declares_nothing(pyproject.as_ref(), declared.requirements) {
-                Ok(true) => Ok(Plan::Selected(nothing())),
-                Ok(false) => Err(failure),
-                Err(refused) => Err(refused),
-            };
-            return vec![answer; targets.len()];
-        }
+        Err(failure) => return targets.iter().map(|&target| or_open(Err(failure.clone()), target)).collect(),
     };
     let sources = Sources::of(lock, policy);
     let job = Job { lock, graph: &graph, pyproject: pyproject.as_ref(), sources: &sources };
     let pinned = declared.requirements.and_then(|text| Requirements::read(text).ok()).unwrap_or_default();
-    targets.iter().map(|&target| job.select(target, &pinned).map(Plan::Selected)).collect()
+    let selected = |&target: &Target| or_open(job.select(target, &pinned).map(Plan::Selected), target);
+    targets.iter().map(selected).collect()
 }
 
-fn nothing() -> Selection {
+pub(super) fn nothing() -> Selection {
     Selection {
         source: DependencySource::Nothing,
         wheels: Vec::new(),

@@ -62,6 +62,11 @@ impl IndexPolicy {
         })
     }
 
+    /// The simple index, without user info.
+    pub fn index(&self) -> Option<&Url> {
+        self.index.as_ref()
+    }
+
     pub fn credential(&self, url: &Url) -> Option<&Credential> {
         let wanted = origin(url)?;
         self.credentials.iter().find(|credential| credential.origin == wanted)

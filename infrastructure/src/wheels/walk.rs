@@ -34,14 +34,9 @@ pub(super) struct Closure<'l> {
 /// Packages of one name; every dependency on it looks at all of them. Official locks have two at most.
 const MOST_FORKS: usize = 64;
 
+/// `why` completes "uv.lock was not used: ..". Never the end of a job: versions are chosen anew then.
 pub(super) fn unusable(why: &str) -> Failure {
-    Failure::permanent(
-        Reason::NoUsableLock,
-        format!(
-            "This package has no usable uv.lock ({why}) and the resolver is not available on this server. \
-             Run `uv lock` beside its pyproject.toml, put the new uv.lock into the package, and try again"
-        ),
-    )
+    Failure::permanent(Reason::NoUsableLock, why)
 }
 
 fn contradiction(what: impl std::fmt::Display) -> Failure {

@@ -171,21 +171,24 @@ fn paths_urls_foreign_files_and_missing_hashes_are_refused() {
 }
 
 #[test]
-fn locks_we_cannot_use_say_what_to_do() {
+fn locks_we_cannot_use_leave_the_versions_open_and_say_why() {
     let good = lock("{ name = \"a\" }", &[pure("a", "1", "")]);
-    for text in [
-        good.replace("version = 1\n", "version = 2\n"),
-        good.replace(">=3.12", ">=3.13"),
-        good.replace("my-plugin", "other"),
-        "no toml".to_owned(),
-        format!("conflicts = [[{{ package = \"a\" }}]]\n{good}"),
+    for (text, why) in [
+        (good.replace("version = 1\n", "version = 2\n"), "its version is not 1"),
+        (good.replace(">=3.12", ">=3.13"), "it is for Python >=3.13, the target has 3.12.3"),
+        (good.replace("my-plugin", "other"), "it does not hold the project of pyproject.toml"),
+        ("no toml".to_owned(), "it is not readable"),
+        (format!("conflicts = [[{{ package = \"a\" }}]]\n{good}"), "it holds conflicting extras"),
     ] {
         let pyproject = "[project]\nname = 'my-plugin'\ndependencies = ['a']\n";
         let declared = Declared { lock: Some(&text), pyproject: Some(pyproject), requirements: None };
         let target = target("manylinux2014_x86_64");
-        let failure = select(declared, &[target], &IndexPolicy::default()).remove(0).unwrap_err();
-        assert_eq!(failure.reason, Reason::NoUsableLock, "{text}");
-        assert!(failure.message.contains("`uv lock`"));
+        let Plan::Open(wanted) = select(declared, &[target], &IndexPolicy::default()).remove(0).unwrap()
+        else {
+            panic!("{text}")
+        };
+        assert_eq!((wanted.source, wanted.lines[0].text.as_str()), (DependencySource::Pyproject, "a"));
+        assert!(wanted.notes[0].text.starts_with(&format!("uv.lock was not used: {why}.")), "{wanted:?}");
     }
 }
 
@@ -196,8 +199,8 @@ fn a_package_that_declares_nothing_needs_no_lock() {
     assert_eq!(all.len(), 2);
     assert_eq!(all[1].as_ref().unwrap().source, DependencySource::Nothing);
     let declared = Declared { requirements: Some("a==1\n"), ..Declared::default() };
-    let refused = select(declared, &targets, &IndexPolicy::default()).remove(0).unwrap_err();
-    assert_eq!(refused.reason, Reason::NoUsableLock);
+    let plan = select(declared, &targets, &IndexPolicy::default()).remove(0).unwrap();
+    assert!(matches!(plan, Plan::Open(wanted) if wanted.source == DependencySource::Requirements));
 }
 
 #[test]
