@@ -94,7 +94,7 @@ impl UvResolver {
         cancel: &CancellationToken,
     ) -> Result<Resolution, Failure> {
         let uv = self.uv.ready().await?;
-        let python = self.uv.interpreter(Some(target.python.minor)).await.ok_or_else(|| {
+        let python = self.uv.interpreter(None).await.ok_or_else(|| {
             tracing::error!("there is no Python for uv; name one by PLUGYARD_PYTHON");
             unavailable()
         })?;

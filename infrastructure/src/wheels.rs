@@ -9,7 +9,7 @@ pub(crate) mod offences;
 #[cfg(test)]
 mod official_locks;
 mod open;
-mod pep508;
+pub(crate) mod pep508;
 pub(crate) mod percent;
 pub mod project;
 pub mod requirements;

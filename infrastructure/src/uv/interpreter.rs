@@ -35,19 +35,24 @@ pub(super) fn candidates(given: Option<&Path>, minor: Option<u8>, search: &OsStr
         }
     };
     for name in &names {
-        directories.iter().map(|directory| directory.join(name)).for_each(&mut add);
-    }
-    // A version manager puts wrappers on the path; the interpreters themselves lie beside them.
-    for directory in directories.iter().filter(|directory| directory.ends_with("shims")) {
-        let versions = directory.with_file_name("versions");
-        let mut known: Vec<PathBuf> =
-            std::fs::read_dir(versions).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-        known.sort();
-        for version in known.iter().rev() {
-            names.iter().map(|name| version.join("bin").join(name)).for_each(&mut add);
+        for directory in &directories {
+            // A version manager puts slow wrappers on the path; the interpreters themselves lie beside them.
+            if directory.ends_with("shims") && name != "python3" {
+                behind(directory, name).into_iter().for_each(&mut add);
+            } else {
+                add(directory.join(name));
+            }
         }
     }
     found
+}
+
+fn behind(wrappers: &Path, name: &str) -> Vec<PathBuf> {
+    let versions = std::fs::read_dir(wrappers.with_file_name("versions"));
+    let mut known: Vec<PathBuf> =
+        versions.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    known.sort();
+    known.iter().rev().map(|version| version.join("bin").join(name)).collect()
 }
 
 /// What the candidate says of itself.
@@ -92,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_given_one_comes_first_then_names_then_the_places_behind_wrappers() {
+    fn the_given_one_comes_first_and_wrappers_are_looked_behind() {
         let dir = tempfile::tempdir().unwrap();
         let file = |path: &str| {
             let path = dir.path().join(path);
@@ -105,7 +110,7 @@ mod tests {
         let behind = file("versions/3.13.0/bin/python3.13");
         let search = std::env::join_paths([dir.path().join("shims"), dir.path().join("bin")]).unwrap();
         let given = Path::new("/given/python");
-        assert_eq!(candidates(Some(given), Some(13), &search), [given, &named, &shim, &behind]);
+        assert_eq!(candidates(Some(given), Some(13), &search), [given, &behind, &named, &shim]);
         assert_eq!(candidates(None, None, &search), [shim]);
     }
 
