@@ -9,18 +9,22 @@ use super::markers::is_modest;
 
 /// `None` for what is no requirement.
 pub(super) fn requirement(text: &str) -> Option<Requirement<VerbatimUrl>> {
-    let text = text.trim_start();
-    let name = &text[..text.len() - text.trim_start_matches(is_of_name).len()];
-    let extras = text[name.len()..].split(';').next().unwrap_or_default();
-    let all_end_well = extras.split(|c| !is_of_name(c)).all(|word| !word.ends_with(['-', '_', '.']));
-    let is_sound = !name.is_empty() && !name.ends_with(['-', '_', '.']) && is_modest(text);
-    (is_sound && (all_end_well || !extras.trim_start().starts_with('[')))
-        .then(|| Requirement::from_str(text).ok())
-        .flatten()
+    let text = text.trim();
+    let end = text.find(|c| !is_of_name(c)).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    let extras = rest.trim_start().strip_prefix('[').map(|rest| rest.split(']').next().unwrap_or(rest));
+    let mut words = extras.unwrap_or_default().split(|c| !is_of_name(c)).filter(|word| !word.is_empty());
+    let is_sound = is_name(name) && words.all(is_name) && is_modest(text);
+    is_sound.then(|| Requirement::from_str(text).ok()).flatten()
 }
 
 fn is_of_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
+}
+
+fn is_name(word: &str) -> bool {
+    let is_whole = |edge: Option<char>| edge.is_some_and(|c| c.is_ascii_alphanumeric());
+    word.len() <= 128 && is_whole(word.chars().next()) && is_whole(word.chars().last())
 }
 
 /// The name of an option without its value, which may follow a short one at once: `-ihttps://user:password@host`.
@@ -35,7 +39,20 @@ mod tests {
 
     #[test]
     fn what_makes_the_parser_panic_is_no_requirement() {
-        for text in ["1.}.-*", "a- ==1", "a.[x]", "a[x-]", "a[x, y.]>=1", "a[ x_ ]", "", "-", "[x]"] {
+        for text in [
+            "1.}.-*",
+            "a- ==1",
+            "a.[x]",
+            "a[x-]",
+            "a[x, y.]>=1",
+            "a[ x_ ]",
+            "",
+            "-",
+            "[x]",
+            "a- [0",
+            "-a",
+            "a[_b]",
+        ] {
             assert_eq!(requirement(text), None, "{text}");
         }
     }
