@@ -3,10 +3,12 @@
 
 use application::{
     failure::{Failure, Reason},
-    ports::packaging::{DependencySource, Needs, Note, Plan, Sdist, SdistOrigin, Selection, Wheel},
+    ports::packaging::{DependencySource, Needs, Note, Plan, Sdist, Selection, Wheel},
 };
 use domain::values::Target;
 use pep440_rs::Version;
+
+mod source;
 
 use super::{
     git,
@@ -100,7 +102,7 @@ impl Job<'_> {
             return Err(report(&offences));
         }
         let mut notes = self.notes(&closure, &wheels, pinned);
-        notes.extend(sdists.iter().filter_map(git_note));
+        notes.extend(sdists.iter().filter_map(source::git_note));
         let needs = Needs::of(target.os, wheels.iter().filter_map(|wheel| wheel.floor).max());
         Ok(Selection {
             source: DependencySource::UvLock,
@@ -168,27 +170,6 @@ impl Job<'_> {
             return self.sdist(&format!("{name} {version}"), package).map(sdist);
         }
         self.wheel(name, version, package, order, target).map(Found::Wheel)
-    }
-
-    fn sdist(&self, named: &str, package: &Package<'_>) -> Result<SdistOrigin, Offence> {
-        if !self.sources.policy().builds() {
-            return Err(Offence::no_wheel(format!(
-                "{named} has no wheel; building is disabled on this server"
-            )));
-        }
-        let unbuildable = || {
-            Offence::no_wheel(format!("{named} has neither a wheel nor a source archive that can be built"))
-        };
-        let locked = package.sdist.as_ref().ok_or_else(unbuildable)?;
-        let file_name = locked.file_name().filter(|name| is_archive(name)).ok_or_else(unbuildable)?;
-        Ok(SdistOrigin::File {
-            urls: self.urls(named, locked)?,
-            sha256: locked
-                .sha256()
-                .ok_or_else(|| Offence::invalid(format!("{named} has no sha256 in uv.lock")))?,
-            size: locked.size,
-            file_name: file_name.into_owned(),
-        })
     }
 
     fn urls(&self, named: &str, locked: &LockedWheel<'_>) -> Result<Vec<String>, Offence> {
@@ -284,22 +265,6 @@ impl Job<'_> {
 enum Found {
     Wheel(Wheel),
     Sdist(Sdist),
-}
-
-/// What source distributions are called that anybody builds today.
-fn is_archive(file_name: &str) -> bool {
-    let plain = !file_name.starts_with('.') && !file_name.contains(['/', '\\']) && file_name.len() <= 200;
-    plain && [".tar.gz", ".zip"].iter().any(|end| file_name.ends_with(end))
-}
-
-fn git_note(sdist: &Sdist) -> Option<Note> {
-    match &sdist.origin {
-        SdistOrigin::File { .. } => None,
-        SdistOrigin::Git { commit, .. } => {
-            let short = commit.get(..8).unwrap_or_default();
-            Some(Note::new("git", format!("{} comes from git commit {short}.", sdist.name)))
-        }
-    }
 }
 
 /// Only an index, or a wheel on one of the operator's own hosts, is a source of wheels.
