@@ -9,7 +9,8 @@ use plugyard_tests::{
     command_line::Ran,
     files::Silent,
     python::{directory, really_locked, succeeds, unpack, uv, version},
-    sha256,
+    sha256, until,
+    waiting::seconds,
 };
 use tempfile::TempDir;
 
@@ -296,18 +297,25 @@ async fn a_wheel_of_another_name_or_a_link_is_not_taken() {
 }
 
 #[tokio::test]
-async fn an_interrupted_build_leaves_no_process() {
-    let files = Files::start();
-    let mark = format!("6{:06}", std::process::id());
-    let lines = format!("\ndef before():\n    os.system('setsid sleep {mark} & sleep {mark}')\n");
-    let ground = ground_with(&plugin(&files, &[Source::pure("slow", "1.0").running(&lines)]));
-    let cli = Cli::on(ground.path()).set("PLUGYARD_BUILD", "pure").args(["repackage", "plugin.difypkg"]);
-    let running = cli.args(["--platform", here(), "--python", version()]).spawn();
-    let (limit, count) = (plugyard_tests::waiting::seconds(120), || sleepers(&mark));
-    plugyard_tests::until("the build sleeps", limit, async || (count() > 0).then_some(())).await;
-    running.interrupt();
-    running.ended_within(plugyard_tests::waiting::seconds(30)).await.expect(130);
-    plugyard_tests::until("nothing sleeps", limit, async || (count() == 0).then_some(())).await;
+async fn an_interrupted_or_killed_build_leaves_no_process() {
+    for killed in [false, true] {
+        let files = Files::start();
+        let mark = format!("6{:06}", std::process::id());
+        let lines = format!("\ndef before():\n    os.system('setsid sleep {mark} & sleep {mark}')\n");
+        let ground = ground_with(&plugin(&files, &[Source::pure("slow", "1.0").running(&lines)]));
+        let cli = Cli::on(ground.path()).set("PLUGYARD_BUILD", "pure").args(["repackage", "plugin.difypkg"]);
+        let running = cli.args(["--platform", here(), "--python", version()]).spawn();
+        let count = || sleepers(&mark);
+        until("the build sleeps", seconds(120), async || (count() > 0).then_some(())).await;
+        if killed {
+            running.kill();
+        } else {
+            running.interrupt();
+        }
+        let ran = running.ended_within(seconds(30)).await;
+        assert_eq!(ran.code, if killed { None } else { Some(130) });
+        until("nothing sleeps", seconds(60), async || (count() == 0).then_some(())).await;
+    }
 }
 
 /// Living processes that sleep for so long.

@@ -72,6 +72,11 @@ impl Running {
         process::send(self.child.id().expect("it runs"), Signal::INT);
     }
 
+    /// As nobody can forestall.
+    pub fn kill(&self) {
+        process::send(self.child.id().expect("it runs"), Signal::KILL);
+    }
+
     pub async fn ended_within(self, limit: Duration) -> Ran {
         let ended = tokio::time::timeout(limit, self.child.wait_with_output()).await;
         let output = ended.expect("the command ends in time").unwrap();
