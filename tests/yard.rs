@@ -32,6 +32,7 @@ mod offline;
 mod pitfalls;
 mod read_models;
 mod repackaging;
+mod sandbox;
 mod signing;
 mod verifying;
 mod websocket;

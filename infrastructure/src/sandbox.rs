@@ -21,8 +21,6 @@ mod parent;
 #[cfg(target_os = "linux")]
 mod root;
 mod started;
-#[cfg(test)]
-pub(crate) mod tests;
 mod usage;
 
 pub use parent::{Ended, Fault, Outcome, Sandbox, Watch};

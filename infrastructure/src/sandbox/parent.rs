@@ -77,11 +77,6 @@ impl Sandbox {
         Self { executable, arguments: vec![LAUNCHER_ARGUMENT.into()], verdict: Arc::default() }
     }
 
-    #[cfg(test)]
-    pub(crate) fn with_arguments(executable: PathBuf, arguments: &[&str]) -> Self {
-        Self { arguments: arguments.iter().map(OsString::from).collect(), ..Self::new(executable) }
-    }
-
     /// The file at the path of a running binary may have been replaced by now; this link leads to the one that
     /// runs.
     fn program(&self) -> &Path {

@@ -1,31 +1,21 @@
 //! From inside: what a command in the sandbox can do, and what it cannot.
 
-use std::{fs, path::Path, process::ExitCode, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Caps, Ended, Fault, JOB, LAUNCHER_ARGUMENT, Outcome, Sandbox, Shown, Spec, Watch};
+use infrastructure::sandbox::{Caps, Ended, Fault, JOB, Outcome, Sandbox, Shown, Spec, Watch};
+use plugyard_tests::binary;
 
-/// Starts this test binary with the one test that serves as a launcher when it is told to.
-pub(crate) fn sandbox() -> Sandbox {
-    let name = "sandbox::tests::a_command_says_something_and_ends";
-    // The filter skips nothing; it is how the test knows that it is a launcher.
-    Sandbox::with_arguments(
-        std::env::current_exe().unwrap(),
-        &[name, "--exact", "--quiet", "--nocapture", "--test-threads=1", "--skip", LAUNCHER_ARGUMENT],
-    )
+/// With the product as the launcher: a process of tests has too many threads for it.
+fn sandbox() -> Sandbox {
+    Sandbox::new(binary::plugyard())
 }
 
-#[test]
-fn a_command_says_something_and_ends() {
-    if std::env::args().any(|argument| argument == LAUNCHER_ARGUMENT) {
-        let code = super::serve_launcher();
-        std::process::exit(i32::from(code != ExitCode::SUCCESS));
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (_, outcome) = runtime.block_on(run("echo hello; echo there >&2; exit 3"));
-    assert_eq!(outcome.ended, Ended::Code(3), "{}", outcome.output);
-    assert!(outcome.output.contains("hello\nthere\n"), "{}", outcome.output);
+#[tokio::test]
+async fn a_command_says_something_and_ends() {
+    let (_, outcome) = run("echo hello; echo there >&2; exit 3").await;
+    assert_eq!((outcome.ended, outcome.output.as_str()), (Ended::Code(3), "hello\nthere\n"));
 }
 
 fn shell(directory: &Path, script: &str) -> Spec {
@@ -138,7 +128,7 @@ async fn time_and_cancelling_end_everything_inside() {
     let spec = shell(job.path(), &script);
     sandbox().ready().await.unwrap();
     let watch = Watch { time: Duration::from_secs(2), until: None };
-    let outcome = sandbox().unchecked(&spec, watch, &CancellationToken::new()).await.unwrap();
+    let outcome = sandbox().run(&spec, watch, &CancellationToken::new()).await.unwrap();
     assert_eq!((outcome.ended, sleepers(&mark)), (Ended::OutOfTime, 0));
     let cancel = CancellationToken::new();
     let stop = cancel.clone();
@@ -148,7 +138,7 @@ async fn time_and_cancelling_end_everything_inside() {
     };
     let spec = shell(job.path(), &format!("setsid sleep {mark} & echo begun; sleep {mark}"));
     let watch = Watch { time: LONG, until: Some(&mut until) };
-    let ended = sandbox().unchecked(&spec, watch, &cancel).await;
+    let ended = sandbox().run(&spec, watch, &cancel).await;
     assert_eq!((ended, sleepers(&mark)), (Err(Fault::Cancelled), 0));
 }
 
@@ -168,7 +158,7 @@ async fn whoever_no_longer_waits_leaves_nothing_behind() {
     let (sandbox, never) = (sandbox(), CancellationToken::new());
     {
         let watch = Watch { time: LONG, until: Some(&mut until) };
-        let running = sandbox.unchecked(&spec, watch, &never);
+        let running = sandbox.run(&spec, watch, &never);
         tokio::select! {
             _ = running => panic!("it goes on"),
             _ = begins => {}
@@ -226,7 +216,7 @@ async fn what_cannot_be_set_up_is_not_run() {
     let spec =
         Spec { shown: vec![Shown::as_it_is("/no/such/place".into())], ..shell(job.path(), "echo ran") };
     let watch = Watch { time: LONG, until: None };
-    let refused = sandbox().unchecked(&spec, watch, &CancellationToken::new()).await.unwrap_err();
+    let refused = sandbox().run(&spec, watch, &CancellationToken::new()).await.unwrap_err();
     assert_eq!(refused, Fault::Unavailable("no shown files".to_owned()));
 }
 
