@@ -110,7 +110,10 @@ impl Provision<'_> {
         let environment = &self.uv.tools.environment;
         let value =
             |wanted: &str| environment.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
-        let call = Call::new(python, work.path(), PIP_TIME).envs(environment.iter().cloned());
+        // pip asks every rustc it finds for its version, and that may write into the home directory.
+        let call = Call::new(python, work.path(), PIP_TIME)
+            .envs(environment.iter().cloned())
+            .envs([("PATH", "/usr/bin:/bin")]);
         // An older pip does not look there by itself.
         match (value("PIP_CERT").or(value("REQUESTS_CA_BUNDLE")), value("SSL_CERT_FILE")) {
             (None, Some(roots)) => call.envs([("PIP_CERT", roots)]),
