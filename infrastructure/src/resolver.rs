@@ -32,13 +32,14 @@ mod absent;
 mod asking;
 pub mod index;
 mod judging;
+mod pages;
 mod provenance;
 pub mod pylock;
 mod releases;
 
 pub use absent::NoResolver;
 use asking::{Question, Said};
-use index::SimpleIndex;
+pub use pages::Pages;
 use releases::Missing;
 
 /// uv uses as many threads as there are processors; more of them at a time help nobody.
@@ -58,8 +59,7 @@ pub struct UvResolver {
     uv: Arc<Uv>,
     isolation: Isolation,
     index: IndexPolicy,
-    /// The same index, for what uv does not tell.
-    pages: Option<SimpleIndex>,
+    pages: Pages,
     directory: PathBuf,
     building: Option<Building>,
     slots: Semaphore,
@@ -79,7 +79,7 @@ impl UvResolver {
         uv: Arc<Uv>,
         isolation: Isolation,
         index: IndexPolicy,
-        pages: Option<SimpleIndex>,
+        pages: Pages,
         directory: PathBuf,
         building: Option<Building>,
     ) -> Self {
@@ -118,7 +118,8 @@ impl UvResolver {
             let said = question.ask(&BTreeSet::new()).await?;
             let (reason, unwheeled) = match said {
                 Said::Pylock(text) => {
-                    return self.finish(wanted, text, built.into_values().collect(), target, cancel).await;
+                    let sdists = built.into_values().collect();
+                    return self.finish(wanted, &question, text, sdists, cancel).await;
                 }
                 Said::NoSolution { reason, unwheeled } => (reason, unwheeled),
             };
@@ -142,20 +143,21 @@ impl UvResolver {
     async fn finish(
         &self,
         wanted: &Requirements,
+        question: &Question<'_>,
         pylock: String,
         sdists: Vec<Sdist>,
-        target: &Target,
         cancel: &CancellationToken,
     ) -> Result<Resolution, Failure> {
-        let answer = self.read(wanted, pylock, sdists.clone(), target, cancel).await?;
+        let target = question.target;
+        let answer = self.read(wanted, pylock, sdists.clone(), &target, cancel).await?;
         let mut notes = Vec::new();
         if !answer.undecided.is_empty() {
             let names = listed(&answer.undecided.iter().map(String::as_str).collect::<Vec<_>>());
             let text = format!("Left out, because it depends on the release of the target system: {names}.");
             notes.push(Note::new("marker", text));
         }
-        if let Some(pages) = &self.pages {
-            notes.extend(provenance::notes(pages, &answer.wheels, &wanted.lines, *target).await);
+        if let Some(index) = self.pages.index(question).await {
+            notes.extend(provenance::notes(index, &answer.wheels, &wanted.lines, target).await);
         }
         let resolver = format!("uv {}", self.uv.version());
         Ok(Resolution { resolver, pylock: answer.pylock, sdists, notes })

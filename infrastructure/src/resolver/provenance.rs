@@ -1,6 +1,8 @@
 //! What the index knows of the chosen versions and uv does not say: which are yanked, and which are older than need
 //! be because of the target's system.
 
+use std::time::Duration;
+
 use application::ports::packaging::{Note, Requirement, Wheel};
 use domain::values::Target;
 use futures::{FutureExt, StreamExt, stream};
@@ -13,6 +15,8 @@ use crate::wheels::offences::listed;
 
 /// Pages at a time; the largest have a few MiB.
 const PAGES: usize = 6;
+/// Nobody waits longer for a note.
+const TIME: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
 struct Learned {
@@ -31,9 +35,12 @@ pub(super) async fn notes(
     for wheel in wheels {
         asking.push(learned(pages, wheel, lines, target).boxed());
     }
-    let learned: Vec<Learned> = stream::iter(asking).buffered(PAGES).collect().await;
-    let yanked: Vec<&str> = learned.iter().filter_map(|learned| learned.yanked.as_deref()).collect();
-    let older: Vec<&str> = learned.iter().filter_map(|learned| learned.older.as_deref()).collect();
+    let learned = stream::iter(asking).buffer_unordered(PAGES).take_until(tokio::time::sleep(TIME));
+    let learned: Vec<Learned> = learned.collect().await;
+    let mut yanked: Vec<&str> = learned.iter().filter_map(|learned| learned.yanked.as_deref()).collect();
+    let mut older: Vec<&str> = learned.iter().filter_map(|learned| learned.older.as_deref()).collect();
+    yanked.sort_unstable();
+    older.sort_unstable();
     let mut notes = Vec::new();
     if !yanked.is_empty() {
         let text =
