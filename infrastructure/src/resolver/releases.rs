@@ -16,6 +16,9 @@ use crate::wheels::{
     tags::TagOrder,
 };
 
+/// What is longer is meant for nobody.
+const LONGEST_SPECIFIER: usize = 512;
+
 pub(super) struct Releases {
     name: String,
     by_version: BTreeMap<Version, Vec<IndexFile>>,
@@ -68,6 +71,7 @@ impl Wish {
 
     fn admits_file(&self, file: &IndexFile) -> bool {
         let wanted = file.requires_python.as_deref().filter(|wanted| !wanted.trim().is_empty());
+        let wanted = wanted.filter(|wanted| wanted.len() <= LONGEST_SPECIFIER);
         // What nobody can read binds nobody.
         let specifiers = wanted.and_then(|wanted| wanted.parse::<VersionSpecifiers>().ok());
         !file.yanked
