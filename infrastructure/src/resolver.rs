@@ -30,6 +30,7 @@ use crate::{
 
 mod absent;
 mod asking;
+mod cache;
 pub mod index;
 mod judging;
 mod pages;
@@ -39,6 +40,7 @@ mod releases;
 
 pub use absent::NoResolver;
 use asking::{Question, Said};
+use cache::Cache;
 pub use pages::Pages;
 use releases::Missing;
 
@@ -60,7 +62,8 @@ pub struct UvResolver {
     isolation: Isolation,
     index: IndexPolicy,
     pages: Pages,
-    directory: PathBuf,
+    jobs: PathBuf,
+    cache: Cache,
     building: Option<Building>,
     slots: Semaphore,
 }
@@ -83,8 +86,10 @@ impl UvResolver {
         directory: PathBuf,
         building: Option<Building>,
     ) -> Self {
-        sweep(&directory.join("jobs"));
-        Self { uv, isolation, index, pages, directory, building, slots: Semaphore::new(AT_A_TIME) }
+        let jobs = directory.join("jobs");
+        sweep(&jobs);
+        let cache = Cache::new(&directory, &jobs);
+        Self { uv, isolation, index, pages, jobs, cache, building, slots: Semaphore::new(AT_A_TIME) }
     }
 
     async fn choose(
@@ -99,14 +104,14 @@ impl UvResolver {
             unavailable()
         })?;
         let _slot = self.slots.acquire().await.map_err(|_closed| Failure::internal())?;
-        let jobs = self.directory.join("jobs");
-        std::fs::create_dir_all(&jobs).map_err(disk::failure)?;
-        let work = tempfile::tempdir_in(&jobs).map_err(disk::failure)?;
+        std::fs::create_dir_all(&self.jobs).map_err(disk::failure)?;
+        let cache = self.cache.enter().await.map_err(disk::failure)?;
+        let work = tempfile::tempdir_in(&self.jobs).map_err(disk::failure)?;
         let mut question = Question {
             uv,
             python,
             directory: work.path(),
-            cache: self.directory.join("cache"),
+            cache: cache.directory.clone(),
             index: &self.index,
             network: self.uv.network_environment(),
             lines: &wanted.lines,
@@ -156,9 +161,7 @@ impl UvResolver {
             let text = format!("Left out, because it depends on the release of the target system: {names}.");
             notes.push(Note::new("marker", text));
         }
-        if let Some(index) = self.pages.index(question).await {
-            notes.extend(provenance::notes(index, &answer.wheels, &wanted.lines, target).await);
-        }
+        notes.extend(self.provenance(question, wanted, &answer.wheels, &sdists).await);
         let resolver = format!("uv {}", self.uv.version());
         Ok(Resolution { resolver, pylock: answer.pylock, sdists, notes })
     }
