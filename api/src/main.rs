@@ -48,6 +48,9 @@ fn run() -> anyhow::Result<ExitCode> {
     if let Command::Sandboxed { .. } = command {
         return Ok(infrastructure::sandbox::serve_launcher());
     }
+    if let Command::Attended { arguments } = &command {
+        return Ok(infrastructure::uv::serve_attendant(arguments));
+    }
     let settings = Settings::new(options, &environment)?;
     let usual = if matches!(command, Command::Serve) { Level::INFO } else { Level::WARN };
     telemetry::log_to_stderr(settings.log.unwrap_or(usual));
@@ -86,6 +89,7 @@ async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitC
         Command::Sign { command } => return cli::sign::run(command).await,
         Command::Isolated { .. } => return Ok(infrastructure::isolation::serve_child()),
         Command::Sandboxed { .. } => return Ok(infrastructure::sandbox::serve_launcher()),
+        Command::Attended { arguments } => return Ok(infrastructure::uv::serve_attendant(&arguments)),
     }
     Ok(ExitCode::SUCCESS)
 }

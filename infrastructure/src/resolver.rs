@@ -109,6 +109,7 @@ impl UvResolver {
         let work = tempfile::tempdir_in(&self.jobs).map_err(disk::failure)?;
         let mut question = Question {
             uv,
+            attendant: self.uv.attendant(),
             python,
             directory: work.path(),
             cache: cache.directory.clone(),

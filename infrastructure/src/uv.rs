@@ -14,11 +14,13 @@ use domain::values::Digest;
 
 use crate::{archive::read::file_sha256, resolver::index::SimpleIndex};
 
+mod attended;
 mod interpreter;
 mod pins;
 mod provision;
 pub(crate) mod run;
 
+pub use attended::{ATTENDANT_ARGUMENT, serve_attendant};
 pub use interpreter::Interpreter;
 use pins::Pin;
 pub use pins::VERSION;
@@ -31,6 +33,8 @@ pub struct Tools {
     pub uv: Option<PathBuf>,
     /// A Python to try before those of the search path.
     pub python: Option<PathBuf>,
+    /// This program, whose `main` calls [`serve_attendant`] for [`ATTENDANT_ARGUMENT`].
+    pub attendant: Option<PathBuf>,
     /// Holds the uv that was fetched; made when it is needed.
     pub directory: PathBuf,
     /// What pip reads: search path, home, proxies, certificates, its own settings. May hold credentials.
@@ -180,6 +184,12 @@ impl Uv {
 
     fn note(&self, change: impl FnOnce(&mut Status)) {
         change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The file at the path of this program may have been replaced by now; this link leads to the one that runs.
+    pub(crate) fn attendant(&self) -> Option<&Path> {
+        let own = Path::new("/proc/self/exe");
+        self.tools.attendant.as_deref().map(|named| if own.exists() { own } else { named })
     }
 
     /// What uv itself may know: how to get out, and whom to trust.

@@ -108,6 +108,7 @@ pub(crate) fn build_tools(settings: &Settings) -> anyhow::Result<Uv> {
     let tools = Tools {
         uv: settings.tools.uv.clone(),
         python: settings.tools.interpreter.clone(),
+        attendant: Some(this_program()?),
         directory: settings.data_dir.join("tools"),
         environment: settings.tools.environment.reveal().clone(),
     };

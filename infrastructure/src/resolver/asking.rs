@@ -31,6 +31,7 @@ const INDEX: &str = "plugyard";
 /// Everything a call needs but the names it leaves out.
 pub(super) struct Question<'a> {
     pub(super) uv: PathBuf,
+    pub(super) attendant: Option<&'a Path>,
     pub(super) python: Interpreter,
     /// Empty but for what is written here.
     pub(super) directory: &'a Path,
@@ -104,6 +105,7 @@ impl Question<'_> {
 
     fn call(&self) -> Call {
         let mut call = Call::new(&self.uv, self.directory, TIME)
+            .attended(self.attendant)
             .args(["pip", "compile", "in.txt", "--quiet", "--no-config", "--no-header", "--no-annotate"])
             .args(["--no-progress", "--color", "never", "--format", "pylock.toml"])
             .args(["--output-file", "pylock.toml", "--generate-hashes", "--no-sources"])

@@ -49,6 +49,7 @@ impl Pages {
 async fn said(question: &Question<'_>) -> Option<Url> {
     fs::write(question.directory.join("nothing.txt"), "").ok()?;
     let call = Call::new(&question.uv, question.directory, TIME)
+        .attended(question.attendant)
         .args(["pip", "compile", "nothing.txt", "--emit-index-url", "--offline", "--quiet", "--no-config"])
         .args(["--no-header", "--no-progress", "--color", "never", "--no-python-downloads", "--python"])
         .args([&question.python.path])

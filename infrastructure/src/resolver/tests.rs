@@ -97,6 +97,7 @@ fn resolver(directory: &Path, stub: &Stub, workshop: Option<&Arc<Workshop>>) -> 
     let tools = Tools {
         uv: Some(uv),
         python: Some(python),
+        attendant: None,
         directory: directory.join("tools"),
         environment: Vec::new(),
     };

@@ -112,6 +112,7 @@ impl Provision<'_> {
             |wanted: &str| environment.iter().find(|(name, _)| name == wanted).map(|(_, value)| value);
         // pip asks every rustc it finds for its version, and that may write into the home directory.
         let call = Call::new(python, work.path(), PIP_TIME)
+            .attended(self.uv.attendant())
             .envs(environment.iter().cloned())
             .envs([("PATH", "/usr/bin:/bin")]);
         // An older pip does not look there by itself.

@@ -12,8 +12,10 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, sink},
-    process::{Child, Command},
+    process::{Child, ChildStdin, Command},
 };
+
+use super::attended::ATTENDANT_ARGUMENT;
 
 /// All that is kept of what a tool says, of each stream.
 const MOST_HEARD: u64 = 256 * 1024;
@@ -26,6 +28,8 @@ pub(crate) struct Call {
     pub(crate) environment: Vec<(String, OsString)>,
     pub(crate) directory: PathBuf,
     pub(crate) time: Duration,
+    /// Stands between, so that the tool ends when this process is killed.
+    attendant: Option<PathBuf>,
 }
 
 /// What it said when it ended.
@@ -52,7 +56,14 @@ impl Call {
             environment: Vec::new(),
             directory: directory.to_owned(),
             time,
+            attendant: None,
         }
+    }
+
+    /// By this program, if there is one for it.
+    #[must_use]
+    pub(crate) fn attended(self, by: Option<&Path>) -> Self {
+        Self { attendant: by.map(Path::to_owned), ..self }
     }
 
     #[must_use]
@@ -89,12 +100,20 @@ impl Call {
     async fn start(&self) -> Result<Group, io::Error> {
         let mut tries = 0;
         loop {
-            let started = Command::new(&self.program)
+            let (program, before, stdin) = match &self.attendant {
+                Some(attendant) => {
+                    let before = [ATTENDANT_ARGUMENT.as_ref(), self.program.as_os_str()];
+                    (attendant, before.to_vec(), Stdio::piped())
+                }
+                None => (&self.program, Vec::new(), Stdio::null()),
+            };
+            let started = Command::new(program)
+                .args(before)
                 .args(&self.arguments)
                 .env_clear()
                 .envs(self.environment.iter().map(|(name, value)| (name, value)))
                 .current_dir(&self.directory)
-                .stdin(Stdio::null())
+                .stdin(stdin)
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
                 .process_group(0)
@@ -107,9 +126,10 @@ impl Call {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 started => {
-                    let child = started?;
+                    let mut child = started?;
+                    let stdin = child.stdin.take();
                     let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-                    return Ok(Group { child, id });
+                    return Ok(Group { child, id, _stdin: stdin });
                 }
             }
         }
@@ -129,6 +149,8 @@ async fn heard(stream: Option<impl AsyncRead + Unpin>) -> String {
 struct Group {
     child: Child,
     id: Option<Pid>,
+    /// Its end tells an attendant that nobody waits.
+    _stdin: Option<ChildStdin>,
 }
 
 impl Drop for Group {

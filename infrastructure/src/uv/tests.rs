@@ -4,7 +4,8 @@ use super::*;
 
 fn tools(directory: &Path) -> Tools {
     let directory = directory.join("tools");
-    Tools { uv: None, python: None, directory, environment: vec![("PATH".to_owned(), String::new())] }
+    let environment = vec![("PATH".to_owned(), String::new())];
+    Tools { uv: None, python: None, attendant: None, directory, environment }
 }
 
 fn program(directory: &Path, says: &str) -> PathBuf {
