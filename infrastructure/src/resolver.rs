@@ -83,12 +83,12 @@ impl UvResolver {
         isolation: Isolation,
         index: IndexPolicy,
         pages: Pages,
-        directory: PathBuf,
+        directory: &Path,
         building: Option<Building>,
     ) -> Self {
         let jobs = directory.join("jobs");
         sweep(&jobs);
-        let cache = Cache::new(&directory, &jobs);
+        let cache = Cache::new(directory, &jobs);
         Self { uv, isolation, index, pages, jobs, cache, building, slots: Semaphore::new(AT_A_TIME) }
     }
 

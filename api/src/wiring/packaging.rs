@@ -119,7 +119,7 @@ fn resolver(settings: &Settings, uv: Arc<Uv>, building: Option<Building>) -> any
     let directory = settings.data_dir.join("resolver");
     let index = index(settings)?;
     let pages = Pages::of(&index, guarded(settings)?)?;
-    Ok(UvResolver::new(uv, isolation()?, index, pages, directory, building))
+    Ok(UvResolver::new(uv, isolation()?, index, pages, &directory, building))
 }
 
 fn isolation() -> anyhow::Result<Isolation> {

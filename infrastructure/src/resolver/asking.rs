@@ -25,6 +25,8 @@ use crate::{
 const TIME: Duration = Duration::from_mins(2);
 /// More than any answer has.
 const LARGEST: u64 = 16 * 1024 * 1024;
+/// Each is looked up; more of them do not make a refusal any clearer.
+const MOST_NAMED: usize = 100;
 /// As uv calls the operator's index.
 const INDEX: &str = "plugyard";
 
@@ -214,6 +216,7 @@ fn unwheeled(said: &str) -> BTreeSet<(String, Option<String>)> {
             let is_name = !name.is_empty() && name.len() <= 128 && name.bytes().all(is_plain);
             is_name.then(|| (normalised(name), version_in(said, name)))
         })
+        .take(MOST_NAMED)
         .collect()
 }
 

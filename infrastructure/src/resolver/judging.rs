@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use application::{
     failure::Failure,
-    ports::packaging::{DependencySource, Requirement, Requirements},
+    ports::packaging::{DependencySource, Requirement, Requirements, SdistOrigin},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +14,7 @@ use super::{
     index::NoPage,
     releases::{Missing, Releases, Wish},
 };
-use crate::wheels::offences::misfit;
+use crate::wheels::{lock::Lock, offences::misfit, sources::Sources};
 
 /// Times that uv is asked again.
 const TELLINGS: usize = 10;
@@ -62,7 +62,8 @@ impl UvResolver {
         match files {
             Ok(files) => {
                 let releases = Releases::of(name, files.unwrap_or_default());
-                Ok(releases.missing(&Wish::of(name, question.lines, target), target))
+                let missing = releases.missing(&Wish::of(name, question.lines, target), target);
+                Ok(missing.map(|missing| self.placed(missing)))
             }
             // uv reaches its own index by ways that are not ours, such as a proxy.
             Err(NoPage) if self.index.index().is_none() => {
@@ -70,6 +71,26 @@ impl UvResolver {
             }
             Err(NoPage) => Err(NoPage.into()),
         }
+    }
+
+    /// As every file of the index: from the operator's file base first, and from nowhere else if that is the rule.
+    pub(super) fn placed(&self, missing: Missing) -> Missing {
+        let Missing::OnlySdist(mut sdist) = missing else { return missing };
+        if let (SdistOrigin::File { urls, .. }, Some(_), Some(lock)) =
+            (&mut sdist.origin, &self.building, Lock::read("version = 1"))
+        {
+            let own = urls.first().map(String::as_str).unwrap_or_default();
+            match Sources::of(&lock, &self.index).urls(own) {
+                Ok(found) => *urls = found,
+                Err(_elsewhere) => {
+                    return Missing::Misfit(format!(
+                        "{} {} has no wheel, and its source is not on this server's own index",
+                        sdist.name, sdist.version
+                    ));
+                }
+            }
+        }
+        Missing::OnlySdist(sdist)
     }
 
     /// Without an index to look at: whether the newest system would have had a wheel.

@@ -249,7 +249,7 @@ fn written(wheels: &[Wheel], sdists: &[Sdist]) -> String {
     for sdist in sdists {
         let rest = match &sdist.origin {
             SdistOrigin::File { urls, sha256, size, .. } => {
-                format!("sdist = {}\n", file(urls.first().map_or("", String::as_str), *size, sha256))
+                format!("sdist = {}\n", file(urls.last().map_or("", String::as_str), *size, sha256))
             }
             SdistOrigin::Git { .. } => String::new(),
         };

@@ -106,7 +106,7 @@ fn resolver(directory: &Path, stub: &Stub, workshop: Option<&Arc<Workshop>>) -> 
     let pages = Pages::of(&index, guarded).unwrap();
     let building = workshop.map(|workshop| Building { builder: workshop.clone(), wheels: workshop.clone() });
     let uv = Arc::new(Uv::new(tools, None));
-    UvResolver::new(uv, test_child(), index, pages, directory.join("resolver"), building)
+    UvResolver::new(uv, test_child(), index, pages, &directory.join("resolver"), building)
 }
 
 fn pages() -> Vec<Answer> {
@@ -142,4 +142,34 @@ async fn without_building_it_is_refused_by_name_and_version() {
     let failure = resolver.resolve(&wanted(), &target(), &CancellationToken::new()).await.unwrap_err();
     assert_eq!(failure.message, "b 1 has no wheel; building is disabled on this server");
     assert_eq!(failure.reason, Reason::NoWheel);
+}
+
+#[tokio::test]
+async fn a_source_comes_from_where_the_operator_lets_files_come_from() {
+    let (dir, stub) = (tempfile::tempdir().unwrap(), Stub::start(Vec::new()).await);
+    let mut resolver = resolver(dir.path(), &stub, Some(&Arc::default()));
+    let mut placed = |url: &str, files_only| {
+        let files = vec!["https://files.internal/".parse().unwrap()];
+        resolver.index = IndexPolicy::new(None, files, files_only);
+        let origin = SdistOrigin::File {
+            file_name: "b-1.tar.gz".to_owned(),
+            urls: vec![url.to_owned()],
+            sha256: "02".repeat(32).parse().unwrap(),
+            size: None,
+        };
+        let sdist = Sdist { name: "b".to_owned(), version: "1".to_owned(), origin };
+        match resolver.placed(Missing::OnlySdist(Box::new(sdist))) {
+            Missing::OnlySdist(sdist) => match sdist.origin {
+                SdistOrigin::File { urls, .. } => urls.join(" "),
+                SdistOrigin::Git { .. } => panic!("no file"),
+            },
+            Missing::Misfit(text) => text,
+        }
+    };
+    let url = "https://files.example/packages/b/b-1.tar.gz";
+    let own = "https://files.internal/packages/b/b-1.tar.gz";
+    assert_eq!(placed(url, false), format!("{own} {url}"));
+    assert_eq!(placed(url, true), own);
+    let elsewhere = placed("https://elsewhere.example/b-1.tar.gz", true);
+    assert_eq!(elsewhere, "b 1 has no wheel, and its source is not on this server's own index");
 }
