@@ -13,6 +13,7 @@ use domain::values::{Digest, Target};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+pub use domain::task::Note;
 pub use reading::{Inspection, Inspector, Plan, Requirement, Requirements};
 pub use resolving::{Resolution, Resolutions, Resolver};
 pub use running::{Builder, Sdist, SdistOrigin, Verdict, Verifier};
@@ -47,23 +48,6 @@ pub trait Downloads: Send + Sync {
 pub struct Received {
     pub sha256: Digest,
     pub size: u64,
-}
-
-/// One thing the user should know, with the exact lines to set where there are any.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Note {
-    /// A stable word: `size`, `unsigned`, `floor`, `stale_lock` ...
-    pub kind: String,
-    pub text: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lines: Vec<String>,
-}
-
-impl Note {
-    /// A note without lines to set.
-    pub fn new(kind: &str, text: impl Into<String>) -> Self {
-        Self { kind: kind.to_owned(), text: text.into(), lines: Vec::new() }
-    }
 }
 
 /// The shared wheel cache and the way into it.
