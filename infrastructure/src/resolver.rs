@@ -30,15 +30,18 @@ use crate::{
 
 mod absent;
 mod asking;
+mod cache;
 pub mod index;
 mod judging;
+mod pages;
 mod provenance;
 pub mod pylock;
 mod releases;
 
 pub use absent::NoResolver;
 use asking::{Question, Said};
-use index::SimpleIndex;
+use cache::Cache;
+pub use pages::Pages;
 use releases::Missing;
 
 /// uv uses as many threads as there are processors; more of them at a time help nobody.
@@ -58,9 +61,9 @@ pub struct UvResolver {
     uv: Arc<Uv>,
     isolation: Isolation,
     index: IndexPolicy,
-    /// The same index, for what uv does not tell.
-    pages: Option<SimpleIndex>,
-    directory: PathBuf,
+    pages: Pages,
+    jobs: PathBuf,
+    cache: Cache,
     building: Option<Building>,
     slots: Semaphore,
 }
@@ -79,12 +82,14 @@ impl UvResolver {
         uv: Arc<Uv>,
         isolation: Isolation,
         index: IndexPolicy,
-        pages: Option<SimpleIndex>,
+        pages: Pages,
         directory: PathBuf,
         building: Option<Building>,
     ) -> Self {
-        sweep(&directory.join("jobs"));
-        Self { uv, isolation, index, pages, directory, building, slots: Semaphore::new(AT_A_TIME) }
+        let jobs = directory.join("jobs");
+        sweep(&jobs);
+        let cache = Cache::new(&directory, &jobs);
+        Self { uv, isolation, index, pages, jobs, cache, building, slots: Semaphore::new(AT_A_TIME) }
     }
 
     async fn choose(
@@ -99,14 +104,14 @@ impl UvResolver {
             unavailable()
         })?;
         let _slot = self.slots.acquire().await.map_err(|_closed| Failure::internal())?;
-        let jobs = self.directory.join("jobs");
-        std::fs::create_dir_all(&jobs).map_err(disk::failure)?;
-        let work = tempfile::tempdir_in(&jobs).map_err(disk::failure)?;
+        std::fs::create_dir_all(&self.jobs).map_err(disk::failure)?;
+        let cache = self.cache.enter().await.map_err(disk::failure)?;
+        let work = tempfile::tempdir_in(&self.jobs).map_err(disk::failure)?;
         let mut question = Question {
             uv,
             python,
             directory: work.path(),
-            cache: self.directory.join("cache"),
+            cache: cache.directory.clone(),
             index: &self.index,
             network: self.uv.network_environment(),
             lines: &wanted.lines,
@@ -118,7 +123,8 @@ impl UvResolver {
             let said = question.ask(&BTreeSet::new()).await?;
             let (reason, unwheeled) = match said {
                 Said::Pylock(text) => {
-                    return self.finish(wanted, text, built.into_values().collect(), target, cancel).await;
+                    let sdists = built.into_values().collect();
+                    return self.finish(wanted, &question, text, sdists, cancel).await;
                 }
                 Said::NoSolution { reason, unwheeled } => (reason, unwheeled),
             };
@@ -142,21 +148,20 @@ impl UvResolver {
     async fn finish(
         &self,
         wanted: &Requirements,
+        question: &Question<'_>,
         pylock: String,
         sdists: Vec<Sdist>,
-        target: &Target,
         cancel: &CancellationToken,
     ) -> Result<Resolution, Failure> {
-        let answer = self.read(wanted, pylock, sdists.clone(), target, cancel).await?;
+        let target = question.target;
+        let answer = self.read(wanted, pylock, sdists.clone(), &target, cancel).await?;
         let mut notes = Vec::new();
         if !answer.undecided.is_empty() {
             let names = listed(&answer.undecided.iter().map(String::as_str).collect::<Vec<_>>());
             let text = format!("Left out, because it depends on the release of the target system: {names}.");
             notes.push(Note::new("marker", text));
         }
-        if let Some(pages) = &self.pages {
-            notes.extend(provenance::notes(pages, &answer.wheels, &wanted.lines, *target).await);
-        }
+        notes.extend(self.provenance(question, wanted, &answer.wheels, &sdists).await);
         let resolver = format!("uv {}", self.uv.version());
         Ok(Resolution { resolver, pylock: answer.pylock, sdists, notes })
     }

@@ -18,7 +18,7 @@ use infrastructure::{
     isolation::Isolation,
     marketplace::{self, HttpMarketplace},
     packaging::{IsolatedInspector, IsolatedPacker},
-    resolver::{Building, UvResolver, index::SimpleIndex},
+    resolver::{Building, Pages, UvResolver, index::SimpleIndex},
     sandbox::Sandbox,
     signing::SigningKey,
     uv::{Tools, Uv},
@@ -111,17 +111,14 @@ pub(crate) fn build_tools(settings: &Settings) -> anyhow::Result<Uv> {
         directory: settings.data_dir.join("tools"),
         environment: settings.tools.environment.reveal().clone(),
     };
-    Ok(Uv::new(tools, pages(settings)?))
+    Ok(Uv::new(tools, SimpleIndex::of(&index(settings)?, guarded(settings)?)?))
 }
 
 fn resolver(settings: &Settings, uv: Arc<Uv>, building: Option<Building>) -> anyhow::Result<UvResolver> {
     let directory = settings.data_dir.join("resolver");
-    Ok(UvResolver::new(uv, isolation()?, index(settings)?, pages(settings)?, directory, building))
-}
-
-/// What the operator's index says beside what uv reads of it.
-fn pages(settings: &Settings) -> anyhow::Result<Option<SimpleIndex>> {
-    Ok(SimpleIndex::of(&index(settings)?, guarded(settings)?)?)
+    let index = index(settings)?;
+    let pages = Pages::of(&index, guarded(settings)?)?;
+    Ok(UvResolver::new(uv, isolation()?, index, pages, directory, building))
 }
 
 fn isolation() -> anyhow::Result<Isolation> {

@@ -66,7 +66,7 @@ impl Question<'_> {
             python: self.python.clone(),
             cache: self.cache.clone(),
             network: self.network.clone(),
-            links: None,
+            links: self.links.clone(),
             lines,
             target: Target { floor, ..self.target },
             ..*self

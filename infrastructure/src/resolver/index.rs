@@ -1,4 +1,4 @@
-//! The operator's simple index: JSON (PEP 691) where it speaks it, else HTML (PEP 503). Its pages are read with a
+//! A simple index, usually the operator's: JSON (PEP 691) where it speaks it, else HTML (PEP 503). Its pages are read with a
 //! cap and believed in nothing but names, links and marks.
 
 use std::{path::Path, time::Duration};
@@ -25,6 +25,8 @@ const KINDS: &str = "application/vnd.pypi.simple.v1+json, text/html;q=0.1, */*;q
 
 /// The page of a project with thousands of releases has a few MiB.
 const LARGEST_PAGE: usize = 32 * 1024 * 1024;
+/// The largest projects have some ten thousand.
+const MOST_FILES: usize = 100_000;
 const PAGE_TIME: Duration = Duration::from_secs(30);
 
 /// One file of a project.
@@ -57,13 +59,24 @@ impl SimpleIndex {
     /// # Errors
     /// [`ClientError`] without any CA certificate.
     pub fn of(policy: &IndexPolicy, guarded: GuardedClient) -> Result<Option<Self>, ClientError> {
-        let Some(mut url) = policy.index().cloned() else { return Ok(None) };
+        policy.index().map(|url| Self::at(url.clone(), policy.clone(), guarded)).transpose()
+    }
+
+    /// One that the operator did not name.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(super) fn of_nobody(url: Url, guarded: GuardedClient) -> Result<Self, ClientError> {
+        Self::at(url, IndexPolicy::default(), guarded)
+    }
+
+    fn at(mut url: Url, policy: IndexPolicy, guarded: GuardedClient) -> Result<Self, ClientError> {
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
         let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(KINDS))]);
-        let client = OperatorClient::with_headers(policy.clone(), guarded, accept)?;
-        Ok(Some(Self { url, client }))
+        let client = OperatorClient::with_headers(policy, guarded, accept)?;
+        Ok(Self { url, client })
     }
 
     /// The files of a project by its normalised name; `None` when the index does not know it.
@@ -102,12 +115,15 @@ impl SimpleIndex {
             }
             bytes.extend_from_slice(&chunk);
         }
-        let files = if is_json {
-            json::files(&bytes, &base).ok_or(NoPage)?
-        } else {
-            html::files(&String::from_utf8_lossy(&bytes), &base)
-        };
-        Ok(Some(files))
+        // Reading a large one takes a while, and nothing else shall wait for it.
+        let files = tokio::task::spawn_blocking(move || {
+            if is_json {
+                json::files(&bytes, &base)
+            } else {
+                html::files(&String::from_utf8_lossy(&bytes), &base)
+            }
+        });
+        files.await.ok().flatten().map(Some).ok_or(NoPage)
     }
 
     /// # Errors

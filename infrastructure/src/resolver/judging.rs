@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     UvResolver,
     asking::{Question, Said},
+    index::NoPage,
     releases::{Missing, Releases, Wish},
 };
 use crate::wheels::offences::misfit;
@@ -54,11 +55,21 @@ impl UvResolver {
         question: &Question<'_>,
     ) -> Result<Option<Missing>, Failure> {
         let target = question.target;
-        let Some(pages) = &self.pages else {
-            return self.judge_by_uv(name, version, question).await.map(|text| Some(Missing::Misfit(text)));
+        let files = match self.pages.index(question).await {
+            Some(index) => index.project(name).await,
+            None => Err(NoPage),
         };
-        let files = pages.project(name).await?.unwrap_or_default();
-        Ok(Releases::of(name, files).missing(&Wish::of(name, question.lines, target), target))
+        match files {
+            Ok(files) => {
+                let releases = Releases::of(name, files.unwrap_or_default());
+                Ok(releases.missing(&Wish::of(name, question.lines, target), target))
+            }
+            // uv reaches its own index by ways that are not ours, such as a proxy.
+            Err(NoPage) if self.index.index().is_none() => {
+                self.judge_by_uv(name, version, question).await.map(|text| Some(Missing::Misfit(text)))
+            }
+            Err(NoPage) => Err(NoPage.into()),
+        }
     }
 
     /// Without an index to look at: whether the newest system would have had a wheel.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use application::ports::packaging::{Requirement, Sdist, SdistOrigin};
-use domain::values::{Floor, Target};
+use domain::values::Target;
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::{VerbatimUrl, VersionOrUrl};
 
@@ -15,6 +15,9 @@ use crate::wheels::{
     offences::misfit,
     tags::TagOrder,
 };
+
+/// What is longer is meant for nobody.
+const LONGEST_SPECIFIER: usize = 512;
 
 pub(super) struct Releases {
     name: String,
@@ -68,6 +71,7 @@ impl Wish {
 
     fn admits_file(&self, file: &IndexFile) -> bool {
         let wanted = file.requires_python.as_deref().filter(|wanted| !wanted.trim().is_empty());
+        let wanted = wanted.filter(|wanted| wanted.len() <= LONGEST_SPECIFIER);
         // What nobody can read binds nobody.
         let specifiers = wanted.and_then(|wanted| wanted.parse::<VersionSpecifiers>().ok());
         !file.yanked
@@ -142,21 +146,16 @@ impl Releases {
         })
     }
 
-    /// The newest version that only a newer system could have had, and the floor it needs.
-    pub(super) fn newer(&self, than: &str, wish: &Wish, target: Target) -> Option<(String, Floor)> {
-        let chosen: Version = than.parse().ok()?;
+    /// Whether the newest version is one that only a newer system could have.
+    pub(super) fn is_behind(&self, chosen: &str, wish: &Wish, target: Target) -> bool {
+        let Ok(chosen) = chosen.parse::<Version>() else { return false };
         let (own, any) = (TagOrder::new(&target), TagOrder::without_floor(&target));
-        let (version, files) = self.admitted(wish).find(|(_, files)| {
-            files
-                .iter()
-                .any(|file| Label::read(&file.file_name).is_some_and(|label| any.best(&label).is_some()))
-        })?;
-        let labels = || files.iter().filter_map(|file| Label::read(&file.file_name));
-        if *version <= chosen || labels().any(|label| own.best(&label).is_some()) {
-            return None;
-        }
-        let floor = labels().filter(|label| any.best(label).is_some()).filter_map(|label| any.floor(&label));
-        Some((version.to_string(), floor.min()?))
+        let fits = |files: &[&IndexFile], order: &TagOrder| {
+            let mut labels = files.iter().filter_map(|file| Label::read(&file.file_name));
+            labels.any(|label| order.best(&label).is_some())
+        };
+        let newest = self.admitted(wish).find(|(_, files)| fits(files, &any));
+        newest.is_some_and(|(version, files)| *version > chosen && !fits(&files, &own))
     }
 }
 
@@ -236,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_is_told_only_when_the_floor_keeps_it_away() {
+    fn a_version_is_behind_only_when_the_floor_keeps_a_newer_one_away() {
         let files = vec![
             file("a_b-1-cp312-cp312-manylinux_2_17_x86_64.whl", false, ""),
             file("a_b-2-cp312-cp312-manylinux_2_28_x86_64.whl", false, ""),
@@ -244,14 +243,13 @@ mod tests {
             file("a_b-4-cp312-cp312-manylinux_2_28_x86_64.whl", true, ""),
         ];
         let releases = Releases::of("a-b", files);
-        let newer = |floor: &str, lines: &[Requirement]| {
+        let is_behind = |floor: &str, lines: &[Requirement]| {
             let target = target(floor);
-            releases.newer("1", &Wish::of("a-b", lines, target), target)
+            releases.is_behind("1", &Wish::of("a-b", lines, target), target)
         };
-        assert_eq!(newer("2.17", &[]), Some(("2".to_owned(), "2.28".parse().unwrap())));
-        assert_eq!(newer("2.28", &[]), None);
+        assert!(is_behind("2.17", &[]) && !is_behind("2.28", &[]));
         let bound = Requirement { text: "a-b<2".to_owned(), sha256: Vec::new() };
-        assert_eq!(newer("2.17", &[bound]), None);
+        assert!(!is_behind("2.17", &[bound]));
         assert!(releases.is_yanked("a_b-4-cp312-cp312-manylinux_2_28_x86_64.whl"));
         assert!(!releases.is_yanked("a_b-1-cp312-cp312-manylinux_2_17_x86_64.whl"));
     }

@@ -102,7 +102,7 @@ fn resolver(directory: &Path, stub: &Stub, workshop: Option<&Arc<Workshop>>) -> 
     };
     let index = IndexPolicy::new(Some(stub.url("/simple").parse().unwrap()), Vec::new(), false);
     let guarded = GuardedClient::new(FetchPolicy::default()).unwrap();
-    let pages = SimpleIndex::of(&index, guarded).unwrap();
+    let pages = Pages::of(&index, guarded).unwrap();
     let building = workshop.map(|workshop| Building { builder: workshop.clone(), wheels: workshop.clone() });
     let uv = Arc::new(Uv::new(tools, None));
     UvResolver::new(uv, test_child(), index, pages, directory.join("resolver"), building)

@@ -2,17 +2,18 @@
 
 use url::Url;
 
-use super::{IndexFile, linked};
+use super::{IndexFile, MOST_FILES, linked};
 
-pub(super) fn files(page: &str, base: &Url) -> Vec<IndexFile> {
-    let anchors =
-        page.split("<a").chain(page.split("<A")).filter(|rest| rest.starts_with(char::is_whitespace));
-    let mut files: Vec<IndexFile> = Vec::new();
-    for anchor in anchors {
-        let Some(file) = file(&attributes(anchor), base) else { continue };
-        files.push(file);
-    }
-    files
+/// Far more than the marks of a file.
+const MOST_ATTRIBUTES: usize = 32;
+
+/// `None` when there are too many.
+pub(super) fn files(page: &str, base: &Url) -> Option<Vec<IndexFile>> {
+    let anchors = page.split("<a").skip(1).chain(page.split("<A").skip(1));
+    let anchors = anchors.filter(|rest| rest.starts_with(char::is_whitespace));
+    let files: Vec<IndexFile> =
+        anchors.filter_map(|anchor| file(&attributes(anchor), base)).take(MOST_FILES + 1).collect();
+    (files.len() <= MOST_FILES).then_some(files)
 }
 
 fn file(attributes: &[(String, String)], base: &Url) -> Option<IndexFile> {
@@ -35,7 +36,9 @@ fn file(attributes: &[(String, String)], base: &Url) -> Option<IndexFile> {
 fn attributes(tag: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut rest = tag.trim_start();
-    while let Some(end) = rest.find(|c: char| c == '=' || c == '>' || c.is_whitespace()) {
+    while found.len() < MOST_ATTRIBUTES
+        && let Some(end) = rest.find(|c: char| c == '=' || c == '>' || c.is_whitespace())
+    {
         let name = rest[..end].to_ascii_lowercase();
         rest = rest[end..].trim_start();
         let Some(after) = rest.strip_prefix('=') else {
@@ -81,7 +84,7 @@ mod tests {
              <A HREF='https://files.example/a-2.tar.gz?x=1&amp;y=2'>a</A>\n\
              <a data-yanked href=b-1.tar.gz>b</a><abbr href='c'></abbr><a name=x><a href=\"unclosed"
         );
-        let found = files(&page, &"http://index.example/simple/a/".parse().unwrap());
+        let found = files(&page, &"http://index.example/simple/a/".parse().unwrap()).unwrap();
         let urls: Vec<&str> = found.iter().map(|file| file.url.as_str()).collect();
         assert!(urls.contains(&"http://index.example/files/a-1-py3-none-any.whl"), "{urls:?}");
         assert!(urls.contains(&"https://files.example/a-2.tar.gz?x=1&y=2"), "{urls:?}");
@@ -99,7 +102,14 @@ mod tests {
         for page in
             ["", "<a", "<a ", "<a href", "<a href=", "<a href='", "<a href=\"javascript:x\">", "\u{0}<a =>"]
         {
-            assert!(files(page, &base).is_empty(), "{page}");
+            assert_eq!(files(page, &base), Some(Vec::new()), "{page}");
         }
+    }
+
+    #[test]
+    fn a_page_that_swells_gives_little() {
+        let base = "http://index.example/".parse().unwrap();
+        assert_eq!(attributes(&" x".repeat(1_000_000)).len(), MOST_ATTRIBUTES);
+        assert_eq!(files(&"<a href=x>".repeat(MOST_FILES + 1), &base), None);
     }
 }

@@ -1,14 +1,18 @@
 //! PEP 691 and 700.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, SeqAccess, Visitor},
+};
 use url::Url;
 
-use super::{IndexFile, linked};
+use super::{IndexFile, MOST_FILES, linked};
 
 #[derive(Debug, Deserialize)]
 struct Page {
+    #[serde(deserialize_with = "not_too_many")]
     files: Vec<File>,
 }
 
@@ -16,7 +20,7 @@ struct Page {
 struct File {
     url: String,
     #[serde(default)]
-    hashes: BTreeMap<String, String>,
+    hashes: Hashes,
     size: Option<u64>,
     #[serde(rename = "requires-python")]
     requires_python: Option<String>,
@@ -24,18 +28,63 @@ struct File {
     yanked: Yanked,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Yanked {
-    Whether(bool),
-    /// For a reason that is not ours to tell.
-    Why(IgnoredAny),
+#[derive(Debug, Default, Deserialize)]
+struct Hashes {
+    sha256: Option<String>,
 }
 
-impl Default for Yanked {
-    fn default() -> Self {
-        Self::Whether(false)
+#[derive(Debug, Default)]
+struct Yanked(bool);
+
+/// A mark, or the reason for it, which is not ours to tell.
+impl<'de> Deserialize<'de> for Yanked {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Mark;
+        impl Visitor<'_> for Mark {
+            type Value = Yanked;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mark or a reason")
+            }
+
+            fn visit_bool<E: Error>(self, marked: bool) -> Result<Yanked, E> {
+                Ok(Yanked(marked))
+            }
+
+            fn visit_str<E: Error>(self, _reason: &str) -> Result<Yanked, E> {
+                Ok(Yanked(true))
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Yanked, E> {
+                Ok(Yanked(false))
+            }
+        }
+        deserializer.deserialize_any(Mark)
     }
+}
+
+/// One after the other, so that a page of nothing but files takes no more room than others.
+fn not_too_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<File>, D::Error> {
+    struct Files;
+    impl<'de> Visitor<'de> for Files {
+        type Value = Vec<File>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {MOST_FILES} files")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Vec<File>, A::Error> {
+            let mut files = Vec::new();
+            while let Some(file) = sequence.next_element()? {
+                if files.len() == MOST_FILES {
+                    return Err(A::Error::invalid_length(files.len() + 1, &self));
+                }
+                files.push(file);
+            }
+            Ok(files)
+        }
+    }
+    deserializer.deserialize_seq(Files)
 }
 
 /// `None` for what is no page.
@@ -45,18 +94,14 @@ pub(super) fn files(bytes: &[u8], base: &Url) -> Option<Vec<IndexFile>> {
         .ok()?;
     let file = |file: File| {
         let (file_name, url) = linked(base, &file.url)?;
-        let yanked = match file.yanked {
-            Yanked::Whether(yanked) => yanked,
-            Yanked::Why(_) => true,
-        };
-        let sha256 = file.hashes.get("sha256").and_then(|sha256| sha256.parse().ok());
+        let sha256 = file.hashes.sha256.and_then(|sha256| sha256.parse().ok());
         Some(IndexFile {
             file_name,
             url,
             sha256,
             size: file.size,
             requires_python: file.requires_python,
-            yanked,
+            yanked: file.yanked.0,
         })
     };
     Some(page.files.into_iter().filter_map(file).collect())
@@ -86,5 +131,15 @@ mod tests {
         assert!(!found[1].yanked && found[1].sha256.is_none());
         assert_eq!(files(b"<html>", &base), None);
         assert_eq!(files(&b"[".repeat(100_000), &base), None);
+    }
+
+    #[test]
+    fn a_page_that_swells_is_none() {
+        let base = "http://index.example/".parse().unwrap();
+        let page = |file: &str, times: usize| format!(r#"{{"files": [{}]}}"#, vec![file; times].join(","));
+        let read = |file: &str, times| files(page(file, times).as_bytes(), &base);
+        assert_eq!(read(r#"{"url": "a", "yanked": null}"#, MOST_FILES).unwrap().len(), MOST_FILES);
+        assert_eq!(read(r#"{"url": "a"}"#, MOST_FILES + 1), None);
+        assert_eq!(read(r#"{"url": "a", "yanked": [[1, 2], 3]}"#, 1), None);
     }
 }
