@@ -1,6 +1,7 @@
 //! Packages without wheels: built in a sandbox, if the operator says so, from files alone.
 
 mod git;
+mod leftovers;
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +10,7 @@ use plugyard_tests::{
     command_line::Ran,
     files::Silent,
     python::{directory, really_locked, succeeds, unpack, uv, version},
-    sha256, until,
-    waiting::seconds,
+    sha256,
 };
 use tempfile::TempDir;
 
@@ -297,35 +297,6 @@ async fn a_wheel_of_another_name_or_a_link_is_not_taken() {
             built(&ground_with(&plugin(&files, &[tree])), "pure", &["--platform", here(), "--json"]).await;
         assert_eq!(failure(&ran.expect(1)), format!("wrong 1.0 could not be built: {why}"));
     }
-}
-
-#[tokio::test]
-async fn an_interrupted_or_killed_build_leaves_no_process() {
-    for killed in [false, true] {
-        let files = Files::start();
-        let mark = format!("6{:06}", std::process::id());
-        let lines = format!("\ndef before():\n    os.system('setsid sleep {mark} & sleep {mark}')\n");
-        let ground = ground_with(&plugin(&files, &[Source::pure("slow", "1.0").running(&lines)]));
-        let cli = Cli::on(ground.path()).set("PLUGYARD_BUILD", "pure").args(["repackage", "plugin.difypkg"]);
-        let running = cli.args(["--platform", here(), "--python", version()]).spawn();
-        let count = || sleepers(&mark);
-        until("the build sleeps", seconds(120), async || (count() > 0).then_some(())).await;
-        if killed {
-            running.kill();
-        } else {
-            running.interrupt();
-        }
-        let ran = running.ended_within(seconds(30)).await;
-        assert_eq!(ran.code, if killed { None } else { Some(130) });
-        until("nothing sleeps", seconds(60), async || (count() == 0).then_some(())).await;
-    }
-}
-
-/// Living processes that sleep for so long.
-fn sleepers(mark: &str) -> usize {
-    let of = |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).ok();
-    let wanted = format!("sleep\0{mark}\0").into_bytes();
-    std::fs::read_dir("/proc").unwrap().flatten().filter_map(of).filter(|line| *line == wanted).count()
 }
 
 #[tokio::test]

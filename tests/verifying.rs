@@ -123,7 +123,9 @@ async fn the_command_line_tries_out_what_it_makes() {
         std::fs::write(ground.path().join("cwd").join(&file), plugin(name, &files, main).bytes()).unwrap();
         let cli = Cli::on(ground.path()).set("PLUGYARD_UV", uv().to_str().unwrap());
         let cli = cli.args(["repackage", &file, "--verify", "install", "--json", "--python", version()]);
-        let said = cli.run().await.expect(0).json();
+        let ran = cli.run().await.expect(i32::from(!works));
+        assert_eq!(ran.err.contains("error: No heartbeat: it ended with code 0: done"), !works, "{ran:?}");
+        let said = ran.json();
         assert_eq!(said["results"][0]["verified_install"], works, "{said}");
     }
     let left = std::fs::read_dir(ground.path().join("data/work")).unwrap().count();

@@ -8,4 +8,3 @@ pub(crate) mod projections;
 pub(crate) mod repackage;
 pub(crate) mod sign;
 mod table;
-mod workspace;

@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod commands;
+pub mod directories;
 pub mod error;
 pub mod failure;
 pub mod ports;

@@ -4,9 +4,8 @@
 use std::{
     collections::HashMap,
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use application::{
@@ -34,7 +33,9 @@ pub use policy::{BuildMode, InvalidBuildMode};
 use record::Records;
 use tools::{Python, Toolbox};
 
-use crate::{disk, fetch::clients::Get, isolation::Isolation, sandbox::Sandbox, wheels::cache::WheelCache};
+use crate::{
+    disk, fetch::clients::Get, isolation::Isolation, sandbox::Sandbox, wheels::cache::WheelCache, workspace,
+};
 
 /// Building is off.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,8 +52,8 @@ impl Builder for NoBuilder {
 
 /// Each may take a processor for minutes.
 const BUILDS: usize = 2;
-/// A directory this old was left by a process that was killed.
-const STALE: Duration = Duration::from_hours(2);
+/// Of the directories that builds work in.
+const PREFIX: &str = "build-";
 
 /// What building needs.
 pub struct Parts {
@@ -85,7 +86,7 @@ impl SandboxBuilder {
         let records = Records::open(parts.directory.join("wheels"))?;
         let work = parts.directory.join("work");
         std::fs::create_dir_all(&work)?;
-        sweep(&work);
+        workspace::sweep(&work, PREFIX);
         Ok(Self { parts, records, slots: Semaphore::new(BUILDS), flights: Mutex::default() })
     }
 
@@ -140,16 +141,5 @@ impl Builder for SandboxBuilder {
         let wheel = self.known_or_made(sdist, &python, target, cancel).await?;
         policy::admit(sdist, &wheel, (self.parts.mode, Host::this(), python.minor), *target)?;
         Ok(wheel)
-    }
-}
-
-/// Removes what killed processes left.
-fn sweep(work: &Path) {
-    for entry in std::fs::read_dir(work).into_iter().flatten().flatten() {
-        let modified = entry.metadata().and_then(|data| data.modified());
-        if modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > STALE)) {
-            // Another process may sweep at the same time.
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
     }
 }

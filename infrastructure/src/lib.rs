@@ -23,3 +23,4 @@ pub mod upcasters;
 pub mod uv;
 pub mod verifier;
 pub mod wheels;
+pub mod workspace;

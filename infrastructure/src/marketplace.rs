@@ -115,7 +115,7 @@ impl HttpMarketplace {
             return Ok(listed);
         }
         // It may have been published since.
-        self.versions.forget(&key(author, name));
+        self.versions.doubt(&key(author, name));
         let Answer { value, stale } = self.versions(author, name).await?;
         let unknown =
             if value.is_empty() { no_versions(author, name) } else { no_version(author, name, version) };

@@ -151,7 +151,9 @@ const LIBC: &str = "import os; print('libc', os.confstr('CS_GNU_LIBC_VERSION'))"
 impl Trial<'_> {
     /// A package for newer systems than this one says nothing by failing here.
     async fn check_libc(&self, package: &Path, target: &Target) -> Result<(), Stop> {
-        let needs = unpacked::needs(package, *target)?;
+        let (package, copy) = (package.to_owned(), *target);
+        let read = tokio::task::spawn_blocking(move || unpacked::needs(&package, copy)).await;
+        let needs = read.map_err(|_stopped| Failure::internal())??;
         if let (Os::Linux, Some(needs)) = (target.os, needs) {
             let ask = ["-I", "-S", "-c", LIBC].map(str::to_owned).to_vec();
             let outcome = self.run(&self.python.path, ask, "/job", INSTALL_TIME, None).await?;

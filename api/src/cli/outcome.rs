@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 use super::table;
 use crate::report;
 
+/// The kind of note that says how trying out went.
+const TRIED: &str = "verified_install";
+
 /// Every result that was asked for, in that order.
 pub(super) struct Outcome(pub(super) Vec<Told>);
 
@@ -29,8 +32,10 @@ pub(super) struct Told {
 }
 
 impl Outcome {
+    /// A package that was tried out and does not work is none.
     pub(super) fn is_complete(&self) -> bool {
-        self.0.iter().all(|told| told.result.is_ok())
+        let works = |(_, report): &(PathBuf, Report)| report.verified_install != Some(false);
+        self.0.iter().all(|told| told.result.as_ref().is_ok_and(works))
     }
 
     /// Results on standard output, everything else on standard error.
@@ -40,9 +45,17 @@ impl Outcome {
         for (about, failure) in &failures {
             writeln!(err, "error: {about}{failure} ({})", failure.reason)?;
         }
+        for (told, _, report) in self.made().filter(|(_, _, report)| report.verified_install == Some(false)) {
+            for note in report.notes.iter().filter(|note| note.kind == TRIED) {
+                writeln!(err, "error: {}{}", self.about(told), note.text)?;
+            }
+        }
         if as_json {
             writeln!(out, "{:#}", self.as_json())?;
             return out.flush();
+        }
+        for (told, ..) in self.made().filter(|(_, _, report)| report.verified_install == Some(true)) {
+            writeln!(err, "note: {}Tried out here: it installs offline and starts.", self.about(told))?;
         }
         for (about, note) in self.distinct_notes() {
             writeln!(err, "note: {about}{}", note.text)?;
@@ -74,6 +87,11 @@ impl Outcome {
         out.flush()
     }
 
+    /// Nothing, where there is only one result.
+    fn about(&self, told: &Told) -> String {
+        if self.0.len() == 1 { String::new() } else { format!("{}: ", told.name()) }
+    }
+
     fn made(&self) -> impl Iterator<Item = (&Told, &PathBuf, &Report)> {
         self.0.iter().filter_map(|told| told.result.as_ref().ok().map(|(path, report)| (told, path, report)))
     }
@@ -88,7 +106,8 @@ impl Outcome {
     fn distinct_notes(&self) -> Vec<(String, &Note)> {
         let mut notes: Vec<(Vec<String>, &Note)> = Vec::new();
         for (told, _, report) in self.made() {
-            for note in &report.notes {
+            let is_told = |note: &&Note| note.kind != TRIED || report.verified_install.is_none();
+            for note in report.notes.iter().filter(is_told) {
                 match notes.iter_mut().find(|(_, known)| *known == note) {
                     Some((about, _)) => about.push(told.name()),
                     None => notes.push((vec![told.name()], note)),

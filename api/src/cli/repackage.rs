@@ -11,11 +11,12 @@ use application::{
     repackaging::Repackaging,
 };
 use futures::{StreamExt as _, stream};
+use infrastructure::workspace::Workspace;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use self::request::{Request, requests};
-use super::{outcome::Outcome, progress::Screen, workspace::Workspace};
+use super::{outcome::Outcome, progress::Screen};
 use crate::{
     settings::{RepackageArguments, Settings, Verify},
     shutdown::Signals,
@@ -77,7 +78,7 @@ impl Job {
 
     /// Several inputs at a time; they share the wheel cache, which fetches each wheel once.
     async fn run(&self, cancel: &CancellationToken) -> Outcome {
-        let work = match Workspace::new(&self.work_dir) {
+        let work = match Workspace::new(&self.work_dir, "cli-") {
             Ok(work) => work,
             Err(error) => {
                 let failure = local("The data directory cannot be used", &error);

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::{reporter::Reporter, run_tasks::RunTasks};
 use crate::{
     commands::CommandError,
+    directories,
     failure::Failure,
     ports::{
         blobs::StoredResult,
@@ -48,7 +49,7 @@ impl RunTasks {
         if !lease_lost.is_cancelled() {
             self.conclude(&claim, outcome).await;
         }
-        if let Err(error) = tokio::fs::remove_dir_all(&work).await
+        if let Err(error) = directories::remove(work).await
             && error.kind() != std::io::ErrorKind::NotFound
         {
             warn!(%task, attempt, %error, "the work directory stays until the next sweep");

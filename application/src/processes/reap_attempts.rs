@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::attempt::owner_of;
 use crate::{
     commands::Commands,
+    directories,
     ports::jobs::{Jobs, Lease},
 };
 
@@ -59,7 +60,7 @@ impl ReapAttempts {
             let name = entry.file_name();
             let Some((task, attempt)) = name.to_str().and_then(owner_of) else { continue };
             if matches!(self.jobs.lease(task, attempt).await, Ok(Lease::Lost)) {
-                let _ = tokio::fs::remove_dir_all(entry.path()).await;
+                let _ = directories::remove(entry.path()).await;
             }
         }
     }

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Host, Parts, SandboxBuilder,
+    Host, PREFIX, Parts, SandboxBuilder,
     backend::{self, Backend},
     forge, policy, rewrite,
     tools::Python,
@@ -27,6 +27,7 @@ use crate::{
     disk,
     isolation::Work,
     wheels::{labels::Label, normalised, same_version},
+    workspace::Workspace,
 };
 
 const REWRITE_TIME: Duration = Duration::from_mins(5);
@@ -39,13 +40,24 @@ impl SandboxBuilder {
         target: &Target,
         cancel: &CancellationToken,
     ) -> Result<Wheel, Failure> {
+        let ground = Workspace::new(&self.parts.directory.join("work"), PREFIX).map_err(disk::failure)?;
+        let made = self.make_in(ground.path(), sdist, python, target, cancel).await;
+        // An environment is thousands of files; should it not be gone in the end, a sweep finds it.
+        let _ = tokio::task::spawn_blocking(move || drop(ground)).await;
+        made
+    }
+
+    async fn make_in(
+        &self,
+        ground: &Path,
+        sdist: &Sdist,
+        python: &Python,
+        target: &Target,
+        cancel: &CancellationToken,
+    ) -> Result<Wheel, Failure> {
         let named = format!("{} {}", sdist.name, sdist.version);
         tracing::info!(named, "building");
-        let ground = tempfile::Builder::new()
-            .prefix("build-")
-            .tempdir_in(self.parts.directory.join("work"))
-            .map_err(disk::failure)?;
-        let fetched = ground.path().join("fetched");
+        let fetched = ground.join("fetched");
         std::fs::create_dir(&fetched).map_err(disk::failure)?;
         let archive = self.fetch(sdist, &named, &fetched, cancel).await?;
         let subdirectory = match &sdist.origin {
@@ -53,7 +65,7 @@ impl SandboxBuilder {
             SdistOrigin::Git { subdirectory, .. } => subdirectory.as_deref(),
         };
         let shop = |name: &str| {
-            let (sandbox, job) = (&self.parts.sandbox, ground.path().join(name));
+            let (sandbox, job) = (&self.parts.sandbox, ground.join(name));
             std::fs::create_dir(&job).map_err(disk::failure)?;
             Ok::<_, Failure>(Workshop {
                 sandbox,
@@ -84,8 +96,8 @@ impl SandboxBuilder {
         let name = shop.build(&from, &backend).await?;
         let wheel =
             described(sdist, &name, glibc).ok_or_else(|| shop.failed("its wheel has another name"))?;
-        let built = ground.path().join("built.whl");
-        shop.take(&name, &built)?;
+        let built = ground.join("built.whl");
+        shop.take(&name, &built).await?;
         self.adopt(wheel, built, cancel).await
     }
 

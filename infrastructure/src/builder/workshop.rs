@@ -67,7 +67,7 @@ impl Workshop<'_> {
         archive: &Path,
         subdirectory: Option<&str>,
     ) -> Result<Unpacked, Failure> {
-        self.bring(archive, "archive")?;
+        self.bring(archive, "archive").await?;
         let script = ["-I", "-S", "-c", UNPACK, "/job/archive", "/job/source", "/job/unpacked.json"];
         let mut arguments = script.map(str::to_owned).to_vec();
         arguments.push(subdirectory.unwrap_or_default().to_owned());
@@ -83,15 +83,15 @@ impl Workshop<'_> {
     }
 
     /// A copy: it will belong to another user, and files of the cache must not.
-    fn bring(&self, file: &Path, name: &str) -> Result<(), Failure> {
-        fs::copy(file, self.job.join(name)).map(drop).map_err(disk::failure)
+    async fn bring(&self, file: &Path, name: &str) -> Result<(), Failure> {
+        tokio::fs::copy(file, self.job.join(name)).await.map(drop).map_err(disk::failure)
     }
 
-    fn bring_all(&self, wheels: &Path) -> Result<(), Failure> {
+    async fn bring_all(&self, wheels: &Path) -> Result<(), Failure> {
         fs::create_dir_all(self.job.join("wheels")).map_err(disk::failure)?;
         for entry in fs::read_dir(wheels).map_err(disk::failure)? {
             let entry = entry.map_err(disk::failure)?;
-            self.bring(&entry.path(), &format!("wheels/{}", entry.file_name().to_string_lossy()))?;
+            self.bring(&entry.path(), &format!("wheels/{}", entry.file_name().to_string_lossy())).await?;
         }
         Ok(())
     }
@@ -117,7 +117,7 @@ impl Workshop<'_> {
                 );
                 let mut arguments = vec!["-c".to_owned(), script, "sh".to_owned(), python];
                 arguments.extend_from_slice(pins);
-                self.bring_all(wheels)?;
+                self.bring_all(wheels).await?;
                 ("/bin/sh".into(), arguments, vec![Shown { outside: uv, inside: UV.into() }])
             }
         };
@@ -223,14 +223,16 @@ impl Workshop<'_> {
     }
 
     /// A copy of the wheel of that name, out of everybody's reach.
-    pub(super) fn take(&self, name: &str, to: &Path) -> Result<(), Failure> {
+    pub(super) async fn take(&self, name: &str, to: &Path) -> Result<(), Failure> {
         let out = self.job.join("out");
         let is_plain = Path::new(name).file_name().is_some_and(|file| file == name)
             && fs::symlink_metadata(&out).is_ok_and(|data| data.is_dir());
         let found = if is_plain { plain_file(&out.join(name)).ok() } else { None };
         let from = found.ok_or_else(|| self.failed("it left no wheel"))?;
         let mut into = File::create(to).map_err(disk::failure)?;
-        let size = io::copy(&mut from.take(LARGEST_WHEEL + 1), &mut into).map_err(disk::failure)?;
+        let copying =
+            tokio::task::spawn_blocking(move || io::copy(&mut from.take(LARGEST_WHEEL + 1), &mut into));
+        let size = copying.await.map_err(|_stopped| Failure::internal())?.map_err(disk::failure)?;
         if size > LARGEST_WHEEL { Err(self.failed("its wheel is larger than 512 MB")) } else { Ok(()) }
     }
 }

@@ -37,7 +37,8 @@ struct State<V> {
 struct Known<V> {
     value: Arc<V>,
     weight: usize,
-    at: Instant,
+    /// None: it is in doubt.
+    at: Option<Instant>,
 }
 
 impl<V: Send + Sync + 'static> Memory<V> {
@@ -80,24 +81,24 @@ impl<V: Send + Sync + 'static> Memory<V> {
         }
     }
 
-    /// The next question is asked.
-    pub(super) fn forget(&self, key: &str) {
-        let mut state = self.lock();
-        if let Some(known) = state.known.pop(key) {
-            state.weight -= known.weight;
+    /// The next question is asked, whatever is known; should nobody answer, what is known still serves.
+    pub(super) fn doubt(&self, key: &str) {
+        if let Some(known) = self.lock().known.peek_mut(key) {
+            known.at = None;
         }
     }
 
     fn known(&self, key: &str, not_older: Option<Duration>) -> Option<Arc<V>> {
         let mut state = self.lock();
         let known = state.known.get(key)?;
-        not_older.is_none_or(|age| known.at.elapsed() < age).then(|| Arc::clone(&known.value))
+        let fits = |age| known.at.is_some_and(|at| at.elapsed() < age);
+        not_older.is_none_or(fits).then(|| Arc::clone(&known.value))
     }
 
     fn keep(&self, key: &str, value: Arc<V>, weight: usize) {
         let mut state = self.lock();
         state.weight += weight;
-        let known = Known { value, weight, at: Instant::now() };
+        let known = Known { value, weight, at: Some(Instant::now()) };
         if let Some(old) = state.known.put(key.to_owned(), known) {
             state.weight -= old.weight;
         }
@@ -129,7 +130,9 @@ mod tests {
         let first = memory.ask("a", || ready(Ok((1, 1)))).await.unwrap();
         assert_eq!((*first.value, first.stale), (1, false));
         assert_eq!(*memory.ask("a", || ready(Ok((2, 1)))).await.unwrap().value, 1);
-        memory.forget("a");
+        memory.doubt("a");
+        let kept = memory.ask("a", || ready(Err(down()))).await.unwrap();
+        assert_eq!((*kept.value, kept.stale), (1, true));
         assert_eq!(*memory.ask("a", || ready(Ok((3, 1)))).await.unwrap().value, 3);
 
         let memory = Memory::new(Duration::ZERO, 100);

@@ -11,8 +11,8 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
-    process::{Child, ChildStdin, Command},
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    process::{Child, ChildStdin, ChildStdout, Command},
     sync::OnceCell,
     time::{Instant, interval, sleep_until, timeout},
 };
@@ -170,7 +170,7 @@ impl Running {
         let (Some(stdout), Some(stderr)) = (self.child.stdout.take(), self.child.stderr.take()) else {
             return Err(Fault::Unavailable("it cannot be heard".to_owned()));
         };
-        let mut said = Said { lines: BufReader::new(stdout), kept: VecDeque::new() };
+        let mut said = Said::of(stdout);
         let mut reports = BufReader::new(stderr);
         let deadline = Instant::now() + watch.time;
         let mut looks = interval(Duration::from_secs(1));
@@ -216,7 +216,7 @@ impl Running {
     }
 
     /// Ends everything, and waits until the last process that could say something is gone.
-    async fn end(&mut self, said: &mut Said) {
+    async fn end(&mut self, said: &mut Said<ChildStdout>) {
         self.stdin = None;
         // It may be gone already.
         let _ = self.child.start_kill();
@@ -230,20 +230,27 @@ impl Running {
     }
 }
 
-struct Said {
-    lines: BufReader<tokio::process::ChildStdout>,
+struct Said<R> {
+    lines: BufReader<R>,
+    /// Of a line whose end has not come yet.
+    begun: Vec<u8>,
     kept: VecDeque<u8>,
 }
 
-impl Said {
-    /// `None` when nobody is left that could say something.
+impl<R: AsyncRead + Unpin> Said<R> {
+    fn of(output: R) -> Self {
+        Self { lines: BufReader::new(output), begun: Vec::new(), kept: VecDeque::new() }
+    }
+
+    /// `None` when nobody is left that could say something. Whoever stops waiting loses nothing.
     async fn line(&mut self) -> Option<String> {
-        let mut line = Vec::new();
-        let mut some = (&mut self.lines).take(LONGEST_LINE);
-        let count = some.read_until(b'\n', &mut line).await.unwrap_or(0);
-        if count == 0 {
+        let room = LONGEST_LINE.saturating_sub(self.begun.len() as u64);
+        let mut some = (&mut self.lines).take(room);
+        let _ended = some.read_until(b'\n', &mut self.begun).await;
+        if self.begun.is_empty() {
             return None;
         }
+        let line = std::mem::take(&mut self.begun);
         self.kept.extend(&line);
         let over = self.kept.len().saturating_sub(KEPT);
         self.kept.drain(..over);
@@ -269,5 +276,24 @@ async fn reported(reports: &mut BufReader<tokio::process::ChildStderr>) -> Resul
             Err(Fault::Unavailable(format!("no {step}")))
         }
         (_, None) => Err(Fault::Unavailable("it ended without a word".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_that_comes_in_pieces_is_heard_whole_whoever_stopped_waiting_for_it() {
+        let (mut command, output) = tokio::io::duplex(64);
+        let mut said = Said::of(output);
+        command.write_all(b"{\"event\": ").await.unwrap();
+        assert!(timeout(Duration::from_millis(50), said.line()).await.is_err());
+        command.write_all(b"\"heartbeat\"}\nrest").await.unwrap();
+        drop(command);
+        assert_eq!(said.line().await.as_deref(), Some("{\"event\": \"heartbeat\"}\n"));
+        assert_eq!(said.line().await.as_deref(), Some("rest"));
+        assert_eq!(said.line().await, None);
+        assert_eq!(said.text(), "{\"event\": \"heartbeat\"}\nrest");
     }
 }

@@ -7,12 +7,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Bytes below the directory, and a little for each name; counted no further than `most`.
+/// Bytes below the directory, and a little for each name; counted no further than `most`. What is nested deeper
+/// than can be looked at from out here counts as more.
 pub(super) fn disk(directory: &Path, most: u64) -> u64 {
     const PER_NAME: u64 = 4096;
+    /// The kernel takes no path of 4096 bytes.
+    const LONGEST_PATH: usize = 3800;
     let mut sum = 0;
     let mut left: Vec<PathBuf> = vec![directory.to_owned()];
     while let Some(next) = left.pop() {
+        if next.as_os_str().len() > LONGEST_PATH {
+            return most.saturating_add(1);
+        }
         // The command is at work in there: what was listed may be gone.
         for entry in fs::read_dir(next).into_iter().flatten().flatten() {
             let Ok(data) = entry.metadata() else { continue };
@@ -58,6 +64,16 @@ fn read(stat: &str) -> Option<(u32, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_nested_out_of_sight_counts_as_too_much() {
+        let ground = tempfile::tempdir().unwrap();
+        let path = (0..18).fold(ground.path().to_owned(), |path, _| path.join("d".repeat(200)));
+        fs::create_dir_all(&path).unwrap();
+        assert!(disk(ground.path(), 1 << 30) < 1 << 20);
+        fs::create_dir_all(path.join("e".repeat(210))).unwrap();
+        assert_eq!(disk(ground.path(), 1 << 30), (1 << 30) + 1);
+    }
 
     #[test]
     fn a_name_with_brackets_does_not_hide_a_process() {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use application::{
     catalogue::{latest, no_version},
+    directories,
     failure::{Failure, Reason},
     ports::packaging::{Inspection, Plan, Selection},
     repackaging::{Acquired, LARGEST_PACKAGE, PackageJob, combined},
@@ -40,9 +41,9 @@ impl Job {
             shown.finish();
             told.push(request.told(wanted, made));
             // Room for the next one.
-            let _ = tokio::fs::remove_dir_all(&work).await;
+            let _ = directories::remove(work).await;
         }
-        let _ = tokio::fs::remove_dir_all(dir).await;
+        let _ = directories::remove(dir.to_owned()).await;
         told
     }
 
