@@ -2,7 +2,6 @@
 
 mod line;
 mod peer;
-mod selection;
 mod server;
 mod workload;
 
@@ -24,7 +23,6 @@ const WARM_ROUNDS: usize = 5;
 
 pub(crate) async fn measure() -> Table {
     let mut table = Table::default();
-    selection::measure(&mut table);
     let peer = Peer::newest();
     table.fact("the baseline", peer.versions());
     let (middle, large) = (Workload::middle(&peer), Workload::large(&peer));
