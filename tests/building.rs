@@ -75,7 +75,10 @@ async fn a_pure_package_is_built_for_every_platform_once() {
     for result in &results {
         assert_eq!(result["built"], serde_json::json!(["so-pure 1.0 (py3-none-any)"]));
         let notes: Vec<_> = result["notes"].as_array().unwrap().iter().map(|note| &note["text"]).collect();
-        assert!(notes.iter().any(|text| *text == "so-pure 1.0 was built here."), "{notes:?}");
+        assert!(
+            notes.iter().any(|text| *text == "Built from source by this service: so-pure 1.0."),
+            "{notes:?}"
+        );
         let bytes = std::fs::read(ground.path().join("cwd").join(result["path"].as_str().unwrap())).unwrap();
         let package = Unpacked::read(&bytes);
         assert_eq!(package.wheels(), ["ready-1.0-py3-none-any.whl", "so_pure-1.0-py3-none-any.whl"]);

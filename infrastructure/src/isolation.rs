@@ -8,7 +8,7 @@ use domain::values::Digest;
 
 use crate::{
     builder::rewrite,
-    packaging::{inspect, pack},
+    packaging::{inspect, pack, version},
     resolver::pylock,
     signing::verify,
 };
@@ -27,7 +27,7 @@ pub const CHILD_ARGUMENT: &str = "__isolated";
 /// The words that parent and child have in common. They differ when the binary was replaced under a running
 /// parent.
 fn protocol() -> String {
-    format!("{}/{}", pack::VERSION, env!("CARGO_PKG_VERSION"))
+    format!("{}/{}", version::VERSION, env!("CARGO_PKG_VERSION"))
 }
 
 /// The one line of a request: the protocol, a space, and the work as JSON.

@@ -28,6 +28,7 @@ mod sbom;
 mod strip;
 #[cfg(test)]
 mod tests;
+pub mod version;
 
 /// Reading a package of the largest size takes a few seconds on a slow machine.
 const INSPECT_TIME: Duration = Duration::from_mins(1);
@@ -99,8 +100,10 @@ pub struct IsolatedPacker {
 impl IsolatedPacker {
     pub fn new(isolation: Isolation, limits: Limits, key: Option<Arc<SigningKey>>) -> Self {
         let version = key.as_ref().map_or_else(
-            || pack::VERSION.to_owned(),
-            |key| format!("{}, signed with {} for {}", pack::VERSION, key.public().digest(), key.category()),
+            || version::VERSION.to_owned(),
+            |key| {
+                format!("{}, signed with {} for {}", version::VERSION, key.public().digest(), key.category())
+            },
         );
         Self { isolation, limits, key, version }
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use domain::{
-    task::{self, Phase, Source},
+    task::{Phase, Source},
     values::{Digest, PluginIdentity},
 };
 use tokio_util::sync::CancellationToken;
@@ -33,9 +33,8 @@ pub(super) struct Promise {
 const CHECKSUM: &str = "checksum";
 
 /// Takes out what is true of one task and not of every other that has the same result.
-pub(super) fn take_notes(notes: &mut Vec<Note>) -> Vec<task::Note> {
-    let taken = notes.extract_if(.., |note| note.kind == CHECKSUM);
-    taken.map(|Note { kind, text, lines }| task::Note { kind, text, lines }).collect()
+pub(super) fn take_notes(notes: &mut Vec<Note>) -> Vec<Note> {
+    notes.extract_if(.., |note| note.kind == CHECKSUM).collect()
 }
 
 impl Acquired {

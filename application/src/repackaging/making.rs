@@ -6,7 +6,7 @@ use std::{
 };
 
 use domain::{
-    task::{Note, Phase, Report, Timings},
+    task::{Phase, Report, Timings},
     values::{Digest, PluginIdentity, Target},
 };
 use sha2::{Digest as _, Sha256};
@@ -167,9 +167,7 @@ fn report(
         signed: packed.signing_key.is_some(),
         signing_key: packed.signing_key.as_ref().map(ToString::to_string),
         verified_install: verdict.works,
-        notes: notes
-            .map(|note| Note { kind: note.kind.clone(), text: note.text.clone(), lines: note.lines.clone() })
-            .collect(),
+        notes: notes.cloned().collect(),
         timings,
     }
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Order, Progress, Repackaging, Step, combined};
 use crate::{
     failure::Failure,
-    ports::packaging::{Inspection, Needs, Note, Plan, Requirements, Selection},
+    ports::packaging::{Inspection, Needs, Plan, Requirements, Selection},
 };
 
 impl Repackaging {
@@ -56,8 +56,6 @@ impl Repackaging {
             progress.report(Step::at(Phase::Building, 26, &text, Some(inspection)));
             let wheel = self.builder.build(&sdist, target, cancel).await?;
             selection.needs = selection.needs.and(Needs::of(target.os, wheel.floor));
-            let text = format!("{} {} was built here.", sdist.name, sdist.version);
-            selection.notes.push(Note::new("built", text));
             selection.wheels.push(wheel);
         }
         selection

@@ -62,6 +62,13 @@ pub struct Note {
     pub lines: Vec<String>,
 }
 
+impl Note {
+    /// A note without lines to set.
+    pub fn new(kind: &str, text: impl Into<String>) -> Self {
+        Self { kind: kind.to_owned(), text: text.into(), lines: Vec::new() }
+    }
+}
+
 /// Milliseconds per phase.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timings {

@@ -6,9 +6,9 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::{
-    pack::VERSION,
     pylocks::machine,
     sbom::{Component, Origin},
+    version::VERSION,
 };
 use crate::archive::wheel::Licence;
 

@@ -30,9 +30,6 @@ use crate::{
     signing::{Category, VERIFICATION},
 };
 
-/// Raised whenever the same inputs would give other bytes: another layout, another compressor.
-pub const VERSION: &str = "plugyard-2";
-
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Request {
     pub package: PathBuf,

@@ -8,7 +8,7 @@ use domain::values::{Digest, PluginIdentity, Target};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::pack::VERSION;
+use super::version::VERSION;
 use crate::{archive::wheel::Licence, wheels::lock::Lock};
 
 #[derive(Serialize)]

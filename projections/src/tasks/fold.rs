@@ -164,6 +164,16 @@ mod tests {
     }
 
     #[test]
+    fn a_plugin_of_the_marketplace_is_known_from_its_request_on_and_presents_itself_once_it_is_read() {
+        let views = views(&story("task_combined_from_the_marketplace.json"));
+        assert!(views.iter().all(|view| view.plugin.as_ref().is_some_and(|plugin| plugin.name() == "agent")));
+        assert!(views.iter().all(|view| view.group.is_some()));
+        let labels: Vec<_> =
+            views.iter().map(|view| view.about.as_ref().map(|about| about.label.as_str())).collect();
+        assert_eq!(labels, [None, None, Some("Agent"), Some("Agent"), Some("Agent"), Some("Agent")]);
+    }
+
+    #[test]
     fn a_stream_that_does_not_begin_with_its_request_has_no_view() {
         assert_eq!(fold(None, &story("task_failed.json")[1]), None);
     }
