@@ -28,7 +28,8 @@ pub(crate) async fn measure() -> Table {
     let (middle, large) = (Workload::middle(&peer), Workload::large(&peer));
     cold(&peer, &middle, &mut table).await;
     warm(&large, &mut table).await;
-    line::second_target(&large, &mut table).await;
+    line::second_target("of compiled wheels", &large, &mut table).await;
+    line::second_target("of pure wheels for the most part", &Workload::pure(&peer), &mut table).await;
     server::ten_at_once(&middle, &mut table).await;
     server::shared_fetches(&mut table).await;
     table
