@@ -2,6 +2,7 @@
 //! checked ranges, the manifest, and the writer of the offline package. Everything read here is hostile.
 
 pub mod check;
+mod flush;
 pub mod limits;
 pub mod manifest;
 pub mod names;

@@ -2,7 +2,6 @@
 
 mod line;
 mod peer;
-mod selection;
 mod server;
 mod workload;
 
@@ -24,13 +23,13 @@ const WARM_ROUNDS: usize = 5;
 
 pub(crate) async fn measure() -> Table {
     let mut table = Table::default();
-    selection::measure(&mut table);
     let peer = Peer::newest();
     table.fact("the baseline", peer.versions());
     let (middle, large) = (Workload::middle(&peer), Workload::large(&peer));
     cold(&peer, &middle, &mut table).await;
     warm(&large, &mut table).await;
-    line::second_target(&large, &mut table).await;
+    line::second_target("of compiled wheels", &large, &mut table).await;
+    line::second_target("of pure wheels for the most part", &Workload::pure(&peer), &mut table).await;
     server::ten_at_once(&middle, &mut table).await;
     server::shared_fetches(&mut table).await;
     table

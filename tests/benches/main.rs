@@ -1,5 +1,5 @@
 //! The figures the product promises, measured and printed as one table: `cargo bench -p plugyard-tests`, with words
-//! after `--` to pick areas (`log`, `job`, `memory`, `server`).
+//! after `--` to pick areas (`log`, `selection`, `job`, `memory`, `server`).
 //!
 //! Figures are ratios against a baseline of the same run, medians of interleaved rounds, because absolute times
 //! say more about the machine than about the product. It informs: a missed target is a line in the table, and only
@@ -17,6 +17,7 @@ mod figures;
 mod job;
 mod log;
 mod memory;
+mod selection;
 mod server;
 mod table;
 
@@ -27,13 +28,13 @@ use std::{
 
 use table::Table;
 
-const AREAS: [&str; 4] = ["log", "job", "memory", "server"];
+const AREAS: [&str; 5] = ["log", "selection", "job", "memory", "server"];
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let asked = |area: &&str| words.is_empty() || words.iter().any(|word| word == area);
     let chosen: Vec<&str> = AREAS.into_iter().filter(asked).collect();
-    if chosen.iter().any(|area| *area != "log") {
+    if chosen.iter().any(|area| !["log", "selection"].contains(area)) {
         build_the_product();
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
 async fn measure(area: &str) -> Table {
     match area {
         "log" => log::measure().await,
+        "selection" => selection::measure(),
         "job" => job::measure().await,
         "memory" => memory::measure().await,
         _ => server::measure().await,

@@ -14,6 +14,7 @@ use zip::{CompressionMethod, DateTime, System, ZipWriter, write::SimpleFileOptio
 
 use super::{
     check::{Checked, Entry},
+    flush::Following,
     limits::Limits,
     read::{checksum, file_sha256},
 };
@@ -76,7 +77,7 @@ pub fn write<'a>(
     items.sort_by(|one, other| one.name.as_bytes().cmp(other.name.as_bytes()));
     let (last, comment) = seal.map(|Seal { last, comment }| (last, comment)).unzip();
     items.extend(last);
-    let file = File::create(part).map_err(disk::failure)?;
+    let file = File::create(part).and_then(Following::new).map_err(disk::failure)?;
     let mut zip = ZipWriter::new(BufWriter::with_capacity(CHUNK, file));
     let mut hashed = Vec::with_capacity(items.len());
     let mut uncompressed = 0;
@@ -103,10 +104,8 @@ pub fn write<'a>(
     }
     let file =
         zip.finish().map_err(zip_failure)?.into_inner().map_err(|error| disk::failure(error.into_error()))?;
-    file.sync_all().map_err(disk::failure)?;
-    let size = file.metadata().map_err(disk::failure)?.len();
-    drop(file);
-    let sha256 = file_sha256(part)?;
+    let sha256 = file.finish(|| file_sha256(part)).map_err(disk::failure)??;
+    let size = fs::metadata(part).map_err(disk::failure)?.len();
     publish(part, output).map_err(disk::failure)?;
     Ok(Written { sha256, size, uncompressed, checksum: checksum(hashed) })
 }

@@ -5,7 +5,7 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, Once, PoisonError},
+    sync::{Arc, Mutex, Once, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -17,6 +17,8 @@ use reqwest::{
     header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, IF_RANGE, LOCATION, RANGE},
     redirect::Policy,
 };
+use rustls::ClientConfig;
+use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio::sync::Mutex as AsyncMutex;
 use url::{Host, Url};
 
@@ -29,7 +31,10 @@ const MOST_REDIRECTS: usize = 5;
 /// A client could not be built: usually there are no CA certificates on this machine.
 #[derive(Debug, thiserror::Error)]
 #[error("no HTTP client: {0}; is there a CA bundle (SSL_CERT_FILE)?")]
-pub struct ClientError(#[from] reqwest::Error);
+pub enum ClientError {
+    Client(#[from] reqwest::Error),
+    Tls(#[from] rustls::Error),
+}
 
 /// Where an interrupted transfer goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,18 +61,31 @@ pub trait Get: Send + Sync {
     async fn get(&self, url: &Url, resume: Option<&Resume>) -> Result<Response, NoAnswer>;
 }
 
-fn builder() -> ClientBuilder {
+/// Reading all CA certificates is the longest part of a start: done once for all clients.
+fn tls() -> Result<ClientConfig, ClientError> {
+    static TLS: OnceLock<ClientConfig> = OnceLock::new();
+    if let Some(tls) = TLS.get() {
+        return Ok(tls.clone());
+    }
+    let mut tls = ClientConfig::builder().with_platform_verifier()?.with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TLS.get_or_init(|| tls).clone())
+}
+
+fn builder() -> Result<ClientBuilder, ClientError> {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Somebody else in this process may have installed one, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    Client::builder()
+    let builder = Client::builder()
+        .tls_backend_preconfigured(tls()?)
         .redirect(Policy::none())
         .connect_timeout(CONNECT_TIME)
         .referer(false)
         .pool_max_idle_per_host(16)
-        .user_agent(concat!("plugyard/", env!("CARGO_PKG_VERSION")))
+        .user_agent(concat!("plugyard/", env!("CARGO_PKG_VERSION")));
+    Ok(builder)
 }
 
 async fn send(
@@ -128,7 +146,7 @@ impl GuardedClient {
     pub fn new(policy: FetchPolicy) -> Result<Self, ClientError> {
         let policy = Arc::new(policy);
         let resolver = Arc::new(Resolver { policy: Arc::clone(&policy), known: Mutex::default() });
-        let client = builder().no_proxy().dns_resolver(Arc::clone(&resolver)).build()?;
+        let client = builder()?.no_proxy().dns_resolver(Arc::clone(&resolver)).build()?;
         Ok(Self { client, policy, resolver })
     }
 
@@ -273,7 +291,7 @@ impl OperatorClient {
         guarded: GuardedClient,
         headers: HeaderMap,
     ) -> Result<Self, ClientError> {
-        let client = builder().default_headers(headers).build()?;
+        let client = builder()?.default_headers(headers).build()?;
         Ok(Self { client, index: Arc::new(index), guarded })
     }
 

@@ -13,7 +13,7 @@ use crate::{
 /// Megabits a second.
 const LINE: u32 = 100;
 
-pub(super) async fn second_target(workload: &Workload, table: &mut Table) {
+pub(super) async fn second_target(what: &str, workload: &Workload, table: &mut Table) {
     let wheels = fetched(workload).await;
     let (mut ratios, mut seconds, mut bytes) = (Vec::new(), Vec::new(), (0, 0));
     for _ in 0..ROUNDS {
@@ -32,7 +32,12 @@ pub(super) async fn second_target(workload: &Workload, table: &mut Table) {
         seconds.push(second);
     }
     let unit = format!("of the first target ({:.2} s at {LINE} Mbit/s)", median(&seconds));
-    table.judge("second target of one plugin, wall", median(&ratios), unit, Target::AtMost(0.6));
+    table.judge(
+        format!("second target of a plugin {what}, wall"),
+        median(&ratios),
+        unit,
+        Target::AtMost(0.6),
+    );
     table.fact("  bytes it fetches", format!("{:.2} of the first target's", count(bytes.1) / count(bytes.0)));
 }
 

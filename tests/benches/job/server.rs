@@ -1,6 +1,12 @@
 //! Ten equal jobs at once through the server.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::BTreeSet,
+    convert::Infallible,
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use futures::future::join_all;
 use plugyard_tests::{Files, Lock, Plan, Plugin, Wheel, X86_64, Yard, waiting::seconds};
@@ -37,15 +43,36 @@ pub(super) async fn shared_fetches(table: &mut Table) {
     let wheels: Vec<Wheel> =
         (0..40).map(|n| Wheel::pure(&format!("shared{n}"), "1.0.0").filler(256 << 10)).collect();
     let plugin = Plugin::locked(&Lock::of("shared", &files, &wheels));
-    let reports = finish(&Yard::start().await, &plugin, JOBS).await;
+    let (yard, mut packing) = (Yard::start().await, BTreeSet::new());
+    let reports = tokio::select! {
+        reports = finish(&yard, &plugin, JOBS) => reports,
+        never = packages_below(yard.data_dir().join("work"), &mut packing) => match never {},
+    };
     let fetches = count(files.count_below("/packages/")) / count(wheels.len());
     table.judge("ten equal jobs at once, fetches", fetches, "per wheel", Target::AtMost(1.0));
-    // Jobs that share a result share the time it took to pack, and two that packed hardly took the same one.
-    let packed: BTreeSet<String> = reports
-        .iter()
-        .map(|report| report["timings"]["pack_ms"].as_u64().expect("a time").to_string())
-        .collect();
-    table.judge("ten equal jobs at once, packed", count(packed.len()), "times", Target::AtMost(1.0));
+    // Counted on the disk. What the jobs say must agree: one that shares a result packs for no time.
+    let said = reports.iter().filter(|report| report["timings"]["pack_ms"] != 0).count();
+    let unit = format!("times (say the reports: {said})");
+    table.judge("ten equal jobs at once, packed", count(packing.len()), unit, Target::AtMost(1.0));
+}
+
+/// Collects the directories in which packages are written.
+async fn packages_below(work: PathBuf, found: &mut BTreeSet<PathBuf>) -> Infallible {
+    loop {
+        look(&work, found);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn look(directory: &Path, found: &mut BTreeSet<PathBuf>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with("output.difypkg") {
+            found.insert(directory.to_owned());
+        } else if name != "wheels" && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            look(&entry.path(), found);
+        }
+    }
 }
 
 /// Answers the reports.

@@ -40,6 +40,22 @@ const MORE: [&str; 16] = [
     "psutil",
 ];
 
+/// What any system takes, beside the few compiled ones of `pydantic` and `pyyaml`.
+const PURE: [&str; 12] = [
+    "requests",
+    "httpx",
+    "pydantic",
+    "pyyaml",
+    "jinja2",
+    "openai",
+    "boto3",
+    "sympy",
+    "faker",
+    "babel",
+    "docutils",
+    "google-api-python-client",
+];
+
 pub(super) struct Workload {
     pub(super) plugin: Plugin,
     /// The lock's choice as a requirements list.
@@ -55,6 +71,11 @@ impl Workload {
     /// About 60 wheels.
     pub(super) fn large(peer: &Peer) -> Self {
         Self::made("large", &[&MIDDLE[..], &MORE[..]].concat(), peer)
+    }
+
+    /// Most of its bytes serve every target.
+    pub(super) fn pure(peer: &Peer) -> Self {
+        Self::made("pure", &PURE, peer)
     }
 
     pub(super) fn wheels(&self) -> usize {
