@@ -2,7 +2,9 @@
 //! read here and nowhere else.
 
 mod arguments;
+mod commands;
 mod environment;
+mod index;
 mod marketplace;
 mod values;
 
@@ -16,15 +18,18 @@ use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
 
-pub(crate) use arguments::{
-    Command, EventsCommand, Options, ProjectionsCommand, RepackageArguments, Role, SignCommand, Verify,
+pub(crate) use arguments::Options;
+pub(crate) use commands::{
+    Command, EventsCommand, ProjectionsCommand, RepackageArguments, Role, SignCommand, Verify,
 };
 pub(crate) use environment::Environment;
 pub(crate) use marketplace::{Categories, ChecksumRule, Market};
 pub(crate) use values::{Rate, RateLimits, Secret};
 
+pub(crate) use index::Index;
+
 use arguments::Arguments;
-use values::List;
+use index::{index_url, mirrors};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -69,17 +74,6 @@ pub(crate) struct Settings {
 pub(crate) struct Building {
     pub(crate) mode: BuildMode,
     pub(crate) git: bool,
-}
-
-/// The operator's package index.
-#[derive(Debug, Clone)]
-pub(crate) struct Index {
-    /// The simple index; may hold credentials as user info.
-    pub(crate) simple: Option<Secret>,
-    /// Bases of file mirrors, in the order to try; may hold credentials too.
-    pub(crate) files: Secret<Vec<Url>>,
-    /// Refuse every host but those of `files` and of the index.
-    pub(crate) files_only: bool,
 }
 
 /// Programs of others.
@@ -184,38 +178,6 @@ fn building(mode: BuildMode, git: bool) -> anyhow::Result<Building> {
     Ok(Building { mode, git })
 }
 
-/// `URL` or `name=URL`; the credentials of a named index, or of a URL without any, come from
-/// `UV_INDEX_<NAME>_USERNAME` and `_PASSWORD`.
-fn index_url(text: &str, environment: &Environment) -> anyhow::Result<String> {
-    let named = text.split_once('=').filter(|(name, _)| !name.contains([':', '/']));
-    let (name, url) = named.map_or((None, text), |(name, url)| (Some(name), url));
-    let mut url = Url::parse(url).context("the package index is not a URL")?;
-    if !matches!(url.scheme(), "http" | "https") {
-        bail!("the package index is not an http or https URL");
-    }
-    if let Some(name) = name {
-        let name = name.to_ascii_uppercase().replace(['-', '.'], "_");
-        let part = |what: &str| environment.text(&format!("UV_INDEX_{name}_{what}"));
-        if let Some(username) = part("USERNAME") {
-            // Fails only for URLs without a host, which http URLs cannot be.
-            let _ = url.set_username(&username);
-        }
-        if let Some(password) = part("PASSWORD") {
-            let _ = url.set_password(Some(&password));
-        }
-    }
-    Ok(url.into())
-}
-
-/// Refusals do not repeat what was given: it may hold credentials.
-fn mirrors(text: &str) -> anyhow::Result<Vec<Url>> {
-    let List(urls): List<Url> = text.parse().context("PLUGYARD_INDEX_FILES holds what is not a URL")?;
-    if urls.iter().any(|url| !matches!(url.scheme(), "http" | "https") || !url.has_host()) {
-        bail!("PLUGYARD_INDEX_FILES holds what is not an http or https URL");
-    }
-    Ok(urls)
-}
-
 /// Root's own directories are closed to the unprivileged user that PostgreSQL must run as.
 fn default_data_dir(environment: &Environment) -> anyhow::Result<PathBuf> {
     if rustix::process::geteuid().is_root() {
@@ -306,16 +268,6 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn mirrors_are_http_and_a_refusal_does_not_repeat_them() {
-        assert_eq!(mirrors("https://a/, ,http://b:81/x").unwrap().len(), 2);
-        assert!(mirrors("").unwrap().is_empty());
-        for files in ["https://user:s3cret@ho st/", "ftp://user:s3cret@host/", "s3cret", "data:s3cret"] {
-            let error = format!("{:?}", mirrors(files).unwrap_err());
-            assert!(error.contains("PLUGYARD_INDEX_FILES") && !error.contains("s3cret"), "{error}");
-        }
-    }
-
-    #[test]
     fn nothing_is_built_unless_it_is_asked_for() {
         let building = |variables: &[&str]| {
             settings(&[&["--data-dir=/d"], variables].concat()).map(|(settings, _)| settings.building)
@@ -325,16 +277,5 @@ pub(crate) mod tests {
         assert_eq!(both, Building { mode: BuildMode::Native, git: true });
         assert!(building(&["--allow-git"]).unwrap_err().to_string().contains("PLUGYARD_BUILD"));
         assert!(building(&["--build=all"]).is_err());
-    }
-
-    #[test]
-    fn a_named_index_is_its_url() {
-        let variables = [("UV_INDEX_INTERNAL_USERNAME", "u"), ("UV_INDEX_INTERNAL_PASSWORD", "p")];
-        let index_url = |text: &str| index_url(text, &variables.into_iter().collect());
-        assert_eq!(index_url("internal=https://h/simple").unwrap(), "https://u:p@h/simple");
-        assert_eq!(index_url("other=https://h/simple").unwrap(), "https://h/simple");
-        assert_eq!(index_url("https://u:p@h/simple?a=b").unwrap(), "https://u:p@h/simple?a=b");
-        assert!(index_url("file:///etc").is_err());
-        assert!(index_url("nowhere").is_err());
     }
 }
