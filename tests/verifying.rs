@@ -42,7 +42,10 @@ async fn a_result_that_starts_is_said_to_work() {
     let (yard, files) = (verifying().await, Files::start());
     let report = tried(&yard, &plugin("well", &files, WELL), "").await;
     assert_eq!(report["verified_install"], true, "{report}");
-    assert_eq!(note(&report), "");
+    assert_eq!(
+        note(&report),
+        "It was installed here without a network and started: its first heartbeat came."
+    );
 }
 
 #[tokio::test]

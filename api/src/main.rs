@@ -52,7 +52,7 @@ fn run() -> anyhow::Result<ExitCode> {
         return Ok(infrastructure::uv::serve_attendant(arguments));
     }
     let settings = Settings::new(options, &environment)?;
-    let usual = if matches!(command, Command::Serve) { Level::INFO } else { Level::WARN };
+    let usual = if matches!(command, Command::Serve) { Level::INFO } else { Level::ERROR };
     telemetry::log_to_stderr(settings.log.unwrap_or(usual));
     let threads = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 4));
     let runtime = tokio::runtime::Builder::new_multi_thread()

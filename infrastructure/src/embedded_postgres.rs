@@ -98,12 +98,9 @@ impl EmbeddedPostgres {
             .port(server::PORT)
             .username("plugyard")
             .database("plugyard");
-        let lock = try_lock(&home)?;
+        let lock = own_or_answered(&home, &options).await?;
         let place = Place { home, sockets };
-        let Some(lock) = lock else {
-            answers(&options).await?;
-            return Ok(Self { options, place, owned: None });
-        };
+        let Some(lock) = lock else { return Ok(Self { options, place, owned: None }) };
         let server = place.run(&options).await?;
         Ok(Self { options, place, owned: Some((server, lock)) })
     }
@@ -160,17 +157,39 @@ fn try_lock(home: &Path) -> Result<Option<File>, Error> {
     }
 }
 
-/// The owner may still be starting it.
-async fn answers(options: &PgConnectOptions) -> Result<(), Error> {
+/// The lock, or nothing when another owner's server answers. That owner may still be starting it, or on its way out.
+async fn own_or_answered(home: &Path, options: &PgConnectOptions) -> Result<Option<File>, Error> {
     let began = Instant::now();
     loop {
+        if let Some(lock) = try_lock(home)? {
+            return Ok(Some(lock));
+        }
         match options.connect().await {
             Ok(connection) => {
                 let _ = connection.close().await;
-                return Ok(());
+                return Ok(None);
             }
             Err(error) if began.elapsed() > START_LIMIT => return Err(Error::NotStarted(error.to_string())),
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_comes_while_the_last_owner_stops_waits_and_owns_it_then() {
+        let home = tempfile::tempdir().unwrap();
+        let last = try_lock(home.path()).unwrap().unwrap();
+        let nowhere = PgConnectOptions::new_without_pgpass().host("/nowhere");
+        let next = own_or_answered(home.path(), &nowhere);
+        let ends = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            drop(last);
+        };
+        let (owned, ()) = tokio::join!(next, ends);
+        assert!(owned.unwrap().is_some());
     }
 }

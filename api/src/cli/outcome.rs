@@ -54,9 +54,6 @@ impl Outcome {
             writeln!(out, "{:#}", self.as_json())?;
             return out.flush();
         }
-        for (told, ..) in self.made().filter(|(_, _, report)| report.verified_install == Some(true)) {
-            writeln!(err, "note: {}Tried out here: it installs offline and starts.", self.about(told))?;
-        }
         for (about, note) in self.distinct_notes() {
             writeln!(err, "note: {about}{}", note.text)?;
             for line in &note.lines {
@@ -106,7 +103,7 @@ impl Outcome {
     fn distinct_notes(&self) -> Vec<(String, &Note)> {
         let mut notes: Vec<(Vec<String>, &Note)> = Vec::new();
         for (told, _, report) in self.made() {
-            let is_told = |note: &&Note| note.kind != TRIED || report.verified_install.is_none();
+            let is_told = |note: &&Note| note.kind != TRIED || report.verified_install != Some(false);
             for note in report.notes.iter().filter(is_told) {
                 match notes.iter_mut().find(|(_, known)| *known == note) {
                     Some((about, _)) => about.push(told.name()),

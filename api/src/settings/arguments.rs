@@ -182,7 +182,7 @@ pub(crate) struct Options {
     /// Let tasks ask that the result is installed and started in a sandbox
     #[arg(long, env = "PLUGYARD_VERIFY_INSTALL", global = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) verify_install: bool,
-    /// How much to log: error, warn, info, debug, trace [default: info for the service, warn for commands]
+    /// How much to log: error, warn, info, debug, trace [default: info for the service, error for commands]
     #[arg(long, env = "PLUGYARD_LOG", global = true, value_name = "LEVEL")]
     pub(super) log: Option<Level>,
 }
