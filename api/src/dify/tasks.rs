@@ -71,7 +71,13 @@ pub(super) async fn show(
     Extension(mount): Extension<Mount>,
     Named(id): Named,
 ) -> Result<Json<Record>, DifyError> {
-    Ok(Json(Record::of(&find(&*queries, id).await?, mount)))
+    Ok(Json(Record::of(&kept(&*queries, id).await?, mount)))
+}
+
+/// Record and file are gone together.
+async fn kept(queries: &dyn TaskQueries, id: TaskId) -> Result<TaskView, DifyError> {
+    let view = find(queries, id).await?;
+    if view.status == TaskStatus::Expired { Err(DifyError::gone()) } else { Ok(view) }
 }
 
 pub(super) async fn recent(State(queries): Queries, uri: Uri) -> Result<Json<RecentList>, DifyError> {
@@ -89,7 +95,7 @@ pub(super) async fn completed(
 }
 
 pub(super) async fn report(State(queries): Queries, Named(id): Named) -> Result<Json<Value>, DifyError> {
-    let view = find(&*queries, id).await?;
+    let view = kept(&*queries, id).await?;
     view.report.as_ref().map(|report| Json(report::body(report))).ok_or_else(|| not_completed(&view))
 }
 

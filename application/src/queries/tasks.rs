@@ -95,7 +95,7 @@ pub trait TaskQueries: Send + Sync {
     /// The same for many, in no order; unknown ids are left out.
     async fn get_many(&self, ids: &[TaskId]) -> Result<Vec<TaskView>, Error>;
 
-    /// Newest first.
+    /// Newest first; expired ones are gone.
     async fn recent(&self, limit: u32) -> Result<Vec<TaskView>, Error>;
 
     /// Completed and not expired, newest first, without the first `offset` of them, and how many there are in all.

@@ -99,7 +99,7 @@ impl TaskQueries for PgTasks {
     }
 
     async fn recent(&self, limit: u32) -> Result<Vec<TaskView>, Error> {
-        self.newest("order by t.created_at desc, t.task_id", limit, 0).await
+        self.newest("where t.status <> 'expired' order by t.created_at desc, t.task_id", limit, 0).await
     }
 
     async fn completed(&self, limit: u32, offset: u32) -> Result<(Vec<TaskView>, u64), Error> {
