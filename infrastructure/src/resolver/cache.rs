@@ -165,8 +165,16 @@ mod tests {
         drop(entered);
         let again = Instant::now() + LOOK_AGAIN;
         assert!(other.next_look.lock().unwrap().is_some_and(|next| next <= again), "soon again");
-        other.look_in(Duration::ZERO);
-        assert!(!other.enter().await.unwrap().directory.exists());
+        // A process that starts beside this test holds copies of open locks until it has become itself.
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(10) {
+            other.look_in(Duration::ZERO);
+            if !other.enter().await.unwrap().directory.exists() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it stays although nobody is in it");
     }
 
     #[test]
