@@ -55,6 +55,13 @@ pub struct Input {
     name: String,
 }
 
+impl Input {
+    /// As the task's record shows it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 /// What a repackaging should be like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
@@ -87,28 +94,14 @@ pub struct Asked {
 }
 
 impl Tasks {
-    /// Repackages what stands behind a URL. A URL that names a forbidden place is refused before any task exists;
-    /// one that cannot be fetched becomes a failed task.
-    pub async fn repackage_url(&self, url: &str, wish: Wish, caller: Caller) -> Result<Asked, Error> {
-        self.repackage(self.url(url)?, wish, caller).await
-    }
-
-    /// Repackages one version of a plugin of the marketplace. What the marketplace does not know becomes a failed
-    /// task.
-    pub async fn repackage_marketplace(
-        &self,
-        plugin: PluginIdentity,
-        wish: Wish,
-        caller: Caller,
-    ) -> Result<Asked, Error> {
-        self.repackage(Self::marketplace(plugin), wish, caller).await
-    }
-
+    /// What stands behind a URL. One that names a forbidden place is refused before any task exists; one that cannot
+    /// be fetched becomes a failed task.
     pub fn url(&self, url: &str) -> Result<Input, Error> {
         self.downloads.check(url)?;
         Ok(Input { source: Source::Url(url.to_owned()), name: name_from_url(url) })
     }
 
+    /// One version of a plugin of the marketplace. What the marketplace does not know becomes a failed task.
     pub fn marketplace(plugin: PluginIdentity) -> Input {
         let name = format!("{}.difypkg", plugin.name());
         Input { source: Source::Marketplace(plugin), name }

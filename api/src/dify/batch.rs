@@ -58,17 +58,9 @@ pub(super) async fn create(
     let wishes = wishes(&options.judged()?, &platforms.unwrap_or_default(), combined)?;
     let canonical = json!({"subject": subject.canonical(), "wishes": canonical(&wishes)});
     let caller = asker.caller("/api/v1/tasks/batch", &canonical);
-    let subject = subject.settled(&*market).await?;
-    let name = subject.file_name();
-    let accepted = work
-        .finish(async move {
-            let input = match subject {
-                Subject::Url(url) => tasks.url(&url)?,
-                Subject::Marketplace(plugin) => Tasks::marketplace(plugin),
-            };
-            tasks.repackage_many(input, wishes, caller).await
-        })
-        .await?;
+    let input = subject.settled(&tasks, &*market).await?;
+    let name = input.name().to_owned();
+    let accepted = work.finish(async move { tasks.repackage_many(input, wishes, caller).await }).await?;
     Ok((LogPosition(accepted.position), Json(created(accepted, &name, &*queries, &*clock).await)))
 }
 

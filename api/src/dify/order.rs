@@ -3,7 +3,7 @@
 use application::{
     catalogue::latest,
     ports::marketplace::Marketplace,
-    tasks::{Wish, name_from_url},
+    tasks::{Input, Tasks, Wish},
 };
 use domain::values::{Floor, Platform, PluginIdentity, PythonVersion, Suffix, TargetOptions};
 use serde_json::{Map, Value, json};
@@ -79,21 +79,15 @@ impl Subject {
     }
 
     /// A plugin's page in the place of a package means its latest version.
-    pub(super) async fn settled(self, market: &dyn Marketplace) -> Result<Self, DifyError> {
-        let Self::Url(url) = self else { return Ok(self) };
-        if package_url::leads_to_a_package(&url) {
-            return Ok(Self::Url(url));
-        }
+    pub(super) async fn settled(self, tasks: &Tasks, market: &dyn Marketplace) -> Result<Input, DifyError> {
+        let url = match self {
+            Self::Marketplace(plugin) => return Ok(Tasks::marketplace(plugin)),
+            Self::Url(url) if package_url::leads_to_a_package(&url) => return Ok(tasks.url(&url)?),
+            Self::Url(url) => url,
+        };
         let (author, name) = market.page(&url).ok_or_else(|| DifyError::bad(package_url::REFUSED))?;
-        latest(market, &author, &name).await.map(Self::Marketplace).map_err(marketplace::refused)
-    }
-
-    /// As the task's record shows it at first.
-    pub(super) fn file_name(&self) -> String {
-        match self {
-            Self::Url(url) => name_from_url(url),
-            Self::Marketplace(plugin) => format!("{}.difypkg", plugin.name()),
-        }
+        let plugin = latest(market, &author, &name).await.map_err(marketplace::refused)?;
+        Ok(Tasks::marketplace(plugin))
     }
 
     pub(super) fn canonical(&self) -> Value {

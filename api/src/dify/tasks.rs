@@ -16,7 +16,7 @@ use super::{
     asker::{Asker, Named},
     body::{CompletedList, RecentList, Record, status_word},
     fields::Fields,
-    order::{Order, Subject},
+    order::Order,
 };
 use crate::{consistency::LogPosition, report, work::Work};
 
@@ -36,16 +36,9 @@ pub(super) async fn create(
 ) -> Result<(LogPosition, Json<Record>), DifyError> {
     let order = Order::read(Fields::of_json(body).await?)?;
     let caller = asker.caller("/api/v1/tasks", &order.canonical());
-    let subject = order.subject.settled(&*market).await?;
-    let name = subject.file_name();
-    let accepted = work
-        .finish(async move {
-            match subject {
-                Subject::Url(url) => tasks.repackage_url(&url, order.wish, caller).await,
-                Subject::Marketplace(plugin) => tasks.repackage_marketplace(plugin, order.wish, caller).await,
-            }
-        })
-        .await?;
+    let input = order.subject.settled(&tasks, &*market).await?;
+    let name = input.name().to_owned();
+    let accepted = work.finish(async move { tasks.repackage(input, order.wish, caller).await }).await?;
     Ok((LogPosition(accepted.position), Json(created(accepted.task, name, &*queries, &*clock).await)))
 }
 

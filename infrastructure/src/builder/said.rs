@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn the_end_is_told_without_paths() {
-        let output = "a\n\nb\n  File \"/root/.python/lib/x.py\", line 3, in <module>\n\u{1b}[31mgcc -I/usr/include: \
+        let output = "a\n\nb\n  File \"/nowhere/lib/x.py\", line 3, in <module>\n\u{1b}[31mgcc -I/usr/include: \
                       error\nerror: command '/usr/bin/gcc' failed\n";
         let told = last_words(output);
         assert!(told.ends_with("error: command 'gcc' failed"), "{told}");

@@ -257,7 +257,7 @@ mod tests {
 
     const SAID: &str = "error: No solution found when resolving dependencies\n  cause: Because wikipedia==1.4.0 \
         has no usable wheels and you require wikipedia==1.4.0,\n     we can conclude that https://me:pw@h/simple \
-        and /root/x are unsatisfiable.\n\nhint: Wheels are required for `wikipedia` because building from source \
+        and /nowhere/x are unsatisfiable.\n\nhint: Wheels are required for `wikipedia` because building from source \
         is disabled\n\nhint: Wheels are available for `pywin32` (v312) on the following platforms: `win32`\n";
 
     #[test]

@@ -38,8 +38,8 @@ pub(in crate::dify) async fn create(
     let wish = options.judged()?;
     let meaning = json!({"marketplace": plugin, "wish": canonical(&wish)});
     let caller = asker.caller("/api/v1/tasks/marketplace", &meaning);
-    let name = format!("{}.difypkg", plugin.name());
-    let accepted =
-        work.finish(async move { tasks.repackage_marketplace(plugin, wish, caller).await }).await?;
+    let input = Tasks::marketplace(plugin);
+    let name = input.name().to_owned();
+    let accepted = work.finish(async move { tasks.repackage(input, wish, caller).await }).await?;
     Ok((LogPosition(accepted.position), Json(created(accepted.task, name, &*queries, &*clock).await)))
 }
