@@ -31,7 +31,7 @@ use crate::settings::{ChecksumRule, Secret, Settings};
 /// `uv`: of [`build_tools`].
 pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Result<Repackaging> {
     let blobs = Arc::new(blobs(settings)?);
-    let isolation = isolation()?;
+    let isolation = Isolation::new(this_program()?);
     let sandbox = Sandbox::new(this_program()?);
     let tools: Arc<dyn Toolbox> = uv.clone();
     let guarded = guarded(settings)?;
@@ -47,13 +47,18 @@ pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Re
         )
         .with_context(|| unusable(&settings.data_dir))?,
     );
+    let resolving = |building| -> anyhow::Result<UvResolver> {
+        let pages = Pages::of(&index, guarded.clone())?;
+        let directory = settings.data_dir.join("resolver");
+        Ok(UvResolver::new(uv.clone(), isolation.clone(), index.clone(), pages, &directory, building))
+    };
     let parts = Parts {
         mode: settings.building.mode,
         sandbox: sandbox.clone(),
         isolation: isolation.clone(),
         tools: Arc::clone(&tools),
         // What a build needs has wheels, or is not built.
-        resolver: Arc::new(resolver(settings, uv.clone(), None)?),
+        resolver: Arc::new(resolving(None)?),
         resolutions: blobs.clone(),
         cache: Arc::clone(&wheels),
         client: operator,
@@ -62,11 +67,12 @@ pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Re
     let builder = builder(parts).with_context(|| unusable(&settings.data_dir))?;
     let builds = settings.building.mode != BuildMode::Off;
     let building = builds.then(|| Building { builder: builder.clone(), wheels: wheels.clone() });
+    let resolver = Arc::new(resolving(building)?);
     Ok(Repackaging {
         marketplace: Arc::new(marketplace(settings, guarded.clone())?),
         downloads: Arc::new(GuardedDownloads::new(guarded, Patience::default())),
         inspector: Arc::new(IsolatedInspector::new(isolation.clone(), limits, index)),
-        resolver: Arc::new(resolver(settings, uv.clone(), building)?),
+        resolver,
         resolutions: blobs.clone(),
         builder,
         wheels,
@@ -113,17 +119,6 @@ pub(crate) fn build_tools(settings: &Settings) -> anyhow::Result<Uv> {
         environment: settings.tools.environment.reveal().clone(),
     };
     Ok(Uv::new(tools, SimpleIndex::of(&index(settings)?, guarded(settings)?)?))
-}
-
-fn resolver(settings: &Settings, uv: Arc<Uv>, building: Option<Building>) -> anyhow::Result<UvResolver> {
-    let directory = settings.data_dir.join("resolver");
-    let index = index(settings)?;
-    let pages = Pages::of(&index, guarded(settings)?)?;
-    Ok(UvResolver::new(uv, isolation()?, index, pages, &directory, building))
-}
-
-fn isolation() -> anyhow::Result<Isolation> {
-    Ok(Isolation::new(this_program()?))
 }
 
 fn guarded(settings: &Settings) -> anyhow::Result<GuardedClient> {
