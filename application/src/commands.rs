@@ -5,6 +5,11 @@ use cqrs_es::Aggregate;
 use domain::{recorded::Cursor, values::Metadata};
 use serde_json::Value;
 
+use crate::{
+    error::{Error, Kind},
+    failure::Reason,
+};
+
 /// Loads, decides and appends; retries a lost version race in here, so that nobody else has to.
 #[async_trait]
 pub trait Commands<A: Aggregate>: Send + Sync {
@@ -61,4 +66,27 @@ pub enum CommandError<E: std::error::Error> {
     /// The log is not reachable, or holds an event this build cannot read; nothing or everything was stored.
     #[error("the event log is not available")]
     Unavailable,
+}
+
+impl<E: std::error::Error> CommandError<E> {
+    /// In the words for a caller; `thing` is what the command was for, and `refused` translates its own refusals.
+    pub fn told(self, thing: &str, refused: impl FnOnce(E) -> Error) -> Error {
+        match self {
+            Self::Refused(refusal) => refused(refusal),
+            Self::Contended => {
+                Error::new(Kind::Conflict, format!("Others kept changing this {thing}; try again"))
+            }
+            Self::KeyReused => Error {
+                kind: Kind::Invalid,
+                message: self.to_string(),
+                reason: Some(Reason::IdempotencyKeyReused),
+            },
+            Self::Full => Error {
+                kind: Kind::Unavailable,
+                message: "The service has no space left for new work; try again later".to_owned(),
+                reason: Some(Reason::StorageFull),
+            },
+            Self::Unavailable => Error::unavailable(),
+        }
+    }
 }

@@ -1,15 +1,21 @@
 //! What people come for, in terms of ports: services, queries and process managers. Names no adapter.
 
+pub mod authenticating;
+pub mod caller;
 pub mod catalogue;
 pub mod commands;
 pub mod directories;
 pub mod error;
 pub mod failure;
+pub mod identity;
+pub mod policy;
 pub mod ports;
+pub mod principal;
 pub mod processes;
 pub mod queries;
 pub mod removing;
 pub mod repackaging;
+pub mod secret_text;
 pub mod signal;
 pub mod tasks;
 

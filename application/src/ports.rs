@@ -1,8 +1,11 @@
 //! What the services need from the outside, as traits: the seams where adapters plug in.
 
 pub mod blobs;
+pub mod credentials;
 pub mod freshness;
 pub mod jobs;
 pub mod marketplace;
 pub mod packaging;
+pub mod quotas;
 pub mod system;
+pub mod vault;

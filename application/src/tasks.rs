@@ -8,10 +8,7 @@ use std::{path::Path, sync::Arc};
 use domain::{
     recorded::Cursor,
     task::{PlatformTarget, RepackageOptions, Source, Task, TaskCommand, TaskError, TaskKind, TaskRequested},
-    values::{
-        Dialect, Digest, FloorPolicy, GroupId, Metadata, Platform, PluginIdentity, Suffix, Target,
-        TargetOptions, TaskId,
-    },
+    values::{Digest, FloorPolicy, GroupId, Platform, PluginIdentity, Suffix, Target, TargetOptions, TaskId},
 };
 use serde_json::{Value, json};
 
@@ -21,9 +18,9 @@ pub use names::name_from_url;
 use names::plain_name;
 
 use crate::{
-    commands::{CommandError, Commands, Once, Outcome},
+    caller::Caller,
+    commands::{CommandError, Commands, Outcome},
     error::{Error, Kind},
-    failure::Reason,
     ports::{
         blobs::Blobs,
         freshness::Freshness,
@@ -74,15 +71,6 @@ pub struct Wish {
     pub verify_install: bool,
     /// Choose the versions of a package without a lock anew.
     pub refresh: bool,
-}
-
-/// Who asks, and under which idempotency key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    pub dialect: Dialect,
-    pub metadata: Metadata,
-    /// The caller's key and the hash of its request.
-    pub once: Option<(String, [u8; 32])>,
 }
 
 /// An accepted request.
@@ -206,14 +194,10 @@ impl Tasks {
         operation: &str,
         response: Value,
     ) -> Result<Outcome, Error> {
-        let (stream, by) = (id.to_string(), caller.metadata);
-        Ok(match caller.once {
-            None => Outcome::Written(self.commands.execute(&stream, command, by).await?),
-            Some((key, request_hash)) => {
-                let scope = format!("{}:{operation}", by.actor_principal);
-                let once = Once { scope, key, request_hash, response };
-                self.commands.execute_once(&stream, command, by, once).await?
-            }
+        let (stream, once) = (id.to_string(), caller.once(operation, response));
+        Ok(match once {
+            None => Outcome::Written(self.commands.execute(&stream, command, caller.metadata).await?),
+            Some(once) => self.commands.execute_once(&stream, command, caller.metadata, once).await?,
         })
     }
 
@@ -226,21 +210,9 @@ impl Tasks {
 
 impl From<CommandError<TaskError>> for Error {
     fn from(error: CommandError<TaskError>) -> Self {
-        match &error {
-            CommandError::Refused(TaskError::Unknown) => Self::not_found(TaskError::Unknown.to_string()),
-            CommandError::Refused(refusal) => Self::new(Kind::Conflict, refusal.to_string()),
-            CommandError::Contended => Self::new(Kind::Conflict, "Others kept changing this task; try again"),
-            CommandError::KeyReused => Self {
-                kind: Kind::Invalid,
-                message: error.to_string(),
-                reason: Some(Reason::IdempotencyKeyReused),
-            },
-            CommandError::Full => Self {
-                kind: Kind::Unavailable,
-                message: "The service has no space left for new work; try again later".to_owned(),
-                reason: Some(Reason::StorageFull),
-            },
-            CommandError::Unavailable => Self::unavailable(),
-        }
+        error.told("task", |refusal| match refusal {
+            TaskError::Unknown => Self::not_found(refusal.to_string()),
+            _ => Self::new(Kind::Conflict, refusal.to_string()),
+        })
     }
 }

@@ -3,18 +3,24 @@
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
+use cqrs_es::Aggregate as _;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    task::TaskEvent,
-    values::{Metadata, TaskId},
+    account::{Account, AccountEvent},
+    api_key::{ApiKey, ApiKeyEvent},
+    task::{Task, TaskEvent},
+    values::{AccountId, KeyId, Metadata, TaskId},
 };
 
 /// All events the log may hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     Task(TaskId, TaskEvent),
+    Account(AccountId, AccountEvent),
+    ApiKey(KeyId, ApiKeyEvent),
 }
 
 /// A stored event cannot be read by this build.
@@ -30,22 +36,50 @@ pub enum Unreadable {
 impl Event {
     /// Every event type the product knows.
     pub fn known_types() -> impl Iterator<Item = &'static str> {
-        TaskEvent::TYPES.into_iter()
+        TaskEvent::TYPES.into_iter().chain(AccountEvent::TYPES).chain(ApiKeyEvent::TYPES)
     }
 
     /// Reads a payload that the upcasters have brought to its newest version.
     pub fn read(stream: &Stream, event_type: &str, payload: Value) -> Result<Self, Unreadable> {
-        if stream.aggregate_type != "task" || !TaskEvent::TYPES.contains(&event_type) {
-            return Err(Unreadable::UnknownType(event_type.to_owned()));
+        let unknown = || Err(Unreadable::UnknownType(event_type.to_owned()));
+        let stored = Stored { stream, event_type, payload };
+        let of = |types: &[&str]| types.contains(&event_type);
+        match stream.aggregate_type.as_str() {
+            Task::TYPE if of(&TaskEvent::TYPES) => {
+                stored.read(TaskEvent::name).map(|(id, e)| Self::Task(id, e))
+            }
+            Account::TYPE if of(&AccountEvent::TYPES) => {
+                stored.read(AccountEvent::name).map(|(id, e)| Self::Account(id, e))
+            }
+            ApiKey::TYPE if of(&ApiKeyEvent::TYPES) => {
+                stored.read(ApiKeyEvent::name).map(|(id, e)| Self::ApiKey(id, e))
+            }
+            _ => unknown(),
         }
-        let malformed = |why: String| Unreadable::Malformed(event_type.to_owned(), why);
-        let id = stream.aggregate_id.parse().map_err(|error| malformed(format!("{error}")))?;
-        let event: TaskEvent =
-            serde_json::from_value(payload).map_err(|error| malformed(error.to_string()))?;
-        if event.name() != event_type {
-            return Err(malformed(format!("the payload is a {}", event.name())));
+    }
+}
+
+/// One stored event of a type that is known.
+struct Stored<'a> {
+    stream: &'a Stream,
+    event_type: &'a str,
+    payload: Value,
+}
+
+impl Stored<'_> {
+    /// The id of the stream and the event, which must be of the type it is stored under.
+    fn read<Id, E>(self, name: fn(&E) -> &'static str) -> Result<(Id, E), Unreadable>
+    where
+        Id: FromStr<Err: fmt::Display>,
+        E: DeserializeOwned,
+    {
+        let malformed = |why: String| Unreadable::Malformed(self.event_type.to_owned(), why);
+        let id = self.stream.aggregate_id.parse().map_err(|error: Id::Err| malformed(error.to_string()))?;
+        let event: E = serde_json::from_value(self.payload).map_err(|error| malformed(error.to_string()))?;
+        if name(&event) != self.event_type {
+            return Err(malformed(format!("the payload is a {}", name(&event))));
         }
-        Ok(Self::Task(id, event))
+        Ok((id, event))
     }
 }
 

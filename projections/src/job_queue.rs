@@ -63,7 +63,7 @@ impl Projection for JobQueue {
         events: &[Recorded],
     ) -> Result<(), ApplyError> {
         for recorded in events {
-            let Event::Task(task, event) = &recorded.event;
+            let Event::Task(task, event) = &recorded.event else { continue };
             match event {
                 TaskEvent::TaskRequested(requested) => enqueue(transaction, *task, requested).await?,
                 TaskEvent::TaskAttemptLost { attempt, reason, retry_in_ms, .. } => {

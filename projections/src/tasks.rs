@@ -99,10 +99,10 @@ impl Projection for Tasks {
         events: &[Recorded],
     ) -> Result<(), ApplyError> {
         let table = table(generation);
-        let ids: Vec<Uuid> = events.iter().map(|recorded| task_of(recorded).0).collect();
+        let ids: Vec<Uuid> = events.iter().filter_map(task_of).map(|id| id.0).collect();
         let mut rows = load(transaction, &table, &ids).await?;
         for recorded in events {
-            let id = task_of(recorded);
+            let Some(id) = task_of(recorded) else { continue };
             let row = fold::fold(rows.remove(&id), recorded)
                 .ok_or_else(|| ApplyError::Poison(format!("task {id} was never requested")))?;
             rows.insert(id, row);
@@ -116,9 +116,11 @@ fn table(generation: i32) -> String {
     format!("read.tasks_v{generation}")
 }
 
-fn task_of(recorded: &Recorded) -> TaskId {
-    let Event::Task(id, _) = &recorded.event;
-    *id
+fn task_of(recorded: &Recorded) -> Option<TaskId> {
+    match &recorded.event {
+        Event::Task(id, _) => Some(*id),
+        Event::Account(..) | Event::ApiKey(..) => None,
+    }
 }
 
 async fn load(

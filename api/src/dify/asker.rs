@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use application::tasks::Caller;
+use application::caller::Caller;
 use axum::{
     Extension, RequestPartsExt as _,
     extract::{FromRef, FromRequestParts, RawPathParams},

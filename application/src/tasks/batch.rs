@@ -7,8 +7,9 @@ use domain::{
 };
 use serde_json::{Value, json};
 
-use super::{Caller, Input, Tasks, Wish};
+use super::{Input, Tasks, Wish};
 use crate::{
+    caller::Caller,
     commands::{CommandError, Outcome},
     error::Error,
 };

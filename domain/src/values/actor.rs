@@ -1,9 +1,11 @@
 //! Who did it, and through which door.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 /// One of the published APIs, or our own tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
     Dify,
@@ -11,13 +13,26 @@ pub enum Dialect {
     Backstage,
     Langbot,
     Nexus,
+    /// `LangBot`'s marketplace.
+    Space,
+    /// The paths that are our own: identity, administration.
+    Yard,
     /// The command line.
     Cli,
     /// A process or worker of the service.
     System,
 }
 
+/// No dialect that credentials are made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a dialect is inkdrop, backstage, langbot, space or nexus")]
+pub struct InvalidDialect;
+
 impl Dialect {
+    /// Those that credentials are made for.
+    pub const WITH_CREDENTIALS: [Self; 5] =
+        [Self::Inkdrop, Self::Backstage, Self::Langbot, Self::Space, Self::Nexus];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Dify => "dify",
@@ -25,9 +40,20 @@ impl Dialect {
             Self::Backstage => "backstage",
             Self::Langbot => "langbot",
             Self::Nexus => "nexus",
+            Self::Space => "space",
+            Self::Yard => "yard",
             Self::Cli => "cli",
             Self::System => "system",
         }
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = InvalidDialect;
+
+    /// One of [`Dialect::WITH_CREDENTIALS`].
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::WITH_CREDENTIALS.into_iter().find(|dialect| dialect.as_str() == text).ok_or(InvalidDialect)
     }
 }
 

@@ -242,7 +242,7 @@ impl Projection for Seen {
         events: &[Recorded],
     ) -> Result<(), ApplyError> {
         for recorded in events {
-            let domain::recorded::Event::Task(id, event) = &recorded.event;
+            let domain::recorded::Event::Task(id, event) = &recorded.event else { continue };
             if matches!(event, TaskEvent::TaskStarted { worker, .. } if worker == "poison") {
                 return Err(ApplyError::Poison("told to refuse it".to_owned()));
             }

@@ -8,7 +8,7 @@ use domain::{
 
 /// `None` when the stream does not begin with its request.
 pub(super) fn fold(row: Option<TaskView>, recorded: &Recorded) -> Option<TaskView> {
-    let Event::Task(_, event) = &recorded.event;
+    let Event::Task(_, event) = &recorded.event else { return row };
     if let TaskEvent::TaskRequested(requested) = event {
         return Some(requested_view(requested, recorded));
     }

@@ -1,0 +1,96 @@
+//! Keys found good, by secret and by id; bounded, least recently used out, and not trusted once nobody has looked for
+//! revocations for a while.
+
+use std::{
+    collections::VecDeque,
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use domain::values::{Digest, KeyId};
+use lru::LruCache;
+use tokio::time::Instant;
+
+use crate::queries::keys::KeyView;
+
+const KEYS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+/// Together with the time between two looks it stays below the two seconds in which a revocation must hold.
+const TRUSTED: Duration = Duration::from_millis(1_500);
+
+pub(super) struct Memory(Mutex<State>);
+
+struct State {
+    by_id: LruCache<KeyId, Arc<KeyView>>,
+    by_secret: LruCache<Digest, KeyId>,
+    /// When the first look for revocations began: what was read before may have been revoked unseen.
+    since: Option<Instant>,
+    /// When the last successful look for revocations began.
+    looked: Option<Instant>,
+    /// What was just forgotten, so that an answer read before is not put back.
+    forgotten: VecDeque<(KeyId, Instant)>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self(Mutex::new(State {
+            by_id: LruCache::new(KEYS),
+            by_secret: LruCache::new(KEYS),
+            since: None,
+            looked: None,
+            forgotten: VecDeque::new(),
+        }))
+    }
+}
+
+impl Memory {
+    pub(super) fn by_secret(&self, sha256: &Digest) -> Option<Arc<KeyView>> {
+        let mut state = self.trusted()?;
+        let id = *state.by_secret.get(sha256)?;
+        // A refreshed session has another secret by now.
+        state.by_id.get(&id).filter(|key| key.secret_sha256 == *sha256).cloned()
+    }
+
+    pub(super) fn by_id(&self, id: KeyId) -> Option<Arc<KeyView>> {
+        self.trusted()?.by_id.get(&id).cloned()
+    }
+
+    /// `read` is when the question was asked.
+    pub(super) fn put(&self, key: KeyView, read: Instant) -> Arc<KeyView> {
+        let key = Arc::new(key);
+        let mut state = self.lock();
+        let unseen = state.since.is_none_or(|since| read < since);
+        if !unseen && !state.forgotten.iter().any(|(id, when)| *id == key.id && *when >= read) {
+            state.by_secret.put(key.secret_sha256.clone(), key.id);
+            state.by_id.put(key.id, key.clone());
+        }
+        key
+    }
+
+    pub(super) fn forget(&self, changed: &[KeyId]) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        while state.forgotten.front().is_some_and(|(_, when)| now.duration_since(*when) > TRUSTED * 8) {
+            state.forgotten.pop_front();
+        }
+        for id in changed {
+            state.by_id.pop(id);
+            state.forgotten.push_back((*id, now));
+        }
+    }
+
+    pub(super) fn looked(&self, began: Instant) {
+        let mut state = self.lock();
+        state.looked = Some(began);
+        state.since.get_or_insert_with(Instant::now);
+    }
+
+    fn trusted(&self) -> Option<MutexGuard<'_, State>> {
+        let state = self.lock();
+        state.looked.is_some_and(|looked| looked.elapsed() < TRUSTED).then_some(state)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

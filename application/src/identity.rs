@@ -1,0 +1,184 @@
+//! Accounts, their keys and their sessions: everything by which somebody proves who they are. A secret is shown once,
+//! to whoever asked for it, and only its SHA-256 is kept.
+
+mod accounts;
+mod issuing;
+mod sessions;
+
+use std::{sync::Arc, time::Duration};
+
+use domain::{
+    account::{Account, AccountError},
+    api_key::{ApiKey, ApiKeyCommand, ApiKeyError},
+    recorded::Cursor,
+    values::{AccountId, KeyId},
+};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    caller::Caller,
+    commands::{CommandError, Commands, Outcome},
+    error::{Error, Kind},
+    policy::Action,
+    ports::{
+        credentials::{Passwords, Randomness, SignedTokens, Tickets},
+        freshness::Freshness,
+        system::{Clock, Ids},
+        vault::{Secret, Vault},
+    },
+    principal::Principal,
+    queries::keys::{AccountQueries, KeyQueries, KeyView},
+    secret_text::SecretKind,
+};
+
+pub use accounts::{AccountName, NamedAccount};
+pub use issuing::{IssuedKey, KeyWish};
+pub use sessions::{ACCESS_LASTS, OpenedSession, REFRESH_LASTS};
+
+/// The read models that show keys and accounts.
+pub const KEYS: &str = "api_keys";
+pub const ACCOUNTS: &str = "accounts";
+/// How long a ticket waits for its socket.
+pub const TICKET_LASTS: Duration = Duration::from_secs(30);
+
+const NO_KEY: &str = "No such key";
+const NO_ACCOUNT: &str = "No such account";
+
+#[derive(Clone)]
+pub struct Identity {
+    pub account_commands: Arc<dyn Commands<Account>>,
+    pub key_commands: Arc<dyn Commands<ApiKey>>,
+    pub accounts: Arc<dyn AccountQueries>,
+    pub keys: Arc<dyn KeyQueries>,
+    pub vault: Arc<dyn Vault>,
+    pub passwords: Arc<dyn Passwords>,
+    pub tokens: Arc<dyn SignedTokens>,
+    pub tickets: Arc<dyn Tickets>,
+    pub freshness: Arc<dyn Freshness>,
+    pub randomness: Arc<dyn Randomness>,
+    pub ids: Arc<dyn Ids>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A page of keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPage {
+    pub keys: Vec<KeyView>,
+    pub total: u64,
+}
+
+/// Good once, for [`TICKET_LASTS`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    pub secret: Secret,
+    pub expires_at: chrono::DateTime<chrono::Utc>,
+}
+
+impl Identity {
+    /// One's own keys, or everybody's for whoever may see them.
+    pub async fn keys(&self, principal: &Principal, limit: u32, offset: u32) -> Result<KeyPage, Error> {
+        let all = principal.must(Action::ReadKeys, principal.owner_of(None), NO_KEY).is_ok();
+        if !all {
+            principal.must(Action::ReadKeys, crate::policy::Owner::Own, NO_KEY)?;
+        }
+        let account = if all { None } else { principal.account };
+        let (keys, total) = self.keys.list(account, limit, offset).await?;
+        Ok(KeyPage { keys, total })
+    }
+
+    pub async fn key(&self, principal: &Principal, id: KeyId) -> Result<KeyView, Error> {
+        let key = self.keys.by_id(id).await?.ok_or_else(|| Error::not_found(NO_KEY))?;
+        principal.must(Action::ReadKeys, principal.owner_of(Some(key.account)), NO_KEY)?;
+        Ok(key)
+    }
+
+    /// Holds on every node within two seconds. A second time changes nothing.
+    pub async fn revoke(
+        &self,
+        principal: &Principal,
+        id: KeyId,
+        reason: &str,
+        caller: Caller,
+    ) -> Result<Option<Cursor>, Error> {
+        let key = self.keys.by_id(id).await?.ok_or_else(|| Error::not_found(NO_KEY))?;
+        principal.must(Action::RevokeKey, principal.owner_of(Some(key.account)), NO_KEY)?;
+        self.revoke_now(id, reason, caller).await
+    }
+
+    async fn revoke_now(&self, id: KeyId, reason: &str, caller: Caller) -> Result<Option<Cursor>, Error> {
+        let command =
+            ApiKeyCommand::Revoke { by: caller.metadata.actor_principal.clone(), reason: reason.to_owned() };
+        let outcome = self.command_key(id, command, caller, "revoke_key", json!({"id": id})).await?;
+        Ok(match outcome {
+            Outcome::Written(position) => position,
+            Outcome::Repeated(_) => None,
+        })
+    }
+
+    /// Stands in for the caller's credential where no header can be sent: once, and for a moment.
+    pub async fn ticket(&self, principal: &Principal) -> Result<Ticket, Error> {
+        principal.must(Action::OpenSocket, crate::policy::Owner::Own, NO_KEY)?;
+        let secret = SecretKind::Ticket.write(self.randomness.bytes());
+        let expires_at = self.clock.now() + TICKET_LASTS;
+        let sha256 = Sha256::digest(secret.reveal()).into();
+        self.tickets.put(sha256, principal.key, expires_at).await?;
+        Ok(Ticket { secret, expires_at })
+    }
+
+    /// Under the caller's key, if there is one, and seen by the next request of anybody.
+    async fn command_key(
+        &self,
+        id: KeyId,
+        command: ApiKeyCommand,
+        caller: Caller,
+        operation: &str,
+        response: serde_json::Value,
+    ) -> Result<Outcome, Error> {
+        let (stream, once) = (id.to_string(), caller.once(operation, response));
+        let outcome = match once {
+            None => Outcome::Written(self.key_commands.execute(&stream, command, caller.metadata).await?),
+            Some(once) => self.key_commands.execute_once(&stream, command, caller.metadata, once).await?,
+        };
+        if let Outcome::Written(Some(position)) = outcome {
+            self.freshness.reached(KEYS, position).await;
+        }
+        Ok(outcome)
+    }
+
+    /// The id behind a name: the same on every node, and no way back from it.
+    async fn account_id(&self, name: &AccountName) -> Result<AccountId, Error> {
+        let key = self.vault.derived_key("account-names").await?;
+        let digest = Sha256::new().chain_update(key.reveal()).chain_update(name.folded()).finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        Ok(AccountId(uuid::Builder::from_random_bytes(bytes).into_uuid()))
+    }
+}
+
+impl From<CommandError<ApiKeyError>> for Error {
+    fn from(error: CommandError<ApiKeyError>) -> Self {
+        error.told("key", |refusal| match refusal {
+            ApiKeyError::Unknown => Self::not_found(refusal.to_string()),
+            ApiKeyError::NoDialect | ApiKeyError::ScopeBeyondRole => Self::invalid(refusal.to_string()),
+            ApiKeyError::AlreadyIssued | ApiKeyError::NotASession | ApiKeyError::Revoked => {
+                Self::new(Kind::Conflict, refusal.to_string())
+            }
+        })
+    }
+}
+
+impl From<CommandError<AccountError>> for Error {
+    fn from(error: CommandError<AccountError>) -> Self {
+        error.told("account", |refusal| match refusal {
+            AccountError::Unknown => Self::not_found(refusal.to_string()),
+            AccountError::AlreadyRegistered | AccountError::Erased => {
+                Self::new(Kind::Conflict, refusal.to_string())
+            }
+        })
+    }
+}
+
+fn account_subject(id: AccountId) -> String {
+    format!("account/{id}")
+}

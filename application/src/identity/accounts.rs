@@ -1,0 +1,213 @@
+//! Accounts: found or made by name, given a password, erased.
+
+use std::{fmt, str::FromStr};
+
+use domain::{
+    account::{AccountCommand, AccountError, AccountRegistered},
+    recorded::Cursor,
+    values::{AccountId, Role},
+};
+
+use super::{ACCOUNTS, Identity, NO_ACCOUNT, account_subject};
+use crate::{
+    caller::Caller,
+    commands::CommandError,
+    error::{Error, Kind},
+    policy::{Action, Owner},
+    ports::vault::Secret,
+    principal::Principal,
+    queries::keys::AccountView,
+};
+
+const SHORTEST_PASSWORD: usize = 8;
+const LONGEST_PASSWORD: usize = 1024;
+/// Keys of one account that are revoked when it is erased, at a time.
+const AT_A_TIME: u32 = 100;
+
+/// What the holder of an account is called: 1 to 64 of the characters that mail addresses and user names are made of.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccountName(String);
+
+impl AccountName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Names that differ in case alone are one name.
+    pub(super) fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+impl fmt::Debug for AccountName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl FromStr for AccountName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._@+-".contains(&byte);
+        let fine = (1..=64).contains(&text.len())
+            && text.bytes().all(fits)
+            && text.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric);
+        if fine {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Error::invalid(
+            "A name has 1 to 64 letters, digits and . _ @ + -, and begins with a letter or a digit",
+        ))
+    }
+}
+
+/// An account with its name in the clear, or `[erased]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedAccount {
+    pub view: AccountView,
+    pub name: String,
+}
+
+impl Identity {
+    /// The account of this name, registered if there is none; one that is there keeps its role.
+    pub async fn account(&self, name: &AccountName, role: Role, caller: &Caller) -> Result<AccountId, Error> {
+        let id = self.account_id(name).await?;
+        match self.accounts.account(id).await? {
+            Some(known) if known.erased_at.is_some() => {
+                Err(CommandError::Refused(AccountError::Erased).into())
+            }
+            Some(_) => Ok(id),
+            None => self.register(id, name, role, caller).await,
+        }
+    }
+
+    async fn register(
+        &self,
+        id: AccountId,
+        name: &AccountName,
+        role: Role,
+        caller: &Caller,
+    ) -> Result<AccountId, Error> {
+        let name = self.vault.seal(&account_subject(id), "name", &name.as_str().to_owned().into()).await?;
+        let tenant = caller.metadata.tenant.clone();
+        let command = AccountCommand::Register(AccountRegistered { account_uid: id, name, role, tenant });
+        match self.command_account(id, command, caller).await {
+            Ok(_) | Err(CommandError::Refused(AccountError::AlreadyRegistered)) => Ok(id),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Registers the account if it is not there, and gives it this role and password.
+    pub async fn set_account(
+        &self,
+        principal: &Principal,
+        name: &AccountName,
+        role: Role,
+        password: Option<Secret>,
+        caller: &Caller,
+    ) -> Result<AccountId, Error> {
+        principal.must(Action::ManageAccounts, Owner::Foreign, NO_ACCOUNT)?;
+        let hash = match password {
+            Some(password) => Some(self.passwords.hash(strong(password)?).await?),
+            None => None,
+        };
+        let id = self.account(name, role, caller).await?;
+        self.command_account(id, AccountCommand::ChangeRole { role }, caller).await?;
+        if let Some(hash) = hash {
+            let password = self.vault.seal(&account_subject(id), "password", &hash).await?;
+            self.command_account(id, AccountCommand::ChangePassword { password }, caller).await?;
+            self.revoke_all(id, true, "the password was changed", caller).await?;
+        }
+        Ok(id)
+    }
+
+    pub async fn accounts(
+        &self,
+        principal: &Principal,
+        limit: u32,
+        offset: u32,
+    ) -> Result<(Vec<NamedAccount>, u64), Error> {
+        principal.must(Action::ManageAccounts, Owner::Foreign, NO_ACCOUNT)?;
+        let (views, total) = self.accounts.accounts(limit, offset).await?;
+        let mut named = Vec::with_capacity(views.len());
+        for view in views {
+            let name = self.vault.open(&view.name, "name").await?.shown();
+            named.push(NamedAccount { view, name });
+        }
+        Ok((named, total))
+    }
+
+    /// Its name, `[erased]`, or nothing for the bootstrap credential and the anonymous.
+    pub async fn name_of(&self, account: Option<AccountId>) -> Result<Option<String>, Error> {
+        let Some(id) = account else { return Ok(None) };
+        let Some(view) = self.accounts.account(id).await? else { return Ok(None) };
+        Ok(Some(self.vault.open(&view.name, "name").await?.shown()))
+    }
+
+    /// Destroys what makes the account readable: its keys are revoked, its data key is gone, its name is `[erased]`
+    /// wherever it stood.
+    pub async fn erase(
+        &self,
+        principal: &Principal,
+        id: AccountId,
+        reason: &str,
+        caller: &Caller,
+    ) -> Result<Option<Cursor>, Error> {
+        let known = self.accounts.account(id).await?.ok_or_else(|| Error::not_found(NO_ACCOUNT))?;
+        principal.must(Action::EraseAccount, principal.owner_of(Some(known.id)), NO_ACCOUNT)?;
+        self.revoke_all(id, false, "the account was erased", caller).await?;
+        let by = caller.metadata.actor_principal.clone();
+        let command = AccountCommand::Erase { by, reason: reason.to_owned() };
+        let position = self.command_account(id, command, caller).await?;
+        // A key that was issued in between.
+        self.revoke_all(id, false, "the account was erased", caller).await?;
+        self.vault.erase(&account_subject(id)).await?;
+        Ok(position)
+    }
+
+    async fn revoke_all(
+        &self,
+        id: AccountId,
+        sessions_alone: bool,
+        reason: &str,
+        caller: &Caller,
+    ) -> Result<(), Error> {
+        let caller = Caller { once: None, ..caller.clone() };
+        let mut offset = 0;
+        loop {
+            let (keys, total) = self.keys.list(Some(id), AT_A_TIME, offset).await?;
+            for key in &keys {
+                let concerned = !sessions_alone || key.kind == domain::api_key::KeyKind::Session;
+                if concerned && key.revoked_at.is_none() {
+                    self.revoke_now(key.id, reason, caller.clone()).await?;
+                }
+            }
+            offset += AT_A_TIME;
+            if keys.is_empty() || u64::from(offset) >= total {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn command_account(
+        &self,
+        id: AccountId,
+        command: AccountCommand,
+        caller: &Caller,
+    ) -> Result<Option<Cursor>, CommandError<AccountError>> {
+        let position =
+            self.account_commands.execute(&id.to_string(), command, caller.metadata.clone()).await?;
+        if let Some(position) = position {
+            self.freshness.reached(ACCOUNTS, position).await;
+        }
+        Ok(position)
+    }
+}
+
+fn strong(password: Secret) -> Result<Secret, Error> {
+    if (SHORTEST_PASSWORD..=LONGEST_PASSWORD).contains(&password.reveal().len()) {
+        return Ok(password);
+    }
+    Err(Error::new(Kind::Invalid, "A password has 8 to 1024 bytes"))
+}

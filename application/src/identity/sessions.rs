@@ -1,0 +1,154 @@
+//! Sessions: begun with a password, carried by short-lived signed tokens, renewed by a secret, ended at any time.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use domain::{
+    api_key::{ApiKeyCommand, ApiKeyIssued, KeyKind},
+    recorded::Cursor,
+    values::{AccountId, Dialect, KeyId, Role},
+};
+use serde_json::Value;
+
+use super::{AccountName, Identity};
+use crate::{
+    authenticating::{is_live, refused},
+    caller::Caller,
+    error::{Error, Kind},
+    ports::{
+        credentials::Claims,
+        vault::{Opened, Secret},
+    },
+    principal::Principal,
+    secret_text::{SecretKind, fingerprint},
+};
+
+/// How long a signed token is good.
+pub const ACCESS_LASTS: Duration = Duration::from_hours(1);
+/// How long a session lasts without being renewed.
+pub const REFRESH_LASTS: Duration = Duration::from_hours(7 * 24);
+
+/// What a login or a renewal gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenedSession {
+    /// A JWT, good for [`ACCESS_LASTS`].
+    pub access: Secret,
+    /// Good once, for [`REFRESH_LASTS`].
+    pub refresh: Secret,
+    pub account: AccountId,
+    pub role: Role,
+    pub session: KeyId,
+    pub position: Option<Cursor>,
+}
+
+impl Identity {
+    /// `Unauthenticated` for a wrong password, an unknown name and a name that cannot be one, all alike.
+    pub async fn log_in(
+        &self,
+        name: &str,
+        password: Secret,
+        dialect: Dialect,
+        caller: Caller,
+    ) -> Result<OpenedSession, Error> {
+        let account = match name.parse::<AccountName>() {
+            Ok(name) => self.accounts.account(self.account_id(&name).await?).await?,
+            Err(_no_name) => None,
+        };
+        let account = account.filter(|account| account.erased_at.is_none());
+        let hash = match account.as_ref().and_then(|account| account.password.as_ref()) {
+            Some(sealed) => match self.vault.open(sealed, "password").await? {
+                Opened::Plain(hash) => Some(hash),
+                Opened::Erased => None,
+            },
+            None => None,
+        };
+        // Compared in any case: time must not tell whether the name is known.
+        let right = self.passwords.matches(password, hash).await?;
+        let account = account.filter(|_| right).ok_or_else(wrong)?;
+        self.open_session(account.id, account.role, dialect, caller).await
+    }
+
+    async fn open_session(
+        &self,
+        account: AccountId,
+        role: Role,
+        dialect: Dialect,
+        caller: Caller,
+    ) -> Result<OpenedSession, Error> {
+        let session = KeyId(self.ids.secret());
+        let refresh = SecretKind::Refresh.write(self.randomness.bytes());
+        let issued = ApiKeyIssued {
+            key_uid: session,
+            account_uid: account,
+            kind: KeyKind::Session,
+            dialects: BTreeSet::from([dialect]),
+            role,
+            scopes: role.scopes(),
+            secret_sha256: fingerprint(refresh.reveal()),
+            label: None,
+            expires_at: Some(self.clock.now() + REFRESH_LASTS),
+            allowance: None,
+            tenant: caller.metadata.tenant.clone(),
+        };
+        let caller = Caller { once: None, ..caller };
+        let outcome =
+            self.command_key(session, ApiKeyCommand::Issue(issued), caller, "log_in", Value::Null).await?;
+        let position = match outcome {
+            crate::commands::Outcome::Written(position) => position,
+            crate::commands::Outcome::Repeated(_) => None,
+        };
+        let access = self.access(session, account, role, dialect)?;
+        Ok(OpenedSession { access, refresh, account, role, session, position })
+    }
+
+    /// New tokens for the session of this secret, which is good no more.
+    pub async fn refresh(
+        &self,
+        secret: &Secret,
+        dialect: Dialect,
+        caller: Caller,
+    ) -> Result<OpenedSession, Error> {
+        if SecretKind::read(secret.reveal()) != Some(SecretKind::Refresh) {
+            return Err(refused());
+        }
+        let key = self.keys.by_secret(&fingerprint(secret.reveal())).await?.ok_or_else(refused)?;
+        let fits = key.kind == KeyKind::Session && key.dialects.contains(&dialect);
+        if !fits || !is_live(&key, self.clock.now()) {
+            return Err(refused());
+        }
+        let refresh = SecretKind::Refresh.write(self.randomness.bytes());
+        let command = ApiKeyCommand::Refresh {
+            secret_sha256: fingerprint(refresh.reveal()),
+            expires_at: self.clock.now() + REFRESH_LASTS,
+        };
+        let caller = Caller { once: None, ..caller };
+        let outcome = self.command_key(key.id, command, caller, "refresh", Value::Null).await?;
+        let position = match outcome {
+            crate::commands::Outcome::Written(position) => position,
+            crate::commands::Outcome::Repeated(_) => None,
+        };
+        let access = self.access(key.id, key.account, key.role, dialect)?;
+        Ok(OpenedSession { access, refresh, account: key.account, role: key.role, session: key.id, position })
+    }
+
+    /// Ends the session, or revokes the key, that the request came with.
+    pub async fn log_out(&self, principal: &Principal, caller: Caller) -> Result<Option<Cursor>, Error> {
+        let key = principal.key.ok_or_else(|| Error::new(Kind::Invalid, "There is no session to end"))?;
+        self.revoke_now(key, "logged out", caller).await
+    }
+
+    fn access(
+        &self,
+        session: KeyId,
+        account: AccountId,
+        role: Role,
+        dialect: Dialect,
+    ) -> Result<Secret, Error> {
+        let now = self.clock.now();
+        let expires_at = now + ACCESS_LASTS;
+        self.tokens.sign(&Claims { session, account, role, dialect, issued_at: now, expires_at })
+    }
+}
+
+fn wrong() -> Error {
+    Error::new(Kind::Unauthenticated, "Wrong user name or password")
+}

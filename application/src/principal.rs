@@ -1,0 +1,106 @@
+//! Whom a request speaks for, as far as its credential proves it.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    api_key::KeyKind,
+    values::{AccountId, Allowance, Dialect, KeyId, Role, Scope},
+};
+
+use crate::{
+    error::Error,
+    policy::{Action, Owner, Standing, Verdict, judge},
+    queries::keys::KeyView,
+};
+
+/// What proved it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Proof {
+    Nothing,
+    /// The setting `PLUGYARD_ADMIN_TOKEN`.
+    Bootstrap,
+    Token,
+    Session,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    pub proof: Proof,
+    pub standing: Standing,
+    pub scopes: BTreeSet<Scope>,
+    pub account: Option<AccountId>,
+    pub key: Option<KeyId>,
+    /// Where the credential is good; empty for the anonymous.
+    pub dialects: BTreeSet<Dialect>,
+    pub allowance: Option<Allowance>,
+}
+
+impl Principal {
+    pub fn anonymous() -> Self {
+        Self {
+            proof: Proof::Nothing,
+            standing: Standing::Anonymous,
+            scopes: BTreeSet::new(),
+            account: None,
+            key: None,
+            dialects: BTreeSet::new(),
+            allowance: None,
+        }
+    }
+
+    /// Admin in every dialect.
+    pub fn bootstrap() -> Self {
+        Self {
+            proof: Proof::Bootstrap,
+            standing: Standing::Admin,
+            scopes: Role::Admin.scopes(),
+            account: None,
+            key: None,
+            dialects: BTreeSet::from(Dialect::WITH_CREDENTIALS),
+            allowance: None,
+        }
+    }
+
+    /// Of a key that was found good.
+    pub fn of(key: &KeyView) -> Self {
+        Self {
+            proof: match key.kind {
+                KeyKind::Token => Proof::Token,
+                KeyKind::Session => Proof::Session,
+            },
+            standing: key.role.into(),
+            scopes: key.scopes.clone(),
+            account: Some(key.account),
+            key: Some(key.id),
+            dialects: key.dialects.clone(),
+            allowance: key.allowance,
+        }
+    }
+
+    pub fn is_anonymous(&self) -> bool {
+        self.proof == Proof::Nothing
+    }
+
+    /// As the log names it: an id, never a name.
+    pub fn id(&self) -> String {
+        match (self.proof, self.account) {
+            (Proof::Bootstrap, _) => "bootstrap".to_owned(),
+            (_, Some(account)) => account.to_string(),
+            (_, None) => "anonymous".to_owned(),
+        }
+    }
+
+    /// Whose a thing of this account is. The anonymous own nothing.
+    pub fn owner_of(&self, account: Option<AccountId>) -> Owner {
+        if account.is_some() && account == self.account { Owner::Own } else { Owner::Foreign }
+    }
+
+    pub fn verdict(&self, action: Action, owner: Owner) -> Verdict {
+        judge(self.standing, &self.scopes, action, owner)
+    }
+
+    /// `not_there` is what is said of a thing that does not exist.
+    pub fn must(&self, action: Action, owner: Owner, not_there: &str) -> Result<(), Error> {
+        self.verdict(action, owner).enforced(not_there)
+    }
+}

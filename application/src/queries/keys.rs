@@ -1,0 +1,69 @@
+//! Views of keys and accounts.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::{
+    api_key::KeyKind,
+    values::{AccountId, Allowance, Dialect, Digest, KeyId, Role, Scope, Sealed},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// A key without its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyView {
+    pub id: KeyId,
+    pub account: AccountId,
+    pub kind: KeyKind,
+    pub dialects: BTreeSet<Dialect>,
+    pub role: Role,
+    pub scopes: BTreeSet<Scope>,
+    pub secret_sha256: Digest,
+    pub label: Option<String>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub allowance: Option<Allowance>,
+    pub issued_at: DateTime<Utc>,
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// Somebody who acts. The name is opened by whoever may see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountView {
+    pub id: AccountId,
+    pub name: Sealed,
+    pub role: Role,
+    pub password: Option<Sealed>,
+    pub registered_at: DateTime<Utc>,
+    pub erased_at: Option<DateTime<Utc>>,
+}
+
+#[async_trait]
+pub trait KeyQueries: Send + Sync {
+    /// Revoked and expired ones too.
+    async fn by_secret(&self, sha256: &Digest) -> Result<Option<KeyView>, Error>;
+
+    async fn by_id(&self, id: KeyId) -> Result<Option<KeyView>, Error>;
+
+    /// Newest first; of one account, or of all. Sessions too.
+    async fn list(
+        &self,
+        account: Option<AccountId>,
+        limit: u32,
+        offset: u32,
+    ) -> Result<(Vec<KeyView>, u64), Error>;
+
+    /// The keys that were revoked or refreshed after this place of the log, and the newest place there is: 0 begins.
+    async fn changed_after(&self, position: i64) -> Result<(Vec<KeyId>, i64), Error>;
+}
+
+#[async_trait]
+pub trait AccountQueries: Send + Sync {
+    /// Erased ones too.
+    async fn account(&self, id: AccountId) -> Result<Option<AccountView>, Error>;
+
+    /// Newest first.
+    async fn accounts(&self, limit: u32, offset: u32) -> Result<(Vec<AccountView>, u64), Error>;
+}
