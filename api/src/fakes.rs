@@ -1,5 +1,6 @@
 //! Ports that keep everything in memory, for the tests of the handlers.
 
+mod identity;
 mod marketplace;
 mod operator;
 mod served;
@@ -41,12 +42,14 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub(crate) use identity::ADMIN;
 pub(crate) use served::Served;
 pub(crate) use views::{ARTIFACT, completed_view, queued_view};
 
 use views::at;
 
 use crate::{
+    address::Addresses,
     services::{Ports, Services},
     settings::tests::settings,
     shutdown::Shutdown,
@@ -69,6 +72,7 @@ struct State {
     /// How many more tasks are taken; any number where nobody said.
     room: Option<usize>,
     rebuilt: usize,
+    desk: identity::Desk,
 }
 
 impl Fakes {
@@ -131,6 +135,9 @@ impl Fakes {
             watch,
             health: self.clone(),
             projections: self.clone(),
+            identity: self.identity(),
+            authenticating: Arc::new(self.authenticating()),
+            addresses: Addresses::new(&settings.trusted_proxies, [0; 32]),
         };
         let telemetry = Arc::new(Telemetry::new().unwrap());
         (Services::new(&settings, &Shutdown::default(), telemetry, ports).unwrap(), dir)
@@ -184,7 +191,7 @@ impl Commands<Task> for Fakes {
             Some(_) => return Err(CommandError::KeyReused),
             None => self.lock().once.insert(once.key, (once.request_hash, once.response)),
         };
-        self.execute(id, command, by).await.map(Outcome::Written)
+        Commands::<Task>::execute(self, id, command, by).await.map(Outcome::Written)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use anyhow::Context as _;
 use application::{
+    authenticating::Authenticating,
     commands::Commands,
+    identity::Identity,
     ports::{
         blobs::Blobs,
         freshness::Freshness,
@@ -21,10 +22,11 @@ use axum::extract::FromRef;
 use domain::task::Task;
 
 use crate::{
-    address::{Addresses, hash_key},
-    admin::{AdminToken, Projections},
-    dify::{DifyLimit, SigningPublicKey, Sockets},
+    address::Addresses,
+    admin::Projections,
+    dify::{SigningPublicKey, Sockets},
     health::Health,
+    limits::{Limits, SharedLimits},
     settings::{Categories, Settings},
     shutdown::Shutdown,
     telemetry::Telemetry,
@@ -46,9 +48,10 @@ pub(crate) struct Services {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) projections: Arc<dyn Projections>,
-    pub(crate) admin: AdminToken,
+    pub(crate) identity: Identity,
+    pub(crate) authenticating: Arc<Authenticating>,
+    pub(crate) limits: SharedLimits,
     pub(crate) addresses: Addresses,
-    pub(crate) dify_limit: DifyLimit,
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) signing: SigningPublicKey,
     pub(crate) uploads: Uploads,
@@ -76,6 +79,10 @@ pub(crate) struct Ports {
     pub(crate) watch: Arc<WatchTasks>,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) projections: Arc<dyn Projections>,
+    pub(crate) identity: Identity,
+    /// Followed already.
+    pub(crate) authenticating: Arc<Authenticating>,
+    pub(crate) addresses: Addresses,
 }
 
 impl Services {
@@ -85,8 +92,6 @@ impl Services {
         telemetry: Arc<Telemetry>,
         ports: Ports,
     ) -> anyhow::Result<Self> {
-        let key =
-            hash_key(&settings.data_dir, &*ports.ids).context("the data directory cannot be written")?;
         Ok(Self {
             removing: Removing {
                 tasks: ports.task_queries.clone(),
@@ -115,9 +120,10 @@ impl Services {
             ids: ports.ids,
             health: ports.health,
             projections: ports.projections,
-            admin: AdminToken::new(settings.admin_token.as_ref()),
-            addresses: Addresses::new(&settings.trusted_proxies, key),
-            dify_limit: DifyLimit::new(settings.rate_limits.dify),
+            identity: ports.identity,
+            authenticating: ports.authenticating,
+            limits: Arc::new(Limits::new(settings.rate_limits.clone())),
+            addresses: ports.addresses,
             sockets: Arc::new(Sockets::new(settings.sockets, telemetry.sockets.clone())),
             signing: SigningPublicKey::new(wiring::signing_key(settings)?.map(|key| key.public().pem())),
             uploads: Uploads(settings.uploads_dir()),

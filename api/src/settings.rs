@@ -24,7 +24,7 @@ pub(crate) use commands::{
 };
 pub(crate) use environment::Environment;
 pub(crate) use marketplace::{Categories, ChecksumRule, Market};
-pub(crate) use values::{Rate, RateLimits, Secret};
+pub(crate) use values::{RateLimits, Secret};
 
 pub(crate) use index::Index;
 
@@ -211,7 +211,10 @@ fn host_arch() -> Arch {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use domain::values::Allowance;
+
     use super::*;
+    use crate::limits::LimitName;
 
     /// Flags; what looks like `NAME=value` is a variable.
     pub(crate) fn settings(arguments: &[&str]) -> anyhow::Result<(Settings, Command)> {
@@ -232,7 +235,7 @@ pub(crate) mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
         assert_eq!(settings.work_dir(), PathBuf::from("/d/work"));
         assert_eq!((settings.retention.as_secs(), settings.wheel_cache_bytes), (7 * 86_400, 20 << 30));
-        assert_eq!(settings.rate_limits.dify, Some(Rate { most: 10, within: Duration::from_mins(1) }));
+        assert_eq!(settings.rate_limits.of(LimitName::Dify), Allowance::new(10, 60));
     }
 
     #[test]

@@ -121,13 +121,15 @@ pub(crate) struct Options {
         default_value = "community"
     )]
     pub(super) signing_category: Category,
-    /// `off`, or per dialect how many requests in how many seconds
+    /// `off`, or limits other than the documented ones, by commas: `NAME=REQUESTS/SECONDS` or `NAME=off`, of `dify`,
+    /// `inkdrop`, `backstage`, `backstage.authenticated`, `nexus`, `nexus.authenticated`, `login`
     #[arg(
         long,
         env = "PLUGYARD_RATE_LIMITS",
         global = true,
         value_name = "LIST",
-        default_value = "dify=10/60"
+        default_value = "",
+        hide_default_value = true
     )]
     pub(super) rate_limits: RateLimits,
     /// Networks or addresses whose `X-Forwarded-For` is believed, by commas

@@ -185,6 +185,9 @@ impl Node {
             watch: self.watch.clone(),
             health: operator.clone(),
             projections: operator,
+            identity: unimplemented!("wired with the adapters"),
+            authenticating: unimplemented!("wired with the adapters"),
+            addresses: unimplemented!("wired with the adapters"),
         }
     }
 }
