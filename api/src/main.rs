@@ -9,6 +9,7 @@ mod connection;
 mod consistency;
 mod credential;
 mod crowd;
+mod description;
 mod dify;
 #[cfg(test)]
 mod fakes;
@@ -63,6 +64,9 @@ fn run() -> anyhow::Result<ExitCode> {
     if let Command::Attended { arguments } = &command {
         return Ok(infrastructure::uv::serve_attendant(arguments));
     }
+    if let Command::Openapi = command {
+        return cli::openapi::run();
+    }
     let settings = Settings::new(options, &environment)?;
     let usual = if matches!(command, Command::Serve) { Level::INFO } else { Level::ERROR };
     telemetry::log_to_stderr(settings.log.unwrap_or(usual));
@@ -99,6 +103,7 @@ async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitC
         Command::Projections { command } => cli::projections::run(settings, command).await?,
         Command::Events { command } => return cli::events::run(settings, command).await,
         Command::Sign { command } => return cli::sign::run(command).await,
+        Command::Openapi => return cli::openapi::run(),
         Command::Isolated { .. } => return Ok(infrastructure::isolation::serve_child()),
         Command::Sandboxed { .. } => return Ok(infrastructure::sandbox::serve_launcher()),
         Command::Attended { arguments } => return Ok(infrastructure::uv::serve_attendant(&arguments)),
