@@ -75,7 +75,7 @@ impl Identity {
         caller: Caller,
     ) -> Result<OpenedSession, Error> {
         let session = KeyId(self.ids.secret());
-        let refresh = SecretKind::Refresh.write(self.randomness.bytes());
+        let refresh = SecretKind::Refresh.write(self.randomness.bytes()?);
         let issued = ApiKeyIssued {
             key_uid: session,
             account_uid: account,
@@ -115,7 +115,7 @@ impl Identity {
         if !fits || !is_live(&key, self.clock.now()) {
             return Err(refused());
         }
-        let refresh = SecretKind::Refresh.write(self.randomness.bytes());
+        let refresh = SecretKind::Refresh.write(self.randomness.bytes()?);
         let command = ApiKeyCommand::Refresh {
             secret_sha256: fingerprint(refresh.reveal()),
             expires_at: self.clock.now() + REFRESH_LASTS,

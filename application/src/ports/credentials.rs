@@ -54,5 +54,6 @@ pub trait Tickets: Send + Sync {
 
 /// Secrets out of nothing.
 pub trait Randomness: Send + Sync {
-    fn bytes(&self) -> [u8; 32];
+    /// `Unavailable` when the system has none: nothing guessable is made in its place.
+    fn bytes(&self) -> Result<[u8; 32], Error>;
 }
