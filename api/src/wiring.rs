@@ -1,5 +1,6 @@
 //! Which adapter stands behind which port.
 
+mod identity;
 mod node;
 mod operator;
 mod packaging;
@@ -13,6 +14,7 @@ use infrastructure::{
     event_log::{Heads, begin_new_epoch},
 };
 
+pub(crate) use identity::{Identifying, by_command, with_identity};
 pub(crate) use operator::Operator;
 pub(crate) use packaging::{build_repackaging, build_tools, signing_key};
 

@@ -131,7 +131,7 @@ impl Identity {
     /// Stands in for the caller's credential where no header can be sent: once, and for a moment.
     pub async fn ticket(&self, principal: &Principal) -> Result<Ticket, Error> {
         principal.must(Action::OpenSocket, Owner::Own, NO_KEY)?;
-        let secret = SecretKind::Ticket.write(self.randomness.bytes());
+        let secret = SecretKind::Ticket.write(self.randomness.bytes()?);
         let expires_at = self.clock.now() + TICKET_LASTS;
         let sha256 = Sha256::digest(secret.reveal()).into();
         self.tickets.put(sha256, principal.key, expires_at).await?;

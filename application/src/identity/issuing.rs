@@ -72,7 +72,7 @@ impl Identity {
         self.judge_wish(principal, &wish)?;
         let account = self.owner(principal, &wish, &caller).await?;
         let id = KeyId(self.ids.secret());
-        let secret = SecretKind::of_key(wish.dialects.iter().copied()).write(self.randomness.bytes());
+        let secret = SecretKind::of_key(wish.dialects.iter().copied()).write(self.randomness.bytes()?);
         let issued = ApiKeyIssued {
             key_uid: id,
             account_uid: account,

@@ -62,8 +62,7 @@ impl Identity {
             None => None,
         };
         // Compared in any case: time must not tell whether the name is known.
-        let has_password = hash.is_some();
-        let right = self.passwords.matches(password, hash).await? && has_password;
+        let right = self.passwords.matches(password, hash).await?;
         let account = account.filter(|_| right).ok_or_else(wrong)?;
         self.open_session(account.id, account.role, dialect, caller).await
     }
@@ -76,7 +75,7 @@ impl Identity {
         caller: Caller,
     ) -> Result<OpenedSession, Error> {
         let session = KeyId(self.ids.secret());
-        let refresh = SecretKind::Refresh.write(self.randomness.bytes());
+        let refresh = SecretKind::Refresh.write(self.randomness.bytes()?);
         let issued = ApiKeyIssued {
             key_uid: session,
             account_uid: account,
@@ -118,7 +117,7 @@ impl Identity {
         if !fits || !is_live(&key, self.clock.now()) {
             return Err(refused());
         }
-        let refresh = SecretKind::Refresh.write(self.randomness.bytes());
+        let refresh = SecretKind::Refresh.write(self.randomness.bytes()?);
         let command = ApiKeyCommand::Refresh {
             used_sha256,
             secret_sha256: fingerprint(refresh.reveal()),
