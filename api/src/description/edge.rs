@@ -100,6 +100,14 @@ impl Edge {
         around(&envelope, &schema)
     }
 
+    /// What says that something was done and nothing else.
+    pub(super) fn nothing(&self) -> (&'static str, Value) {
+        if (self.voice.accept)(Value::Null, &self.heard()).is_null() {
+            return ("204", json!({"description": "Done"}));
+        }
+        ("200", json!({"description": "Done", "said": {"type": "object"}}))
+    }
+
     fn security(&self, action: Action) -> Value {
         let Accepts { bearer, api_key, basic } = self.voice.accepts;
         let forms = [("bearer", bearer), ("key", api_key), ("basic", basic)];
