@@ -60,6 +60,8 @@ pub(crate) struct Issue {
 pub(crate) struct Refusal {
     pub(crate) fault: Fault,
     pub(crate) message: String,
+    /// The dialect's own word, where the handler knows a better one than the fault gives.
+    pub(crate) code: Option<&'static str>,
     pub(crate) reason: Option<Reason>,
     /// Of a malformed request, where somebody has listed them.
     pub(crate) issues: Vec<Issue>,
@@ -166,6 +168,7 @@ impl Refusal {
         let mut refusal = Self {
             fault,
             message: message.into(),
+            code: None,
             reason: None,
             issues: Vec::new(),
             standing: None,
@@ -211,6 +214,10 @@ impl Refusal {
         refusal.headers.insert(RETRY_AFTER, HeaderValue::from(standing.retry_after()));
         refusal.standing = Some(standing);
         refusal
+    }
+
+    pub(crate) fn coded(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
     }
 
     pub(crate) fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {

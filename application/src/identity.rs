@@ -11,7 +11,7 @@ use domain::{
     account::{Account, AccountError},
     api_key::{ApiKey, ApiKeyCommand, ApiKeyError},
     recorded::Cursor,
-    values::{AccountId, KeyId},
+    values::{AccountId, Digest, KeyId},
 };
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -42,8 +42,8 @@ pub const ACCOUNTS: &str = "accounts";
 /// How long a ticket waits for its socket.
 pub const TICKET_LASTS: Duration = Duration::from_secs(30);
 
-const NO_KEY: &str = "No such key";
-const NO_ACCOUNT: &str = "No such account";
+pub const NO_KEY: &str = "No such key";
+pub const NO_ACCOUNT: &str = "No such account";
 
 #[derive(Clone)]
 pub struct Identity {
@@ -144,6 +144,13 @@ impl Identity {
             self.freshness.reached(KEYS, position).await;
         }
         Ok(outcome)
+    }
+
+    /// Tells two secrets apart in what the log keeps of a request, where nobody can try guesses at one.
+    pub async fn blinded(&self, secret: &Secret) -> Result<String, Error> {
+        let key = self.vault.derived_key("requests").await?;
+        let digest = Sha256::new().chain_update(key.reveal()).chain_update(secret.reveal()).finalize();
+        Ok(Digest::of_bytes(digest.into()).to_string())
     }
 
     /// The id behind a name: the same on every node, and no way back from it.

@@ -7,11 +7,12 @@ use domain::{
     recorded::Cursor,
     values::{AccountId, Role},
 };
+use serde_json::json;
 
 use super::{ACCOUNTS, Identity, NO_ACCOUNT, account_subject};
 use crate::{
     caller::Caller,
-    commands::CommandError,
+    commands::{CommandError, Outcome},
     error::{Error, Kind},
     policy::{Action, Owner},
     ports::vault::Secret,
@@ -78,7 +79,11 @@ impl Identity {
                 Err(CommandError::Refused(AccountError::Erased).into())
             }
             Some(_) => Ok(id),
-            None => self.register(id, name, role, caller).await,
+            None => {
+                // What it is registered for has its own.
+                let caller = Caller { once: None, ..caller.clone() };
+                self.register(id, name, role, &caller, "register").await
+            }
         }
     }
 
@@ -88,11 +93,12 @@ impl Identity {
         name: &AccountName,
         role: Role,
         caller: &Caller,
+        operation: &str,
     ) -> Result<AccountId, Error> {
         let name = self.vault.seal(&account_subject(id), "name", &name.as_str().to_owned().into()).await?;
         let tenant = caller.metadata.tenant.clone();
         let command = AccountCommand::Register(AccountRegistered { account_uid: id, name, role, tenant });
-        match self.command_account(id, command, caller).await {
+        match self.command_account(id, command, caller, operation).await {
             Ok(_) | Err(CommandError::Refused(AccountError::AlreadyRegistered)) => Ok(id),
             Err(error) => Err(error.into()),
         }
@@ -112,11 +118,21 @@ impl Identity {
             Some(password) => Some(self.passwords.hash(strong(password)?).await?),
             None => None,
         };
-        let id = self.account(name, role, caller).await?;
-        self.command_account(id, AccountCommand::ChangeRole { role }, caller).await?;
+        let id = self.account_id(name).await?;
+        // The first command of all carries the idempotency key: what a reused one is refused for has no effect.
+        if self.accounts.account(id).await?.is_none() {
+            self.register(id, name, role, caller, "set_account").await?;
+        } else {
+            let change = AccountCommand::ChangeRole { role };
+            self.command_account(id, change, caller, "set_account").await?;
+        }
+        let caller = &Caller { once: None, ..caller.clone() };
+        // Somebody else may have registered it in between.
+        self.command_account(id, AccountCommand::ChangeRole { role }, caller, "set_account").await?;
         if let Some(hash) = hash {
             let password = self.vault.seal(&account_subject(id), "password", &hash).await?;
-            self.command_account(id, AccountCommand::ChangePassword { password }, caller).await?;
+            let change = AccountCommand::ChangePassword { password };
+            self.command_account(id, change, caller, "set_account").await?;
             self.revoke_all(id, true, "the password was changed", caller).await?;
         }
         Ok(id)
@@ -156,11 +172,10 @@ impl Identity {
     ) -> Result<Option<Cursor>, Error> {
         let known = self.accounts.account(id).await?.ok_or_else(|| Error::not_found(NO_ACCOUNT))?;
         principal.must(Action::EraseAccount, principal.owner_of(Some(known.id)), NO_ACCOUNT)?;
-        self.revoke_all(id, false, "the account was erased", caller).await?;
         let by = caller.metadata.actor_principal.clone();
         let command = AccountCommand::Erase { by, reason: reason.to_owned() };
-        let position = self.command_account(id, command, caller).await?;
-        // A key that was issued in between.
+        let position = self.command_account(id, command, caller, "erase_account").await?;
+        // A repeat goes on from here, too: the first time may have ended in between.
         self.revoke_all(id, false, "the account was erased", caller).await?;
         self.vault.erase(&account_subject(id)).await?;
         Ok(position)
@@ -190,14 +205,20 @@ impl Identity {
         }
     }
 
+    /// Under the caller's key, if there is one, and seen by the next request of anybody.
     async fn command_account(
         &self,
         id: AccountId,
         command: AccountCommand,
         caller: &Caller,
+        operation: &str,
     ) -> Result<Option<Cursor>, CommandError<AccountError>> {
-        let position =
-            self.account_commands.execute(&id.to_string(), command, caller.metadata.clone()).await?;
+        let (stream, by) = (id.to_string(), caller.metadata.clone());
+        let outcome = match caller.once(operation, json!({"id": id})) {
+            None => Outcome::Written(self.account_commands.execute(&stream, command, by).await?),
+            Some(once) => self.account_commands.execute_once(&stream, command, by, once).await?,
+        };
+        let Outcome::Written(position) = outcome else { return Ok(None) };
         if let Some(position) = position {
             self.freshness.reached(ACCOUNTS, position).await;
         }

@@ -147,7 +147,12 @@ impl Identity {
     /// The answer as the log may keep it: sealed, because it holds the secret.
     async fn remembered(&self, key: &IssuedKey) -> Result<Value, Error> {
         let sealed = self.vault.seal(&account_subject(key.account), "issued-key", &key.secret).await?;
-        Ok(json!({"id": key.id, "account": key.account, "sealed": sealed}))
+        Ok(json!({
+            "id": key.id,
+            "account": key.account,
+            "sealed": sealed,
+            "expires_at": key.expires_at,
+        }))
     }
 
     async fn as_remembered(&self, key: IssuedKey, answer: &Value) -> Result<IssuedKey, Error> {
@@ -155,8 +160,9 @@ impl Identity {
         let id = serde_json::from_value(read("id")).map_err(|_shape| Error::unavailable())?;
         let account = serde_json::from_value(read("account")).map_err(|_shape| Error::unavailable())?;
         let sealed = serde_json::from_value(read("sealed")).map_err(|_shape| Error::unavailable())?;
+        let expires_at = serde_json::from_value(read("expires_at")).map_err(|_shape| Error::unavailable())?;
         match self.vault.open(&sealed, "issued-key").await? {
-            Opened::Plain(secret) => Ok(IssuedKey { id, account, secret, ..key }),
+            Opened::Plain(secret) => Ok(IssuedKey { id, account, secret, expires_at, ..key }),
             Opened::Erased => Err(Error::new(Kind::Conflict, "The account of this key was erased")),
         }
     }
