@@ -9,7 +9,7 @@ use domain::{
 };
 use serde_json::json;
 
-use super::{ACCOUNTS, Identity, NO_ACCOUNT, account_subject};
+use super::{ACCOUNT_ERASED, ACCOUNTS, Identity, NO_ACCOUNT, account_subject, one_line};
 use crate::{
     caller::Caller,
     commands::{CommandError, Outcome},
@@ -82,7 +82,7 @@ impl Identity {
             None => {
                 // What it is registered for has its own.
                 let caller = Caller { once: None, ..caller.clone() };
-                self.register(id, name, role, &caller, "register").await
+                self.register(id, name, role, &caller).await
             }
         }
     }
@@ -93,23 +93,23 @@ impl Identity {
         name: &AccountName,
         role: Role,
         caller: &Caller,
-        operation: &str,
     ) -> Result<AccountId, Error> {
         let name = self.vault.seal(&account_subject(id), "name", &name.as_str().to_owned().into()).await?;
         let tenant = caller.metadata.tenant.clone();
         let command = AccountCommand::Register(AccountRegistered { account_uid: id, name, role, tenant });
-        match self.command_account(id, command, caller, operation).await {
+        match self.command_account(id, command, caller).await {
             Ok(_) | Err(CommandError::Refused(AccountError::AlreadyRegistered)) => Ok(id),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Registers the account if it is not there, and gives it this role and password.
+    /// Registers the account if it is not there, and gives it this role and password; none: as they are, and the role
+    /// of a new one is user. Sessions that were begun with other ones end.
     pub async fn set_account(
         &self,
         principal: &Principal,
         name: &AccountName,
-        role: Role,
+        role: Option<Role>,
         password: Option<Secret>,
         caller: &Caller,
     ) -> Result<AccountId, Error> {
@@ -120,20 +120,28 @@ impl Identity {
         };
         let id = self.account_id(name).await?;
         // The first command of all carries the idempotency key: what a reused one is refused for has no effect.
-        if self.accounts.account(id).await?.is_none() {
-            self.register(id, name, role, caller, "set_account").await?;
-        } else {
-            let change = AccountCommand::ChangeRole { role };
-            self.command_account(id, change, caller, "set_account").await?;
+        let mut caller = caller.clone();
+        match self.accounts.account(id).await? {
+            Some(known) if known.erased_at.is_some() => {
+                return Err(CommandError::Refused(AccountError::Erased).into());
+            }
+            Some(_) => {}
+            None => {
+                self.register(id, name, role.unwrap_or(Role::User), &caller).await?;
+                caller.once = None;
+            }
         }
-        let caller = &Caller { once: None, ..caller.clone() };
-        // Somebody else may have registered it in between.
-        self.command_account(id, AccountCommand::ChangeRole { role }, caller, "set_account").await?;
-        if let Some(hash) = hash {
-            let password = self.vault.seal(&account_subject(id), "password", &hash).await?;
-            let change = AccountCommand::ChangePassword { password };
-            self.command_account(id, change, caller, "set_account").await?;
-            self.revoke_all(id, true, "the password was changed", caller).await?;
+        let mut changed = None;
+        if let Some(role) = role {
+            changed = self.command_account(id, AccountCommand::ChangeRole { role }, &caller).await?;
+            caller.once = None;
+        }
+        if let Some(hash) = &hash {
+            let password = self.vault.seal(&account_subject(id), "password", hash).await?;
+            self.command_account(id, AccountCommand::ChangePassword { password }, &caller).await?;
+        }
+        if changed.is_some() || hash.is_some() {
+            self.revoke_all(id, true, "the password or the role was changed", &caller).await?;
         }
         Ok(id)
     }
@@ -154,6 +162,13 @@ impl Identity {
         Ok((named, total))
     }
 
+    /// The account of this name, whoever it is; `NotFound` if there is none.
+    pub async fn account_named(&self, name: &AccountName) -> Result<AccountId, Error> {
+        let id = self.account_id(name).await?;
+        let known = self.accounts.account(id).await?;
+        known.map(|account| account.id).ok_or_else(|| Error::not_found(NO_ACCOUNT))
+    }
+
     /// Its name, `[erased]`, or nothing for the bootstrap credential and the anonymous.
     pub async fn name_of(&self, account: Option<AccountId>) -> Result<Option<String>, Error> {
         let Some(id) = account else { return Ok(None) };
@@ -170,13 +185,15 @@ impl Identity {
         reason: &str,
         caller: &Caller,
     ) -> Result<Option<Cursor>, Error> {
+        principal.must(Action::EraseAccount, Owner::Own, NO_ACCOUNT)?;
+        one_line("reason", reason)?;
         let known = self.accounts.account(id).await?.ok_or_else(|| Error::not_found(NO_ACCOUNT))?;
         principal.must(Action::EraseAccount, principal.owner_of(Some(known.id)), NO_ACCOUNT)?;
         let by = caller.metadata.actor_principal.clone();
         let command = AccountCommand::Erase { by, reason: reason.to_owned() };
-        let position = self.command_account(id, command, caller, "erase_account").await?;
+        let position = self.command_account(id, command, caller).await?;
         // A repeat goes on from here, too: the first time may have ended in between.
-        self.revoke_all(id, false, "the account was erased", caller).await?;
+        self.revoke_all(id, false, ACCOUNT_ERASED, caller).await?;
         self.vault.erase(&account_subject(id)).await?;
         Ok(position)
     }
@@ -211,10 +228,9 @@ impl Identity {
         id: AccountId,
         command: AccountCommand,
         caller: &Caller,
-        operation: &str,
     ) -> Result<Option<Cursor>, CommandError<AccountError>> {
         let (stream, by) = (id.to_string(), caller.metadata.clone());
-        let outcome = match caller.once(operation, json!({"id": id})) {
+        let outcome = match caller.once("account", json!({"id": id})) {
             None => Outcome::Written(self.account_commands.execute(&stream, command, by).await?),
             Some(once) => self.account_commands.execute_once(&stream, command, by, once).await?,
         };
