@@ -147,6 +147,12 @@ pub(crate) fn open(router: Router<Services>, services: &Services, voice: &'stati
     router.method_not_allowed_fallback(wrong_method).layer(middleware::from_fn_with_state(speaking, speak))
 }
 
+/// For an operation of a document that this version does not serve, to whom it would be allowed.
+pub(crate) async fn not_built(request: Request) -> Refusal {
+    guard::read_on(request).await;
+    Refusal::not_built()
+}
+
 async fn unknown_path() -> Refusal {
     Refusal::unknown_path()
 }

@@ -82,15 +82,18 @@ impl Issue {
         self
     }
 
+    /// Of the member that is meant; empty for the whole.
+    pub(crate) fn place(&self) -> String {
+        let parts = self.loc.iter().skip(1);
+        let parts: Vec<String> =
+            parts.map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned)).collect();
+        parts.join(".")
+    }
+
     /// For a dialect without lists: where and what.
     fn told(&self) -> String {
-        let place: Vec<String> = self
-            .loc
-            .iter()
-            .skip(1)
-            .map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned))
-            .collect();
-        if place.is_empty() { self.msg.clone() } else { format!("{}: {}", place.join("."), self.msg) }
+        let place = self.place();
+        if place.is_empty() { self.msg.clone() } else { format!("{place}: {}", self.msg) }
     }
 
     pub(crate) fn missing(loc: &[&str]) -> Self {

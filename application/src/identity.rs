@@ -165,6 +165,14 @@ impl Identity {
         Ok(Digest::of_bytes(digest.into()).to_string())
     }
 
+    /// Names a thing of which there is one: the same on every node and after every restart.
+    pub async fn only(&self, thing: &str) -> Result<uuid::Uuid, Error> {
+        let key = self.vault.derived_key(thing).await?;
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&key.reveal()[..16]);
+        Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
+    }
+
     /// The id behind a name: the same on every node, and no way back from it.
     async fn account_id(&self, name: &AccountName) -> Result<AccountId, Error> {
         let key = self.vault.derived_key("account-names").await?;

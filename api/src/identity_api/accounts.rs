@@ -15,8 +15,13 @@ use serde_json::{Value, json};
 
 use super::{body, page};
 use crate::{
-    asker::Asker, consistency::LogPosition, credential::Asking, fields::Fields,
-    refusal::{Issue, Refusal}, voice::Said, work::Work,
+    asker::Asker,
+    consistency::LogPosition,
+    credential::Asking,
+    fields::Fields,
+    refusal::{Issue, Refusal},
+    voice::Said,
+    work::Work,
 };
 
 const ERASED: &str = "erased by request";
@@ -57,8 +62,7 @@ pub(super) async fn set(
     let principal = asker.principal.clone();
     let caller = asker.caller("/identity/accounts", &canonical);
     let shown = name.as_str().to_owned();
-    let setting =
-        async move { identity.set_account(&principal, &name, role, password, &caller).await };
+    let setting = async move { identity.set_account(&principal, &name, Some(role), password, &caller).await };
     let id = work.finish(setting).await?;
     Ok(Said::ok(json!({"id": id, "name": shown, "role": role})))
 }

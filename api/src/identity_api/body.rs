@@ -2,7 +2,7 @@
 
 use application::{
     identity::{IssuedKey, NamedAccount, Ticket},
-    policy::{Reach, Rule, Standing, TABLE},
+    policy::{Rule, Standing, TABLE},
     principal::{Principal, Proof},
     queries::keys::KeyView,
 };
@@ -81,18 +81,10 @@ pub(super) fn policy() -> Value {
         let mut line = Map::new();
         line.insert("action".to_owned(), rule.name.into());
         line.insert("scope".to_owned(), rule.scope.as_str().into());
-        line.extend(Standing::ALL.map(|who| (who.as_str().to_owned(), reach(rule.reach(who)).into())));
+        line.extend(Standing::ALL.map(|who| (who.as_str().to_owned(), rule.reach(who).as_str().into())));
         Value::Object(line)
     };
     json!({"policy": TABLE.iter().map(line).collect::<Vec<_>>()})
-}
-
-fn reach(reach: Reach) -> &'static str {
-    match reach {
-        Reach::Nobody => "-",
-        Reach::Own => "own",
-        Reach::All => "all",
-    }
 }
 
 fn moment(at: DateTime<Utc>) -> String {

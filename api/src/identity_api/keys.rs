@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use application::{identity::Identity, ports::system::Clock};
 use axum::{
-    Extension,
+    Extension, RequestPartsExt as _,
     body::Body,
     extract::{FromRequestParts, RawPathParams, State},
     http::{
@@ -30,8 +30,8 @@ pub(super) struct Named(KeyId);
 impl<S: Sync> FromRequestParts<S> for Named {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let path = RawPathParams::from_request_parts(parts, state).await.ok();
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let path = parts.extract::<RawPathParams>().await.ok();
         let id = path.and_then(|path| path.iter().next().and_then(|(_, id)| id.parse().ok()));
         id.map(Self).ok_or_else(|| Refusal::not_found(application::identity::NO_KEY))
     }

@@ -7,7 +7,6 @@ use application::{
 };
 use axum::{Extension, extract::State};
 use serde_json::{Map, Value, json};
-use uuid::{Builder, Uuid};
 
 use crate::{
     credential::Asking,
@@ -66,16 +65,14 @@ pub(super) async fn context(
         .filter(|(_, action)| principal.verdict(*action, Owner::Own) == Verdict::Allowed)
         .map(|(name, _)| *name);
     Ok(Said::ok(json!({
-        "instance_uuid": stable(&identity, "langbot-instance").await?,
-        "workspace_uuid": stable(&identity, "langbot-workspace").await?,
+        "instance_uuid": identity.only("langbot-instance").await?,
+        "workspace_uuid": identity.only("langbot-workspace").await?,
         "api_key_id": principal.key.map_or_else(|| principal.id(), |key| key.to_string()),
         "permissions": permissions.collect::<Vec<_>>(),
     })))
 }
 
-pub(super) async fn capabilities(
-    Extension(Asking(principal)): Extension<Asking>,
-) -> Result<Said, Refusal> {
+pub(super) async fn capabilities(Extension(Asking(principal)): Extension<Asking>) -> Result<Said, Refusal> {
     of_a_key(&principal)?;
     let operations: Map<String, Value> = OPERATIONS
         .iter()
@@ -84,9 +81,7 @@ pub(super) async fn capabilities(
     Ok(Said::ok(json!({"schema_version": 1, "operations": operations})))
 }
 
-pub(super) async fn plugin_system(
-    Extension(Asking(principal)): Extension<Asking>,
-) -> Result<Said, Refusal> {
+pub(super) async fn plugin_system(Extension(Asking(principal)): Extension<Asking>) -> Result<Said, Refusal> {
     if principal.proof == Proof::Token {
         return Err(Refusal::new(Fault::BadCredential, "This takes the token of a session"));
     }
@@ -106,12 +101,4 @@ fn of_a_key(principal: &Principal) -> Result<(), Refusal> {
         return Err(Refusal::new(Fault::BadCredential, "This takes an API key"));
     }
     Ok(())
-}
-
-/// The same on every node and after every restart.
-async fn stable(identity: &Identity, what: &str) -> Result<Uuid, Refusal> {
-    let key = identity.vault.derived_key(what).await?;
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&key.reveal()[..16]);
-    Ok(Builder::from_random_bytes(bytes).into_uuid())
 }
