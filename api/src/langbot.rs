@@ -7,13 +7,14 @@ mod session;
 mod system;
 
 use application::{identity, policy::Action};
+use axum::http::Method;
 use domain::values::Dialect;
 use serde_json::{Value, json};
 
 use crate::{
     credential::Accepts,
     limits::{Charge, ResetForm},
-    operations::{Operation, delete, get, not_built, post, put},
+    operations::{Operation, get, later, post, put},
     voice::{Heard, JSON, Voice, no_stamp},
 };
 
@@ -56,30 +57,30 @@ fn of_plugins(base: &str) -> Vec<Operation> {
     let (read, change, open) = (Action::ReadHost, Action::ChangeHost, Action::ReadInstance);
     vec![
         get(base, read, plugins::list),
-        get(plugin(""), read, plugins::none_there),
+        get(plugin(""), read, plugins::none_there).for_later(),
         // A task that fails is what clients expect of a plugin that is not there.
-        delete(plugin(""), change, not_built),
-        post(plugin("/upgrade"), change, plugins::none_there),
-        get(plugin("/config"), read, plugins::none_there),
-        put(plugin("/config"), change, plugins::none_there),
-        get(plugin("/logs"), Action::ReadHostLogs, plugins::none_there),
-        get(plugin("/readme"), read, plugins::none_there),
-        get(plugin("/icon"), open, plugins::none_there),
-        get(plugin("/assets/{*path}"), open, plugins::none_there),
-        get(plugin("/authenticated-icon"), read, plugins::none_there),
-        get(plugin("/authenticated-assets/{*path}"), read, plugins::none_there),
-        post(plugin("/page-api"), Action::MessagePlugin, plugins::none_there),
-        post(at("install/local"), change, not_built).patient(),
-        post(at("install/local/preview"), change, not_built).patient(),
-        post(at("install/github"), change, not_built),
-        post(at("install/marketplace"), change, not_built),
-        post(at("github/releases"), change, not_built),
-        post(at("github/release-assets"), change, not_built),
-        post(at("config-files"), change, not_built),
-        delete(at("config-files/{key}"), change, not_built),
+        later(Method::DELETE, plugin(""), change),
+        post(plugin("/upgrade"), change, plugins::none_there).for_later(),
+        get(plugin("/config"), read, plugins::none_there).for_later(),
+        put(plugin("/config"), change, plugins::none_there).for_later(),
+        get(plugin("/logs"), Action::ReadHostLogs, plugins::none_there).for_later(),
+        get(plugin("/readme"), read, plugins::none_there).for_later(),
+        get(plugin("/icon"), open, plugins::none_there).for_later(),
+        get(plugin("/assets/{*path}"), open, plugins::none_there).for_later(),
+        get(plugin("/authenticated-icon"), read, plugins::none_there).for_later(),
+        get(plugin("/authenticated-assets/{*path}"), read, plugins::none_there).for_later(),
+        post(plugin("/page-api"), Action::MessagePlugin, plugins::none_there).for_later(),
+        later(Method::POST, at("install/local"), change).patient(),
+        later(Method::POST, at("install/local/preview"), change).patient(),
+        later(Method::POST, at("install/github"), change),
+        later(Method::POST, at("install/marketplace"), change),
+        later(Method::POST, at("github/releases"), change),
+        later(Method::POST, at("github/release-assets"), change),
+        later(Method::POST, at("config-files"), change),
+        later(Method::DELETE, at("config-files/{key}"), change),
         // Hands out a key.
-        get(at("debug-info"), Action::ReadSecrets, not_built),
-        get(at("_sdk/page-sdk.js"), open, not_built),
+        later(Method::GET, at("debug-info"), Action::ReadSecrets),
+        later(Method::GET, at("_sdk/page-sdk.js"), open),
     ]
 }
 

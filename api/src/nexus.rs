@@ -6,6 +6,7 @@ mod error;
 mod plugins;
 
 use application::{identity, policy::Action};
+use axum::http::Method;
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::values::Dialect;
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     credential::Accepts,
     limits::{Charge, ResetForm},
-    operations::{Operation, delete, get, not_built, post, put},
+    operations::{Operation, delete, get, later, post, put},
     voice::{Heard, JSON, Voice, no_stamp},
 };
 
@@ -63,24 +64,24 @@ fn of_plugins(base: &str) -> Vec<Operation> {
     let (read, change) = (Action::ReadHost, Action::ChangeHost);
     vec![
         get(base, read, plugins::list),
-        get(plugin(""), read, plugins::none_there),
-        put(plugin(""), change, plugins::none_there),
-        delete(plugin(""), change, plugins::none_there),
-        post(format!("{base}/install"), change, not_built).patient(),
-        post(format!("{base}/broadcast"), Action::MessagePlugin, not_built),
-        get(format!("{base}/search"), read, not_built),
-        get(format!("{base}/repositories"), read, not_built),
-        get(plugin("/config"), read, plugins::configuration),
-        put(plugin("/config"), change, plugins::none_there),
-        post(plugin("/enable"), change, plugins::none_there),
-        post(plugin("/disable"), change, plugins::none_there),
-        post(plugin("/restart"), change, plugins::none_there),
-        get(plugin("/health"), read, plugins::none_there),
-        get(plugin("/metrics"), read, plugins::none_there),
-        get(plugin("/logs"), Action::ReadHostLogs, plugins::none_there),
-        post(plugin("/message"), Action::MessagePlugin, plugins::none_there),
-        get(plugin("/permissions"), read, plugins::none_there),
-        put(plugin("/permissions"), change, plugins::none_there),
+        get(plugin(""), read, plugins::none_there).for_later(),
+        put(plugin(""), change, plugins::none_there).for_later(),
+        delete(plugin(""), change, plugins::none_there).for_later(),
+        later(Method::POST, format!("{base}/install"), change).patient(),
+        later(Method::POST, format!("{base}/broadcast"), Action::MessagePlugin),
+        later(Method::GET, format!("{base}/search"), read),
+        later(Method::GET, format!("{base}/repositories"), read),
+        get(plugin("/config"), read, plugins::configuration).for_later(),
+        put(plugin("/config"), change, plugins::none_there).for_later(),
+        post(plugin("/enable"), change, plugins::none_there).for_later(),
+        post(plugin("/disable"), change, plugins::none_there).for_later(),
+        post(plugin("/restart"), change, plugins::none_there).for_later(),
+        get(plugin("/health"), read, plugins::none_there).for_later(),
+        get(plugin("/metrics"), read, plugins::none_there).for_later(),
+        get(plugin("/logs"), read, plugins::none_there).for_later(),
+        post(plugin("/message"), Action::MessagePlugin, plugins::none_there).for_later(),
+        get(plugin("/permissions"), read, plugins::none_there).for_later(),
+        put(plugin("/permissions"), change, plugins::none_there).for_later(),
     ]
 }
 

@@ -228,6 +228,14 @@ impl Refusal {
         self
     }
 
+    /// For a dialect that has no other place for the reason.
+    pub(crate) fn told(&self) -> String {
+        match self.reason {
+            None | Some(Reason::Internal) => self.message.clone(),
+            Some(reason) => format!("{} ({reason})", self.message),
+        }
+    }
+
     /// What a response that no handler of ours has made says.
     pub(crate) fn of_framework(status: StatusCode) -> Self {
         let fault = Fault::of(status);

@@ -12,19 +12,22 @@ use axum::{
 use tower::ServiceExt as _;
 
 use crate::{
-    crossroads, dify, health, identity_api, langbot,
+    backstage, crossroads, dify, health, identity_api, inkdrop, langbot,
     mount::Mount,
     nexus,
     operations::{Operation, nowhere, open, router as speaking},
     services::Services,
     settings::Role,
-    telemetry,
+    space, telemetry,
     voice::Voice,
     yard,
 };
 
 /// Whose an unknown path of the root is: the longest prefix decides. Everything else is Dify's.
-static OWNERS: [(&str, &Voice); 6] = [
+static OWNERS: [(&str, &Voice); 9] = [
+    ("/api/marketplace/v1", &backstage::VOICE),
+    ("/v1/packages", &inkdrop::VOICE),
+    ("/v2/packages", &inkdrop::VOICE),
     ("/api/v1/system", &langbot::VOICE),
     ("/api/v1/user", &langbot::VOICE),
     ("/api/v1/auth", &nexus::VOICE),
@@ -36,14 +39,14 @@ static OWNERS: [(&str, &Voice); 6] = [
 pub(crate) fn router(services: Services, role: Role) -> Router {
     let dialects = match role {
         Role::Api | Role::All => Router::new()
-            .nest("/dify", mounted(&services, &dify::VOICE, Mount("/dify"), dify::operations()))
-            .nest(
-                "/langbot",
-                with_identity(&services, &langbot::VOICE, Mount("/langbot"), langbot::operations()),
-            )
-            .nest("/nexus", with_identity(&services, &nexus::VOICE, Mount("/nexus"), nexus::operations()))
+            .nest("/dify", alone(&services, &dify::VOICE, "/dify", dify::operations()))
+            .nest("/inkdrop", mounted(&services, &inkdrop::VOICE, "/inkdrop", inkdrop::operations()))
+            .nest("/backstage", mounted(&services, &backstage::VOICE, "/backstage", backstage::operations()))
+            .nest("/langbot", langbot_and_space(&services))
+            .nest("/nexus", mounted(&services, &nexus::VOICE, "/nexus", nexus::operations()))
+            .nest("/space", mounted(&services, &space::VOICE, "/space", space::operations()))
             .merge(root(&services)),
-        Role::Worker => mounted(&services, &yard::VOICE, Mount::ROOT, yard::operations()),
+        Role::Worker => alone(&services, &yard::VOICE, "", yard::operations()),
     };
     Router::new()
         .merge(open(probes(), &services, &yard::VOICE))
@@ -57,6 +60,8 @@ fn root(services: &Services) -> Router<Services> {
     let of = |voice, operations| speaking(services, voice, Mount::ROOT, operations);
     Router::new()
         .merge(of(&dify::VOICE, dify::operations()))
+        .merge(of(&inkdrop::VOICE, inkdrop::operations()))
+        .merge(of(&backstage::VOICE, backstage::operations()))
         .merge(of(&langbot::VOICE, crossroads::beside(langbot::operations())))
         .merge(of(&nexus::VOICE, crossroads::beside(nexus::operations())))
         .merge(of(&yard::VOICE, yard::operations()))
@@ -65,25 +70,37 @@ fn root(services: &Services) -> Router<Services> {
 }
 
 /// One dialect and nothing else.
-fn mounted(
+fn alone(
     services: &Services,
     voice: &'static Voice,
-    mount: Mount,
+    path: &'static str,
     operations: Vec<Operation>,
 ) -> Router<Services> {
+    let mount = Mount(path);
     speaking(services, voice, mount, operations)
         .fallback_service(nowhere(services, voice, mount).with_state(services.clone()))
 }
 
-/// The same for a dialect that takes credentials.
-fn with_identity(
+/// One that takes credentials, and tells whose they are.
+fn mounted(
     services: &Services,
     voice: &'static Voice,
-    mount: Mount,
+    path: &'static str,
     mut operations: Vec<Operation>,
 ) -> Router<Services> {
     operations.extend(identity_api::operations());
-    mounted(services, voice, mount, operations)
+    alone(services, voice, path, operations)
+}
+
+/// The front end takes both from one address.
+fn langbot_and_space(services: &Services) -> Router<Services> {
+    let path = "/langbot";
+    mounted(services, &langbot::VOICE, path, langbot::operations()).merge(speaking(
+        services,
+        &space::VOICE,
+        Mount(path),
+        space::operations(),
+    ))
 }
 
 /// What machines look at.

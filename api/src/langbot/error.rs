@@ -1,6 +1,5 @@
 //! The one shape of a refusal in this dialect: `{"code", "msg"}`, where the code is a number or a word.
 
-use application::failure::Reason;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -12,7 +11,7 @@ use crate::{
 pub(super) fn refuse(refusal: &Refusal, heard: &Heard) -> (StatusCode, Value) {
     let status = refusal.fault.status();
     let code = refusal.code.map_or_else(|| code(refusal.fault, status), written);
-    let mut body = json!({"code": code, "msg": worded(refusal)});
+    let mut body = json!({"code": code, "msg": refusal.told()});
     if refusal.fault == Fault::Internal {
         body["request_id"] = (*heard.request_id).into();
     }
@@ -45,11 +44,4 @@ fn code(fault: Fault, status: StatusCode) -> Value {
 /// A number is one on the wire.
 fn written(code: &'static str) -> Value {
     code.parse::<i64>().map_or_else(|_word| code.into(), Value::from)
-}
-
-fn worded(refusal: &Refusal) -> String {
-    match refusal.reason {
-        None | Some(Reason::Internal) => refusal.message.clone(),
-        Some(reason) => format!("{} ({reason})", refusal.message),
-    }
 }
