@@ -84,6 +84,11 @@ impl Operation {
         Self { method, path: path.into(), action, charge: Charge::Usual, built: true, patient: false, route }
     }
 
+    /// Answers the truth of today, which is not yet what it is for: the description leaves it out.
+    pub(crate) fn for_later(self) -> Self {
+        Self { built: false, ..self }
+    }
+
     /// Counts against another limit than the dialect's usual one.
     pub(crate) fn charged(self, charge: Charge) -> Self {
         Self { charge, ..self }

@@ -60,6 +60,8 @@ pub(crate) struct Issue {
 pub(crate) struct Refusal {
     pub(crate) fault: Fault,
     pub(crate) message: String,
+    /// The dialect's own word, where the handler knows a better one than the fault gives.
+    pub(crate) code: Option<&'static str>,
     pub(crate) reason: Option<Reason>,
     /// Of a malformed request, where somebody has listed them.
     pub(crate) issues: Vec<Issue>,
@@ -80,15 +82,18 @@ impl Issue {
         self
     }
 
+    /// Of the member that is meant; empty for the whole.
+    pub(crate) fn place(&self) -> String {
+        let parts = self.loc.iter().skip(1);
+        let parts: Vec<String> =
+            parts.map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned)).collect();
+        parts.join(".")
+    }
+
     /// For a dialect without lists: where and what.
     fn told(&self) -> String {
-        let place: Vec<String> = self
-            .loc
-            .iter()
-            .skip(1)
-            .map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned))
-            .collect();
-        if place.is_empty() { self.msg.clone() } else { format!("{}: {}", place.join("."), self.msg) }
+        let place = self.place();
+        if place.is_empty() { self.msg.clone() } else { format!("{place}: {}", self.msg) }
     }
 
     pub(crate) fn missing(loc: &[&str]) -> Self {
@@ -166,6 +171,7 @@ impl Refusal {
         let mut refusal = Self {
             fault,
             message: message.into(),
+            code: None,
             reason: None,
             issues: Vec::new(),
             standing: None,
@@ -211,6 +217,10 @@ impl Refusal {
         refusal.headers.insert(RETRY_AFTER, HeaderValue::from(standing.retry_after()));
         refusal.standing = Some(standing);
         refusal
+    }
+
+    pub(crate) fn coded(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
     }
 
     pub(crate) fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {

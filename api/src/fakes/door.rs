@@ -1,4 +1,5 @@
 //! One dialect alone, with test routes beside its own: every fault can be provoked, and is read as a client reads it.
+//! Or all of them, as the service has them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -67,6 +68,14 @@ impl Door {
         Self { dialect: voice.dialect, fakes, router, _dir: dir }
     }
 
+    /// Everything, with the paths as they are.
+    pub(crate) fn of_everything(flags: &[&str]) -> Self {
+        let fakes = Fakes::new();
+        let (services, dir) = fakes.services(flags);
+        let router = crate::router::router(services, crate::settings::Role::All);
+        Self { dialect: Dialect::Yard, fakes, router, _dir: dir }
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Heard {
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
@@ -90,22 +99,49 @@ impl Door {
         self.ask(Method::GET, path, headers, Body::empty()).await
     }
 
+    /// With this credential, and a body where there is one.
+    pub(crate) async fn say(&self, method: Method, path: &str, token: &str, body: &Value) -> Heard {
+        let authorization = format!("Bearer {token}");
+        let headers = [("authorization", authorization.as_str())];
+        let headers = if token.is_empty() { &[][..] } else { &headers[..] };
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.ask(method, path, headers, body).await
+    }
+
     /// The id and the secret of a new key of this dialect.
     pub(crate) async fn key(&self, role: Role) -> (String, String) {
+        self.key_of("somebody", &[self.dialect], role).await
+    }
+
+    pub(crate) async fn key_of(
+        &self,
+        owner: &str,
+        dialects: &[Dialect],
+        role: Role,
+    ) -> (String, String) {
         let wish = KeyWish {
-            owner: Some("somebody".parse().unwrap()),
-            dialects: [self.dialect].into(),
+            owner: Some(owner.parse().unwrap()),
+            dialects: dialects.iter().copied().collect(),
             role,
             scopes: None,
             label: None,
             expires_at: None,
             allowance: None,
         };
-        let actor = Actor { principal: "bootstrap".to_owned(), dialect: self.dialect, ip_hash: None };
-        let caller =
-            Caller { dialect: self.dialect, metadata: Metadata::of_request(&actor, "test"), once: None };
-        let key = self.fakes.identity().issue(&Principal::bootstrap(), wish, caller).await.unwrap();
+        let key = self.fakes.identity().issue(&Principal::bootstrap(), wish, self.caller()).await.unwrap();
         (key.id.to_string(), key.secret.reveal().clone())
+    }
+
+    /// Somebody who can log in.
+    pub(crate) async fn person(&self, name: &str, role: Role, password: &str) {
+        let (name, password) = (name.parse().unwrap(), Some(password.to_owned().into()));
+        let (identity, by) = (self.fakes.identity(), Principal::bootstrap());
+        identity.set_account(&by, &name, Some(role), password, &self.caller()).await.unwrap();
+    }
+
+    fn caller(&self) -> Caller {
+        let actor = Actor { principal: "bootstrap".to_owned(), dialect: self.dialect, ip_hash: None };
+        Caller { dialect: self.dialect, metadata: Metadata::of_request(&actor, "test"), once: None }
     }
 
     /// The answer to a request that has this fault.
