@@ -2,6 +2,8 @@
 
 mod marketplace;
 mod operator;
+#[path = "../../application/src/fakes.rs"]
+mod registry;
 mod served;
 mod views;
 
@@ -41,6 +43,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use registry::Registry;
 pub(crate) use served::Served;
 pub(crate) use views::{ARTIFACT, completed_view, queued_view};
 
@@ -51,12 +54,14 @@ use crate::{
     settings::tests::settings,
     shutdown::Shutdown,
     telemetry::Telemetry,
+    wiring::Identifying,
 };
 
 /// Every port in one.
-#[derive(Default)]
 pub(crate) struct Fakes {
     state: Mutex<State>,
+    /// Accounts and keys.
+    pub(crate) registry: Arc<Registry>,
 }
 
 #[derive(Default)]
@@ -73,7 +78,7 @@ struct State {
 
 impl Fakes {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::default()
+        Arc::new(Self { state: Mutex::default(), registry: Registry::at(at(0)) })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -129,6 +134,12 @@ impl Fakes {
             ids: self.clone(),
             task_queries: self.clone(),
             watch,
+            identifying: Identifying {
+                identity: self.registry.identity(),
+                authenticating: self.registry.authenticating(),
+                quotas: self.registry.clone(),
+                address_key: application::ports::vault::Secret::from([7; 32]),
+            },
             health: self.clone(),
             projections: self.clone(),
         };

@@ -200,3 +200,6 @@ pub fn is_live(key: &KeyView, now: DateTime<Utc>) -> bool {
 pub(crate) fn refused() -> Error {
     Error::new(Kind::Unauthenticated, "The credential is not valid")
 }
+
+#[cfg(test)]
+mod tests;

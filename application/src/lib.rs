@@ -1,5 +1,9 @@
 //! What people come for, in terms of ports: services, queries and process managers. Names no adapter.
 
+// The fakes are written as the handlers' tests see them.
+#[cfg(test)]
+extern crate self as application;
+
 pub mod authenticating;
 pub mod caller;
 pub mod catalogue;
@@ -7,6 +11,8 @@ pub mod commands;
 pub mod directories;
 pub mod error;
 pub mod failure;
+#[cfg(test)]
+mod fakes;
 pub mod identity;
 pub mod policy;
 pub mod ports;

@@ -27,6 +27,7 @@ use infrastructure::{
     vault::PgVault,
 };
 use projections::{PgAccounts, PgKeys};
+use sha2::{Digest as _, Sha256};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{keyring, open_database};
@@ -59,7 +60,7 @@ pub(super) async fn build_identity(
         tokens.clone(),
         tickets.clone(),
         Arc::new(System),
-        settings.admin_token.as_ref().map(|token| token.sha256()),
+        settings.admin_token.as_ref().map(|token| Sha256::digest(token.reveal()).into()),
     );
     let identity = Identity {
         account_commands: Arc::new(LogCommands::new(pools, writer.clone())),
