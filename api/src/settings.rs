@@ -225,8 +225,7 @@ pub(crate) mod tests {
         let (variables, flags): (Vec<&str>, Vec<&str>) =
             arguments.iter().partition(|argument| variable(argument));
         let environment = variables.iter().filter_map(|variable| variable.split_once('=')).collect();
-        let (options, command) =
-            Arguments::try_parse_from(["plugyard"].into_iter().chain(flags))?.parts();
+        let (options, command) = Arguments::try_parse_from(["plugyard"].into_iter().chain(flags))?.parts();
         Ok((Settings::new(options, &environment)?, command))
     }
 

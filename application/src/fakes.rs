@@ -210,7 +210,9 @@ impl Commands<Account> for Registry {
         };
         let events = was.decide(command).map_err(CommandError::Refused)?;
         let is_change = !events.is_empty();
-        events.into_iter().for_each(|event| state.account(id, event));
+        for event in events {
+            state.account(id, event);
+        }
         Ok(is_change.then(|| state.moved()))
     }
 
@@ -242,7 +244,9 @@ impl Commands<ApiKey> for Registry {
         };
         let events = was.decide(command).map_err(CommandError::Refused)?;
         let is_change = !events.is_empty();
-        events.into_iter().for_each(|event| state.key(id, event));
+        for event in events {
+            state.key(id, event);
+        }
         Ok(is_change.then(|| state.moved()))
     }
 

@@ -80,7 +80,8 @@ fn body(key: &IssuedKey, dialects: &[Dialect]) -> Value {
 }
 
 fn explained(key: &IssuedKey, owner: &str) -> String {
-    let expiry = key.expires_at.map_or_else(|| "never expires".to_owned(), |end| format!("until {}", moment(end)));
+    let expiry =
+        key.expires_at.map_or_else(|| "never expires".to_owned(), |end| format!("until {}", moment(end)));
     let basic = if key.dialects.contains(&Dialect::Inkdrop) {
         format!(", or for inkdrop Basic with the user name {} and the token as password", key.id)
     } else {
@@ -175,7 +176,11 @@ fn state(key: &KeyView, now: DateTime<Utc>) -> &'static str {
 
 async fn revoke(identity: &Identity, id: KeyId, reason: &str) -> anyhow::Result<()> {
     let changed = identity.revoke(&Principal::bootstrap(), id, reason, by_command()).await?;
-    let told = if changed.is_some() { "is revoked; every node knows it within two seconds" } else { "was revoked before" };
+    let told = if changed.is_some() {
+        "is revoked; every node knows it within two seconds"
+    } else {
+        "was revoked before"
+    };
     writeln!(std::io::stdout(), "{id} {told}")?;
     Ok(())
 }

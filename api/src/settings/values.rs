@@ -221,7 +221,8 @@ mod tests {
     #[test]
     fn a_key_ends_after_a_span_or_at_a_moment() {
         let now: DateTime<Utc> = "2026-01-31T12:00:00Z".parse().unwrap();
-        let end = |text: &str| text.parse::<Expiry>().map(|expiry| expiry.after(now).map(|end| end.to_rfc3339()));
+        let end =
+            |text: &str| text.parse::<Expiry>().map(|expiry| expiry.after(now).map(|end| end.to_rfc3339()));
         assert_eq!(end("12h"), Ok(Some("2026-02-01T00:00:00+00:00".to_owned())));
         assert_eq!(end("2030-01-31T02:00:00+02:00"), Ok(Some("2030-01-31T00:00:00+00:00".to_owned())));
         assert_eq!(end("4294967295d"), Ok(None), "no calendar goes so far");

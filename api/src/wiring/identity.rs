@@ -91,9 +91,8 @@ pub(crate) async fn with_identity<T>(
     let (writer, writing) = LogWriter::new(&database.pools, &signals);
     let (running, stop) = (TaskTracker::new(), CancellationToken::new());
     running.spawn(writing);
-    let runner = |projection| {
-        Arc::new(Runner::new(projection, database.pools.writes.clone(), signals.clone()))
-    };
+    let runner =
+        |projection| Arc::new(Runner::new(projection, database.pools.writes.clone(), signals.clone()));
     let runners: Vec<_> = projections::identity().into_iter().map(runner).collect();
     for runner in &runners {
         let (runner, stop) = (runner.clone(), stop.clone());

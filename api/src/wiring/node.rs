@@ -94,11 +94,7 @@ struct Node {
 }
 
 impl Node {
-    async fn new(
-        settings: &Settings,
-        shutdown: &Shutdown,
-        database: Arc<Database>,
-    ) -> anyhow::Result<Self> {
+    async fn new(settings: &Settings, shutdown: &Shutdown, database: Arc<Database>) -> anyhow::Result<Self> {
         let (pools, signals) = (database.pools.clone(), Signals::default());
         let (writer, writing) = LogWriter::new(&pools, &signals);
         // Ends with its last handle; what it has accepted was awaited by whoever asked.

@@ -97,8 +97,10 @@ async fn the_bootstrap_credential_is_admin_everywhere_in_every_form() {
 #[tokio::test]
 async fn a_pair_needs_the_id_of_its_own_key() {
     let ground = Ground::new();
-    let (key, other) =
-        (ground.issued(Dialect::Inkdrop, Role::User).await, ground.issued(Dialect::Inkdrop, Role::User).await);
+    let (key, other) = (
+        ground.issued(Dialect::Inkdrop, Role::User).await,
+        ground.issued(Dialect::Inkdrop, Role::User).await,
+    );
     let right = pair(&key.id.to_string(), &key.secret);
     assert_eq!(ground.of(&right, Dialect::Inkdrop).await.unwrap().key, Some(key.id));
     for id in [other.id.to_string(), String::new(), "no id".to_owned(), key.id.0.simple().to_string()] {

@@ -57,7 +57,8 @@ impl Vault for Registry {
 }
 
 fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap();
+    text.bytes().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn plain(hex: &str) -> String {
@@ -94,7 +95,12 @@ impl SignedTokens for Registry {
 
 #[async_trait]
 impl Tickets for Registry {
-    async fn put(&self, sha256: [u8; 32], key: Option<KeyId>, expires_at: DateTime<Utc>) -> Result<(), Error> {
+    async fn put(
+        &self,
+        sha256: [u8; 32],
+        key: Option<KeyId>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), Error> {
         self.up()?.tickets.insert(sha256, (key, expires_at));
         Ok(())
     }

@@ -17,7 +17,7 @@ use crate::{
     caller::Caller,
     commands::{CommandError, Outcome},
     error::{Error, Kind},
-    policy::{Action, Owner, Standing},
+    policy::{Action, Owner, Standing, Verdict},
     ports::vault::{Opened, Secret},
     principal::Principal,
     secret_text::{SecretKind, fingerprint},
@@ -110,11 +110,12 @@ impl Identity {
 
     fn judge_wish(&self, principal: &Principal, wish: &KeyWish) -> Result<(), Error> {
         let owner = if wish.owner.is_some() { Owner::Foreign } else { Owner::Own };
-        principal.must(Action::IssueKey, owner, NOT_YOURS).map_err(|error| match error.kind {
-            Kind::NotFound => Error::new(Kind::Forbidden, NOT_YOURS),
-            _ => error,
-        })?;
         let refused = || Err(Error::new(Kind::Forbidden, NOT_YOURS));
+        let verdict = principal.verdict(Action::IssueKey, owner);
+        if verdict == Verdict::Hidden {
+            return refused();
+        }
+        verdict.enforced(NOT_YOURS)?;
         let beyond_scopes = wish.scopes.as_ref().is_some_and(|scopes| !scopes.is_subset(&principal.scopes));
         let wider = wish.scopes.is_none() && !wish.role.scopes().is_subset(&principal.scopes);
         if principal.standing < Standing::from(wish.role) || beyond_scopes || wider {

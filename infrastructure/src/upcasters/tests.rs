@@ -59,7 +59,11 @@ fn folded<A: Aggregate + Serialize>(events: &[Value]) -> Value {
         for current in upcast(stored(name, version, event["payload"].clone())) {
             let event: A::Event = serde_json::from_value(current.payload).unwrap();
             assert_eq!(event.event_type(), current.event_type);
-            assert_eq!(event.event_version(), current.event_version, "the newest version has its own golden file");
+            assert_eq!(
+                event.event_version(),
+                current.event_version,
+                "the newest version has its own golden file"
+            );
             state.apply(event);
         }
     }

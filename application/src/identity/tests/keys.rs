@@ -75,7 +75,8 @@ async fn a_wish_that_makes_no_sense_is_refused_in_words() {
         KeyWish { owner: None, ..usual.clone() },
     ];
     for wish in nonsense {
-        let refused = ground.identity.issue(&Principal::bootstrap(), wish.clone(), caller()).await.unwrap_err();
+        let refused =
+            ground.identity.issue(&Principal::bootstrap(), wish.clone(), caller()).await.unwrap_err();
         assert_eq!(refused.kind, Kind::Invalid, "{wish:?}");
     }
     for name in ["", "a b", "-a", "ä", "a\0", &"x".repeat(65)] {

@@ -31,8 +31,7 @@ async fn the_secret_of_a_session_gets_new_tokens_once() {
     let ground = Ground::new();
     ground.with_password("ann", "correct horse").await;
     let first = ground.log_in("ann", "correct horse").await.unwrap();
-    let refresh =
-        async |secret: &Secret, dialect| ground.identity.refresh(secret, dialect, caller()).await;
+    let refresh = async |secret: &Secret, dialect| ground.identity.refresh(secret, dialect, caller()).await;
     assert!(refresh(&first.refresh, Dialect::Langbot).await.is_err(), "of another dialect");
     let second = refresh(&first.refresh, Dialect::Nexus).await.unwrap();
     assert_eq!(second.session, first.session);
