@@ -1,9 +1,8 @@
 //! Ports that keep everything in memory, for the tests of the handlers.
 
+mod identity;
 mod marketplace;
 mod operator;
-#[path = "../../application/src/fakes.rs"]
-mod registry;
 mod served;
 mod views;
 
@@ -23,7 +22,9 @@ use application::{
         blobs::{Blobs, Body},
         freshness::Freshness,
         packaging::{Downloads, Inspection, Inspector, OnBytes, Received},
+        quotas::{Quotas, Used},
         system::{Clock, Ids},
+        vault::Secret,
     },
     processes::watch_tasks::WatchTasks,
     queries::tasks::{Storage, TaskQueries, TaskStatus, TaskView},
@@ -43,7 +44,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use registry::Registry;
+pub(crate) use identity::ADMIN;
 pub(crate) use served::Served;
 pub(crate) use views::{ARTIFACT, completed_view, queued_view};
 
@@ -58,10 +59,9 @@ use crate::{
 };
 
 /// Every port in one.
+#[derive(Default)]
 pub(crate) struct Fakes {
     state: Mutex<State>,
-    /// Accounts and keys.
-    pub(crate) registry: Arc<Registry>,
 }
 
 #[derive(Default)]
@@ -74,11 +74,12 @@ struct State {
     /// How many more tasks are taken; any number where nobody said.
     room: Option<usize>,
     rebuilt: usize,
+    desk: identity::Desk,
 }
 
 impl Fakes {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), registry: Registry::at(at(0)) })
+        Arc::default()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -134,14 +135,14 @@ impl Fakes {
             ids: self.clone(),
             task_queries: self.clone(),
             watch,
-            identifying: Identifying {
-                identity: self.registry.identity(),
-                authenticating: self.registry.authenticating(),
-                quotas: self.registry.clone(),
-                address_key: application::ports::vault::Secret::from([7; 32]),
-            },
             health: self.clone(),
             projections: self.clone(),
+            identifying: Identifying {
+                identity: self.identity(),
+                authenticating: Arc::new(self.authenticating()),
+                quotas: self.clone(),
+                address_key: Secret::from([0; 32]),
+            },
         };
         let telemetry = Arc::new(Telemetry::new().unwrap());
         (Services::new(&settings, &Shutdown::default(), telemetry, ports).unwrap(), dir)
@@ -195,7 +196,7 @@ impl Commands<Task> for Fakes {
             Some(_) => return Err(CommandError::KeyReused),
             None => self.lock().once.insert(once.key, (once.request_hash, once.response)),
         };
-        self.execute(id, command, by).await.map(Outcome::Written)
+        Commands::<Task>::execute(self, id, command, by).await.map(Outcome::Written)
     }
 }
 
@@ -346,5 +347,12 @@ impl Clock for Fakes {
 impl Ids for Fakes {
     fn secret(&self) -> Uuid {
         Uuid::new_v4()
+    }
+}
+
+#[async_trait]
+impl Quotas for Fakes {
+    async fn settle(&self, used: &[Used]) -> Result<Vec<Duration>, Error> {
+        Ok(used.iter().map(|used| used.spent).collect())
     }
 }

@@ -2,18 +2,25 @@
 
 mod address;
 mod admin;
+mod asker;
 mod cli;
 mod connection;
 mod consistency;
+mod credential;
 mod crowd;
 mod dify;
 #[cfg(test)]
 mod fakes;
+mod fields;
 mod file_response;
+mod guard;
 mod health;
 mod json;
 mod limits;
+mod mount;
+mod operations;
 mod package_url;
+mod refusal;
 mod report;
 mod router;
 mod serve;
@@ -21,8 +28,10 @@ mod services;
 mod settings;
 mod shutdown;
 mod telemetry;
+mod voice;
 mod wiring;
 mod work;
+mod yard;
 
 use std::{io::Write as _, process::ExitCode, time::Duration};
 

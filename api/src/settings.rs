@@ -13,7 +13,12 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use domain::values::{Arch, FloorPolicy, Os};
-use infrastructure::{builder::BuildMode, fetch::FetchAllow, signing::Category};
+use infrastructure::{
+    builder::BuildMode,
+    fetch::FetchAllow,
+    signing::Category,
+    vault::{Keyring, MasterKey},
+};
 use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
@@ -25,7 +30,7 @@ pub(crate) use commands::{
 };
 pub(crate) use environment::Environment;
 pub(crate) use marketplace::{Categories, ChecksumRule, Market};
-pub(crate) use values::{Rate, RateLimits, Secret};
+pub(crate) use values::{RateLimits, Secret};
 
 pub(crate) use index::Index;
 
@@ -46,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) admin_token: Option<Secret>,
     /// For the command that sets one.
     pub(crate) user_password: Option<Secret>,
+    /// None: the master key is kept in the data directory.
+    pub(crate) keyring: Option<Keyring>,
     pub(crate) fetch_allow: FetchAllow,
     /// Exact names, or suffixes that begin with a dot; empty: any public host.
     pub(crate) fetch_hosts: Vec<String>,
@@ -130,6 +137,7 @@ impl Settings {
             role: options.role,
             admin_token: environment.secret_or_file("PLUGYARD_ADMIN_TOKEN")?,
             user_password: environment.secret("PLUGYARD_USER_PASSWORD"),
+            keyring: keyring(environment)?,
             fetch_allow: options.fetch_allow,
             fetch_hosts: options.fetch_hosts.0,
             index: Index {
@@ -175,6 +183,18 @@ impl Settings {
     }
 }
 
+fn keyring(environment: &Environment) -> anyhow::Result<Option<Keyring>> {
+    let key = |name: &str| -> anyhow::Result<Option<MasterKey>> {
+        let text = environment.secret_or_file(name)?;
+        text.map(|text| text.reveal().parse()).transpose().with_context(|| name.to_owned())
+    };
+    match (key("PLUGYARD_SECRET_KEY")?, key("PLUGYARD_SECRET_KEY_PREVIOUS")?) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => bail!("PLUGYARD_SECRET_KEY_PREVIOUS needs PLUGYARD_SECRET_KEY"),
+        (Some(current), previous) => Ok(Some(Keyring::given(current, previous)?)),
+    }
+}
+
 /// What comes from git comes as source.
 fn building(mode: BuildMode, git: bool) -> anyhow::Result<Building> {
     if git && mode == BuildMode::Off {
@@ -216,7 +236,10 @@ fn host_arch() -> Arch {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use domain::values::Allowance;
+
     use super::*;
+    use crate::limits::LimitName;
 
     /// Flags; what looks like `NAME=value` is a variable.
     pub(crate) fn settings(arguments: &[&str]) -> anyhow::Result<(Settings, Command)> {
@@ -236,7 +259,7 @@ pub(crate) mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
         assert_eq!(settings.work_dir(), PathBuf::from("/d/work"));
         assert_eq!((settings.retention.as_secs(), settings.wheel_cache_bytes), (7 * 86_400, 20 << 30));
-        assert_eq!(settings.rate_limits.dify, Some(Rate { most: 10, within: Duration::from_mins(1) }));
+        assert_eq!(settings.rate_limits.of(LimitName::Dify), Allowance::new(10, 60));
     }
 
     #[test]

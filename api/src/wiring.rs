@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use infrastructure::{
     database::Database,
     event_log::{Heads, begin_new_epoch},
+    vault::Keyring,
 };
 
 pub(crate) use identity::{Identifying, by_command, with_identity};
@@ -57,6 +58,14 @@ pub(crate) async fn migrate(settings: &Settings, new_epoch: bool) -> anyhow::Res
     let done = done.await;
     database.close().await;
     done
+}
+
+/// The master keys of the settings, or those kept in the data directory.
+pub(crate) fn keyring(settings: &Settings) -> anyhow::Result<Keyring> {
+    match &settings.keyring {
+        Some(keyring) => Ok(keyring.clone()),
+        None => Ok(Keyring::of_directory(&settings.data_dir)?),
+    }
 }
 
 /// The signed heads of the log, beside the database.

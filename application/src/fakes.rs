@@ -1,6 +1,5 @@
-//! Every port of identity, kept in memory: for the tests of this crate and, by path, for those of the handlers.
+//! Every port of identity, kept in memory.
 
-#[path = "fakes/credentials.rs"]
 mod credentials;
 
 use std::{
@@ -12,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use application::{
+use crate::{
     authenticating::Authenticating,
     caller::Caller,
     commands::{CommandError, Commands, Once, Outcome},
@@ -125,7 +124,6 @@ pub(crate) fn caller() -> Caller {
     Caller { dialect: Dialect::Yard, metadata: Metadata::of_request(&actor, "request-1"), once: None }
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the tests of the handlers need less"))]
 impl Registry {
     /// The log and the read models are not reachable.
     pub(crate) fn set_down(&self, down: bool) {

@@ -1,9 +1,5 @@
 //! What people come for, in terms of ports: services, queries and process managers. Names no adapter.
 
-// The fakes are written as the handlers' tests see them.
-#[cfg(test)]
-extern crate self as application;
-
 pub mod authenticating;
 pub mod caller;
 pub mod catalogue;

@@ -17,6 +17,12 @@ Secrets, by environment alone:
   DATABASE_URL               PostgreSQL to use; without it, the embedded one in the data directory
   PLUGYARD_ADMIN_TOKEN       Bootstrap credential; without it there is no admin API
   PLUGYARD_ADMIN_TOKEN_FILE  A file that holds it instead
+  PLUGYARD_SECRET_KEY        Master key of everything sealed, 32 bytes in base64 or hex (openssl rand -base64 32);
+                             without it, secret.key in the data directory, made at the first start
+  PLUGYARD_SECRET_KEY_PREVIOUS
+                             The one before it, until `plugyard secrets rotate` has run
+  PLUGYARD_SECRET_KEY_FILE, PLUGYARD_SECRET_KEY_PREVIOUS_FILE
+                             Files that hold them instead
   PLUGYARD_USER_PASSWORD     Password for `user set`; without it, a line of standard input
   AWS_*                      Credentials and region of an S3 store";
 
@@ -122,13 +128,15 @@ pub(crate) struct Options {
         default_value = "community"
     )]
     pub(super) signing_category: Category,
-    /// `off`, or per dialect how many requests in how many seconds
+    /// `off`, or limits other than the documented ones, by commas: `NAME=REQUESTS/SECONDS` or `NAME=off`, of `dify`,
+    /// `inkdrop`, `backstage`, `backstage.authenticated`, `nexus`, `nexus.authenticated`, `login`
     #[arg(
         long,
         env = "PLUGYARD_RATE_LIMITS",
         global = true,
         value_name = "LIST",
-        default_value = "dify=10/60"
+        default_value = "",
+        hide_default_value = true
     )]
     pub(super) rate_limits: RateLimits,
     /// Networks or addresses whose `X-Forwarded-For` is believed, by commas

@@ -1,6 +1,6 @@
 //! Secrets in memory: sealed so that a test can tell, and no slower than a map.
 
-use application::{
+use crate::{
     Kind,
     ports::{
         credentials::{Claims, Passwords, Randomness, SignedTokens, Tickets},
