@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use domain::{
     account::AccountError,
-    api_key::{ApiKeyCommand, ApiKeyIssued, KeyKind},
+    api_key::{ApiKeyCommand, ApiKeyError, ApiKeyIssued, KeyKind},
     recorded::Cursor,
     values::{AccountId, Allowance, Dialect, KeyId, Role, Scope, Sealed},
 };
@@ -130,6 +130,10 @@ impl Identity {
             return Err(Error::invalid(
                 "Name at least one dialect: inkdrop, backstage, langbot, space or nexus",
             ));
+        }
+        let fits = |scopes: &BTreeSet<Scope>| !scopes.is_empty() && scopes.is_subset(&wish.role.scopes());
+        if !wish.scopes.iter().all(fits) {
+            return Err(Error::invalid(ApiKeyError::ScopeBeyondRole.to_string()));
         }
         if wish.expires_at.is_some_and(|end| end <= self.clock.now()) {
             return Err(Error::invalid("The time of expiry has passed"));

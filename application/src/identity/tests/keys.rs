@@ -79,6 +79,8 @@ async fn a_wish_that_makes_no_sense_is_refused_in_words() {
             ground.identity.issue(&Principal::bootstrap(), wish.clone(), caller()).await.unwrap_err();
         assert_eq!(refused.kind, Kind::Invalid, "{wish:?}");
     }
+    let (accounts, _) = ground.identity.accounts(&Principal::bootstrap(), 10, 0).await.unwrap();
+    assert_eq!(accounts, [], "nobody was registered for a key that was refused");
     for name in ["", "a b", "-a", "ä", "a\0", &"x".repeat(65)] {
         assert!(name.parse::<AccountName>().is_err(), "{name:?}");
     }
