@@ -6,5 +6,6 @@ mod output;
 mod progress;
 pub(crate) mod projections;
 pub(crate) mod repackage;
+pub(crate) mod secrets;
 pub(crate) mod sign;
 mod table;

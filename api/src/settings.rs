@@ -13,14 +13,19 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use domain::values::{Arch, FloorPolicy, Os};
-use infrastructure::{builder::BuildMode, fetch::FetchAllow, signing::Category};
+use infrastructure::{
+    builder::BuildMode,
+    fetch::FetchAllow,
+    signing::Category,
+    vault::{Keyring, MasterKey},
+};
 use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
 
 pub(crate) use arguments::Options;
 pub(crate) use commands::{
-    Command, EventsCommand, ProjectionsCommand, RepackageArguments, Role, SignCommand, Verify,
+    Command, EventsCommand, ProjectionsCommand, RepackageArguments, Role, SecretsCommand, SignCommand, Verify,
 };
 pub(crate) use environment::Environment;
 pub(crate) use marketplace::{Categories, ChecksumRule, Market};
@@ -43,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) blob_options: Secret<Vec<(String, String)>>,
     pub(crate) role: Role,
     pub(crate) admin_token: Option<Secret>,
+    /// None: the master key is kept in the data directory.
+    pub(crate) keyring: Option<Keyring>,
     pub(crate) fetch_allow: FetchAllow,
     /// Exact names, or suffixes that begin with a dot; empty: any public host.
     pub(crate) fetch_hosts: Vec<String>,
@@ -125,6 +132,7 @@ impl Settings {
             blob_options: environment.beginning_with("AWS_").into(),
             role: options.role,
             admin_token: environment.secret_or_file("PLUGYARD_ADMIN_TOKEN")?,
+            keyring: keyring(environment)?,
             fetch_allow: options.fetch_allow,
             fetch_hosts: options.fetch_hosts.0,
             index: Index {
@@ -167,6 +175,18 @@ impl Settings {
     /// Where files wait that are not yet anything: uploads, work of attempts and of the command line.
     pub(crate) fn work_dir(&self) -> PathBuf {
         self.data_dir.join("work")
+    }
+}
+
+fn keyring(environment: &Environment) -> anyhow::Result<Option<Keyring>> {
+    let key = |name: &str| -> anyhow::Result<Option<MasterKey>> {
+        let text = environment.secret_or_file(name)?;
+        text.map(|text| text.reveal().parse()).transpose().with_context(|| name.to_owned())
+    };
+    match (key("PLUGYARD_SECRET_KEY")?, key("PLUGYARD_SECRET_KEY_PREVIOUS")?) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => bail!("PLUGYARD_SECRET_KEY_PREVIOUS needs PLUGYARD_SECRET_KEY"),
+        (Some(current), previous) => Ok(Some(Keyring::given(current, previous)?)),
     }
 }
 

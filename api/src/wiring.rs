@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use infrastructure::{
     database::Database,
     event_log::{Heads, begin_new_epoch},
+    vault::Keyring,
 };
 
 pub(crate) use operator::Operator;
@@ -55,6 +56,14 @@ pub(crate) async fn migrate(settings: &Settings, new_epoch: bool) -> anyhow::Res
     let done = done.await;
     database.close().await;
     done
+}
+
+/// The master keys of the settings, or those kept in the data directory.
+pub(crate) fn keyring(settings: &Settings) -> anyhow::Result<Keyring> {
+    match &settings.keyring {
+        Some(keyring) => Ok(keyring.clone()),
+        None => Ok(Keyring::of_directory(&settings.data_dir)?),
+    }
 }
 
 /// The signed heads of the log, beside the database.

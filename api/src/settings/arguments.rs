@@ -17,6 +17,12 @@ Secrets, by environment alone:
   DATABASE_URL               PostgreSQL to use; without it, the embedded one in the data directory
   PLUGYARD_ADMIN_TOKEN       Bootstrap credential; without it there is no admin API
   PLUGYARD_ADMIN_TOKEN_FILE  A file that holds it instead
+  PLUGYARD_SECRET_KEY        Master key of everything sealed, 32 bytes in base64 or hex (openssl rand -base64 32);
+                             without it, secret.key in the data directory, made at the first start
+  PLUGYARD_SECRET_KEY_PREVIOUS
+                             The one before it, until `plugyard secrets rotate` has run
+  PLUGYARD_SECRET_KEY_FILE, PLUGYARD_SECRET_KEY_PREVIOUS_FILE
+                             Files that hold them instead
   AWS_*                      Credentials and region of an S3 store";
 
 /// Repackages Dify plugins so that they install offline: as a service, or in one shot.
