@@ -184,3 +184,68 @@ async fn keys_that_are_made_during_rotations_are_not_lost() {
     all_open(&server, &sealed).await;
     all_open(&yard.vault().await, &sealed).await;
 }
+
+const WAITING: &str = "from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+
+#[tokio::test]
+async fn a_rotation_waits_for_a_key_that_is_just_being_made() {
+    let yard = Yard::fresh().await;
+    let server = yard.vault().await;
+    // Whoever makes the key of this account must wait for this, with the old master key in its hand.
+    let mut first = yard.pools.writes.begin().await.unwrap();
+    sqlx::query("insert into es.subject_keys (key_id, subject, erased_at) values (gen_random_uuid(), 'account/0', now())")
+        .execute(&mut *first)
+        .await
+        .unwrap();
+    let making = seal(&server, "account/0", "0");
+    let rotating = async {
+        yard.until(&format!("(select count(*) = 1 {WAITING})")).await;
+        rotate(&yard.pools, yard.keyring(), |_, _| {}).await.unwrap()
+    };
+    let releasing = async {
+        yard.until(&format!("(select count(*) = 2 {WAITING})")).await;
+        first.rollback().await.unwrap();
+    };
+    let (sealed, rotated, ()) = tokio::join!(making, rotating, releasing);
+    assert_eq!(masters(&yard).await, [(rotated.master, 2)]);
+    all_open(&yard.vault().await, &[sealed]).await;
+}
+
+#[tokio::test]
+async fn a_key_that_was_made_with_the_old_master_key_too_late_is_made_again() {
+    let yard = Yard::fresh().await;
+    let old = yard.try_vault(Keyring::given(key(1), None).unwrap()).await.unwrap();
+    let before = own_row(&yard).await;
+    let both = Keyring::given(key(2), Some(key(1))).unwrap();
+    rotate(&yard.pools, both.clone(), |_, _| {}).await.unwrap();
+    let after = own_row(&yard).await;
+    set_own_row(&mut *yard.pools.writes.acquire().await.unwrap(), &before).await;
+    let server = yard.try_vault(both).await.unwrap();
+    // A rotation that is about to commit.
+    let mut moving = yard.pools.writes.begin().await.unwrap();
+    set_own_row(&mut *moving, &after).await;
+    let releasing = async {
+        yard.until(&format!("(select count(*) = 1 {WAITING})")).await;
+        moving.commit().await.unwrap();
+    };
+    let (sealed, ()) = tokio::join!(seal(&server, "account/0", "0"), releasing);
+    assert_eq!(masters(&yard).await, [(key(2).id(), 2)]);
+    all_open(&server, std::slice::from_ref(&sealed)).await;
+    assert!(old.open(&sealed, "name").await.is_err());
+}
+
+async fn own_row(yard: &Yard) -> (Vec<u8>, String) {
+    sqlx::query_as("select wrapped, master_id from es.subject_keys where subject = 'yard'")
+        .fetch_one(&yard.pools.reads)
+        .await
+        .unwrap()
+}
+
+async fn set_own_row(connection: &mut sqlx::PgConnection, (wrapped, master): &(Vec<u8>, String)) {
+    sqlx::query("update es.subject_keys set wrapped = $1, master_id = $2 where subject = 'yard'")
+        .bind(wrapped)
+        .bind(master)
+        .execute(connection)
+        .await
+        .unwrap();
+}
