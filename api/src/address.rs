@@ -2,14 +2,10 @@
 
 use std::{
     fmt::Write as _,
-    fs,
-    io::{self, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::Path,
     sync::Arc,
 };
 
-use application::ports::system::Ids;
 use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 use sha2::{Digest as _, Sha256};
@@ -30,7 +26,7 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
-    /// `key` makes the hashes of addresses: secret, and the same after a restart.
+    /// `key` makes the hashes of addresses: secret, and the same on every node.
     pub(crate) fn new(trusted_proxies: &[IpNet], key: [u8; 32]) -> Self {
         Self { trusted: trusted_proxies.into(), key }
     }
@@ -64,24 +60,6 @@ impl Addresses {
     fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(&address))
     }
-}
-
-/// The key of this machine's address hashes, made at the first start.
-pub(crate) fn hash_key(data_dir: &Path, ids: &dyn Ids) -> io::Result<[u8; 32]> {
-    let file = data_dir.join("address.key");
-    if let Ok(key) = fs::read(&file)
-        && let Ok(key) = key.try_into()
-    {
-        return Ok(key);
-    }
-    let mut key = [0; 32];
-    key[..16].copy_from_slice(ids.secret().as_bytes());
-    key[16..].copy_from_slice(ids.secret().as_bytes());
-    fs::create_dir_all(data_dir)?;
-    let mut made = tempfile::NamedTempFile::new_in(data_dir)?;
-    made.write_all(&key)?;
-    made.persist(file)?;
-    Ok(key)
 }
 
 fn read_hop(text: &str) -> Option<IpAddr> {

@@ -1,10 +1,10 @@
 //! Reading one's own writes across nodes: a write hands out where it stands in the log, and a read that brings
 //! this back waits until the read model has got there.
 
-use std::{convert::Infallible, sync::Arc};
+use std::convert::Infallible;
 
-use application::ports::freshness::Freshness;
 use axum::{
+    Extension,
     extract::{Request, State},
     http::{HeaderName, HeaderValue},
     middleware::Next,
@@ -13,7 +13,7 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::recorded::Cursor;
 
-use crate::dify::DifyError;
+use crate::{refusal::Refusal, services::Services, voice::Voice};
 
 const POSITION: HeaderName = HeaderName::from_static("x-log-position");
 const AFTER: HeaderName = HeaderName::from_static("x-read-after");
@@ -33,20 +33,24 @@ impl IntoResponseParts for LogPosition {
     }
 }
 
-/// `X-Read-After`: waits for the read model, and says in `X-Log-Lag` by how many events it still lags if the wait
-/// was in vain.
+/// `X-Read-After`: waits for the read models of the dialect, and says in `X-Log-Lag` by how many events one of them
+/// still lags if the wait was in vain.
 pub(crate) async fn read_after(
-    State(freshness): State<Arc<dyn Freshness>>,
+    State(services): State<Services>,
+    Extension(voice): Extension<&'static Voice>,
     request: Request,
     next: Next,
-) -> Result<Response, DifyError> {
+) -> Result<Response, Refusal> {
     let Some(given) = request.headers().get(AFTER) else { return Ok(next.run(request).await) };
     let cursor = given.to_str().ok().and_then(cursor).ok_or_else(|| {
-        let text = "X-Read-After is not an X-Log-Position that this service has given out";
-        DifyError::text(axum::http::StatusCode::BAD_REQUEST, text)
+        Refusal::meaningless("X-Read-After is not an X-Log-Position that this service has given out")
     })?;
-    let model = application::tasks::READ_MODEL;
-    let lag = if freshness.reached(model, cursor).await { None } else { Some(freshness.lag(model).await) };
+    let mut lag = None;
+    for model in voice.read_models {
+        if !services.freshness.reached(model, cursor).await {
+            lag = lag.max(Some(services.freshness.lag(model).await));
+        }
+    }
     let mut response = next.run(request).await;
     if let Some(lag) = lag {
         response.headers_mut().insert(LAG, HeaderValue::from(lag));

@@ -1,16 +1,13 @@
 //! The Dify repackaging API, at its own mount and at the documented paths. Knows its wire forms and nothing else.
 
 mod arrival;
-mod asker;
 mod batch;
 mod body;
 mod download;
 mod error;
-mod fields;
 mod files;
-mod guard;
-mod limit;
 mod marketplace;
+mod named;
 mod order;
 mod pace;
 mod signing;
@@ -19,96 +16,85 @@ mod sockets;
 mod tasks;
 mod upload;
 
-use axum::{
-    Extension, Router,
-    extract::DefaultBodyLimit,
-    middleware,
-    routing::{delete, get, post},
-};
-use tower_http::catch_panic::CatchPanicLayer;
+use application::policy::Action;
+use axum::extract::DefaultBodyLimit;
+use domain::values::Dialect;
+use serde_json::Value;
 
-pub(crate) use error::{DifyError, panicked};
-pub(crate) use limit::DifyLimit;
+pub(crate) use error::DifyError;
 pub(crate) use signing::SigningPublicKey;
 pub(crate) use sockets::Sockets;
 
-use crate::{consistency::read_after, services::Services};
+use crate::{
+    credential::Accepts,
+    limits::{Charge, ResetForm},
+    operations::{Operation, delete, get, post},
+    voice::{Heard, JSON, Voice, no_stamp},
+};
 
-/// Where a request came in; links in its answer lead back the same way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mount {
-    Root,
-    Dify,
+pub(crate) static VOICE: Voice = Voice {
+    dialect: Dialect::Dify,
+    accepts: Accepts::NOTHING,
+    refuse: error::refuse,
+    refusal_type: JSON,
+    accept: plain,
+    stamp: no_stamp,
+    reset: ResetForm::UnixSeconds,
+    read_models: &[application::tasks::READ_MODEL],
+};
+
+/// No envelope.
+fn plain(value: Value, _: &Heard) -> Value {
+    value
 }
 
-impl Mount {
-    fn prefix(self) -> &'static str {
-        match self {
-            Self::Root => "",
-            Self::Dify => "/dify",
-        }
-    }
+pub(crate) fn operations() -> Vec<Operation> {
+    let mut operations = vec![
+        get("/api/v1/tasks", Action::ReadTasks, tasks::recent),
+        post("/api/v1/tasks", Action::CreateTask, tasks::create).charged(Charge::Creation),
+        // Its own caps are part by part.
+        post("/api/v1/tasks/upload", Action::CreateTask, upload::create)
+            .layered(|route| route.layer(DefaultBodyLimit::disable()))
+            .charged(Charge::Creation)
+            .patient(),
+        post("/api/v1/tasks/batch", Action::CreateTask, batch::create).charged(Charge::Creation),
+        get("/api/v1/tasks/batch/{id}", Action::ReadTasks, batch::show),
+        post("/api/v1/tasks/marketplace", Action::CreateTask, marketplace::task::create)
+            .charged(Charge::Creation),
+        get("/api/v1/tasks/completed", Action::ReadTasks, tasks::completed),
+        get("/api/v1/tasks/{id}", Action::ReadTasks, tasks::show),
+        get("/api/v1/tasks/{id}/download", Action::ReadTasks, download::download).patient(),
+        get("/api/v1/tasks/{id}/report", Action::ReadTasks, tasks::report),
+        post("/api/v1/tasks/{id}/cancel", Action::CancelTask, tasks::cancel),
+        get("/ws/tasks/{id}", Action::ReadTasks, socket::open).patient(),
+        get("/api/v1/signing/public-key", Action::ReadCatalogue, signing::public_key),
+        get("/api/v1/files", Action::ReadTasks, files::list),
+        get("/api/v1/files/stats/storage", Action::ReadTasks, files::storage),
+        delete("/api/v1/files/cleanup", Action::RemoveFile, files::clean_up),
+        get("/api/v1/files/{id}", Action::ReadTasks, files::show),
+        delete("/api/v1/files/{id}", Action::RemoveFile, files::remove),
+        get("/api/v1/files/{id}/download", Action::ReadTasks, files::download).patient(),
+    ];
+    operations.extend(catalogue());
+    operations
 }
 
-pub(crate) fn router(services: &Services, mount: Mount) -> Router<Services> {
-    let charged = middleware::from_fn_with_state(services.clone(), limit::charge);
-    let patient = Router::new()
-        .route(
-            "/api/v1/tasks/upload",
-            // Its own caps are part by part.
-            post(upload::create).layer(DefaultBodyLimit::disable()).layer(charged.clone()),
-        )
-        .route("/api/v1/tasks/{id}/download", get(download::download))
-        .route("/api/v1/files/{id}/download", get(files::download))
-        .route("/ws/tasks/{id}", get(socket::open));
-    let swift = Router::new()
-        .route("/api/v1/tasks", get(tasks::recent).merge(post(tasks::create).layer(charged.clone())))
-        .route("/api/v1/tasks/batch", post(batch::create).layer(charged.clone()))
-        .route("/api/v1/tasks/batch/{id}", get(batch::show))
-        .route("/api/v1/tasks/marketplace", post(marketplace::task::create).layer(charged))
-        .route("/api/v1/tasks/completed", get(tasks::completed))
-        .route("/api/v1/tasks/{id}", get(tasks::show))
-        .route("/api/v1/tasks/{id}/report", get(tasks::report))
-        .route("/api/v1/tasks/{id}/cancel", post(tasks::cancel))
-        .route("/api/v1/signing/public-key", get(signing::public_key))
-        .route("/api/v1/files", get(files::list))
-        .route("/api/v1/files/stats/storage", get(files::storage))
-        .route("/api/v1/files/cleanup", delete(files::clean_up))
-        .route("/api/v1/files/{id}", get(files::show).delete(files::remove))
-        .merge(catalogue())
-        .route_layer(middleware::from_fn(guard::in_time));
-    patient
-        .merge(swift)
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn_with_state(services.clone(), read_after))
-        .layer(middleware::from_fn(guard::measure))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(services.clone(), limit::announce))
-        .layer(Extension(mount))
-}
-
-fn catalogue() -> Router<Services> {
-    let plugin = "/api/v1/marketplace/plugins/{author}/{name}";
-    Router::new()
-        .route("/api/v1/marketplace/plugins", get(marketplace::search))
-        .route("/api/v1/marketplace/plugins/featured", get(marketplace::featured))
-        .route("/api/v1/marketplace/authors", get(marketplace::authors))
-        .route("/api/v1/marketplace/categories", get(marketplace::categories))
-        .route("/api/v1/marketplace/status", get(marketplace::status))
-        .route("/api/v1/marketplace/parse-url", post(marketplace::parse_url))
-        .route(plugin, get(marketplace::details))
-        .route(&format!("{plugin}/versions"), get(marketplace::versions))
-        .route(&format!("{plugin}/icon"), get(marketplace::icon))
-        .route(&format!("{plugin}/{{version}}/download-url"), post(marketplace::download_url))
-}
-
-pub(crate) async fn unknown_path() -> DifyError {
-    DifyError::unknown_path()
-}
-
-pub(crate) async fn wrong_method() -> DifyError {
-    DifyError::text(axum::http::StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+fn catalogue() -> Vec<Operation> {
+    let market = "/api/v1/marketplace";
+    let plugin = format!("{market}/plugins/{{author}}/{{name}}");
+    let read = Action::ReadCatalogue;
+    vec![
+        get(format!("{market}/plugins"), read, marketplace::search),
+        get(format!("{market}/plugins/featured"), read, marketplace::featured),
+        get(format!("{market}/authors"), read, marketplace::authors),
+        get(format!("{market}/categories"), read, marketplace::categories),
+        get(format!("{market}/status"), read, marketplace::status),
+        post(format!("{market}/parse-url"), read, marketplace::parse_url),
+        get(&plugin, read, marketplace::details),
+        get(format!("{plugin}/versions"), read, marketplace::versions),
+        get(format!("{plugin}/icon"), read, marketplace::icon),
+        post(format!("{plugin}/{{version}}/download-url"), read, marketplace::download_url),
+    ]
 }
 
 #[cfg(test)]

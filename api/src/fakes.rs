@@ -1,5 +1,6 @@
 //! Ports that keep everything in memory, for the tests of the handlers.
 
+mod identity;
 mod marketplace;
 mod operator;
 mod served;
@@ -21,7 +22,9 @@ use application::{
         blobs::{Blobs, Body},
         freshness::Freshness,
         packaging::{Downloads, Inspection, Inspector, OnBytes, Received},
+        quotas::{Quotas, Used},
         system::{Clock, Ids},
+        vault::Secret,
     },
     processes::watch_tasks::WatchTasks,
     queries::tasks::{Storage, TaskQueries, TaskStatus, TaskView},
@@ -41,6 +44,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub(crate) use identity::ADMIN;
 pub(crate) use served::Served;
 pub(crate) use views::{ARTIFACT, completed_view, queued_view};
 
@@ -51,6 +55,7 @@ use crate::{
     settings::tests::settings,
     shutdown::Shutdown,
     telemetry::Telemetry,
+    wiring::Identifying,
 };
 
 /// Every port in one.
@@ -69,6 +74,7 @@ struct State {
     /// How many more tasks are taken; any number where nobody said.
     room: Option<usize>,
     rebuilt: usize,
+    desk: identity::Desk,
 }
 
 impl Fakes {
@@ -131,6 +137,12 @@ impl Fakes {
             watch,
             health: self.clone(),
             projections: self.clone(),
+            identifying: Identifying {
+                identity: self.identity(),
+                authenticating: Arc::new(self.authenticating()),
+                quotas: self.clone(),
+                address_key: Secret::from([0; 32]),
+            },
         };
         let telemetry = Arc::new(Telemetry::new().unwrap());
         (Services::new(&settings, &Shutdown::default(), telemetry, ports).unwrap(), dir)
@@ -184,7 +196,7 @@ impl Commands<Task> for Fakes {
             Some(_) => return Err(CommandError::KeyReused),
             None => self.lock().once.insert(once.key, (once.request_hash, once.response)),
         };
-        self.execute(id, command, by).await.map(Outcome::Written)
+        Commands::<Task>::execute(self, id, command, by).await.map(Outcome::Written)
     }
 }
 
@@ -335,5 +347,12 @@ impl Clock for Fakes {
 impl Ids for Fakes {
     fn secret(&self) -> Uuid {
         Uuid::new_v4()
+    }
+}
+
+#[async_trait]
+impl Quotas for Fakes {
+    async fn settle(&self, used: &[Used]) -> Result<Vec<Duration>, Error> {
+        Ok(used.iter().map(|used| used.spent).collect())
     }
 }

@@ -1,131 +1,145 @@
-//! Requests per client and window: one count for all spellings and mounts of an operation, in bounded memory.
+//! How many requests somebody has left: one bucket per principal or address and limit, for all spellings and mounts of
+//! an operation, in bounded memory. A bucket refills evenly; what it holds is kept as the moment when it is full again.
+
+mod bucket;
+mod rates;
+mod sharing;
 
 use std::{
-    net::IpAddr,
     num::NonZeroUsize,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
-use axum::http::{HeaderMap, HeaderValue};
+use application::principal::Principal;
+use axum::{
+    Extension,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use chrono::{DateTime, SecondsFormat, Utc};
+use domain::values::Dialect;
 use lru::LruCache;
 
-use crate::{address::Client, settings::Rate};
+use crate::{
+    address::Client, credential::Asking, guard, refusal::Refusal, services::Services, settings::RateLimits,
+    voice::Voice,
+};
 
-/// Clients remembered at the same time; the one not seen for longest is forgotten first.
+pub(crate) use bucket::Standing;
+pub(crate) use rates::{Charge, LimitName};
+pub(crate) use sharing::share;
+
+use bucket::Bucket;
+use rates::{Key, resolve};
+
+/// Buckets remembered at the same time; the one not used for longest is forgotten first.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 
-/// A limit of one dialect.
-pub(crate) struct Limit {
-    rate: Rate,
-    windows: Mutex<LruCache<IpAddr, Window>>,
+/// The limits of all dialects.
+pub(crate) struct Limits {
+    rates: RateLimits,
+    buckets: Mutex<LruCache<Key, Bucket>>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Window {
-    began: Instant,
-    used: u32,
-}
-
-/// Where a client stands.
+/// How a dialect writes `X-RateLimit-Reset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Standing {
-    pub(crate) rate: Rate,
-    pub(crate) remaining: u32,
-    /// Until the window ends.
-    pub(crate) resets_in: Duration,
+pub(crate) enum ResetForm {
+    UnixSeconds,
+    /// And `X-RateLimit-Window`, in seconds.
+    UnixSecondsAndWindow,
+    Iso8601,
 }
 
-impl Limit {
-    pub(crate) fn new(rate: Rate) -> Self {
-        Self { rate, windows: Mutex::new(LruCache::new(REMEMBERED)) }
+impl Limits {
+    pub(crate) fn new(rates: RateLimits) -> Self {
+        Self { rates, buckets: Mutex::new(LruCache::new(REMEMBERED)) }
     }
 
-    /// Counts one request; `Err` when none was left.
-    pub(crate) fn take(&self, client: Client, now: Instant) -> Result<Standing, Standing> {
-        let fresh = Window { began: now, used: 0 };
-        let mut windows = self.lock();
-        let window = windows.get_or_insert_mut(client.household(), || fresh);
-        if now.duration_since(window.began) >= self.rate.within {
-            *window = fresh;
-        }
-        let left = window.used < self.rate.most;
-        window.used += u32::from(left);
-        let standing = self.standing(*window, now);
-        if left { Ok(standing) } else { Err(standing) }
+    /// Counts one request; `Err` when none was left, `None` where there is no limit.
+    pub(crate) fn take(
+        &self,
+        dialect: Dialect,
+        charge: Charge,
+        principal: &Principal,
+        client: Client,
+        now: Instant,
+    ) -> Option<Result<Standing, Standing>> {
+        let (key, rate) = resolve(&self.rates, dialect, charge, principal, client)?;
+        let mut buckets = self.lock();
+        Some(buckets.get_or_insert_mut(key, || Bucket::full(now)).take(rate, now))
     }
 
-    /// Counts nothing.
-    pub(crate) fn look(&self, client: Client, now: Instant) -> Standing {
-        let window = self.lock().peek(&client.household()).copied();
-        let open = window.filter(|window| now.duration_since(window.began) < self.rate.within);
-        self.standing(open.unwrap_or(Window { began: now, used: 0 }), now)
+    /// Where the address stands; counts nothing.
+    pub(crate) fn look(&self, dialect: Dialect, client: Client, now: Instant) -> Option<Standing> {
+        let (key, rate) = resolve(&self.rates, dialect, Charge::Shown, &Principal::anonymous(), client)?;
+        let bucket = self.lock().peek(&key).copied();
+        Some(bucket.unwrap_or_else(|| Bucket::full(now)).standing(rate, now))
     }
 
-    fn standing(&self, window: Window, now: Instant) -> Standing {
-        Standing {
-            rate: self.rate,
-            remaining: self.rate.most - window.used,
-            resets_in: self.rate.within.saturating_sub(now.duration_since(window.began)),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, LruCache<IpAddr, Window>> {
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, LruCache<Key, Bucket>> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Standing {
-    /// Whole seconds, rounded up: waiting so long is enough.
-    pub(crate) fn retry_after(&self) -> u64 {
-        self.resets_in.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
-    }
+/// What the layer around one operation needs.
+#[derive(Clone)]
+pub(crate) struct Charging {
+    pub(crate) services: Services,
+    pub(crate) charge: Charge,
+}
 
-    /// `X-RateLimit-Limit`, `-Remaining` and `-Reset` (unix seconds).
-    pub(crate) fn announce(&self, headers: &mut HeaderMap, now: SystemTime) {
-        let reset = now + self.resets_in;
-        let reset = reset.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let reset = reset.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
-        headers.insert("x-ratelimit-limit", HeaderValue::from(self.rate.most));
-        headers.insert("x-ratelimit-remaining", HeaderValue::from(self.remaining));
-        headers.insert("x-ratelimit-reset", HeaderValue::from(reset));
+/// Around one operation: counts one request, or refuses.
+pub(crate) async fn charge(
+    State(Charging { services, charge }): State<Charging>,
+    Extension(client): Extension<Client>,
+    Extension(Asking(principal)): Extension<Asking>,
+    Extension(voice): Extension<&'static Voice>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match services.limits.take(voice.dialect, charge, &principal, client, Instant::now()) {
+        None => next.run(request).await,
+        Some(Ok(standing)) => {
+            let mut response = next.run(request).await;
+            response.extensions_mut().insert(standing);
+            response
+        }
+        Some(Err(standing)) => {
+            guard::read_on(request).await;
+            Refusal::limited(standing).into_response()
+        }
     }
+}
+
+/// `X-RateLimit-Limit`, `-Remaining`, `-Reset`, in the form of the dialect.
+pub(crate) fn announce(standing: &Standing, form: ResetForm, headers: &mut HeaderMap, now: DateTime<Utc>) {
+    let reset = now + standing.resets_in;
+    // Rounded up: whoever waits until then finds it so.
+    let seconds = reset.timestamp() + i64::from(reset.timestamp_subsec_nanos() > 0);
+    let value = match form {
+        ResetForm::UnixSeconds | ResetForm::UnixSecondsAndWindow => Some(HeaderValue::from(seconds)),
+        ResetForm::Iso8601 => DateTime::from_timestamp(seconds, 0)
+            .and_then(|reset| HeaderValue::from_str(&reset.to_rfc3339_opts(SecondsFormat::Secs, true)).ok()),
+    };
+    headers.insert("x-ratelimit-limit", HeaderValue::from(standing.rate.most()));
+    headers.insert("x-ratelimit-remaining", HeaderValue::from(standing.remaining));
+    if let Some(value) = value {
+        headers.insert("x-ratelimit-reset", value);
+    }
+    if form == ResetForm::UnixSecondsAndWindow {
+        headers.insert("x-ratelimit-window", HeaderValue::from(standing.rate.seconds()));
+    }
+}
+
+/// Shared by all handlers of a node.
+pub(crate) type SharedLimits = Arc<Limits>;
+
+fn seconds(count: u32) -> Duration {
+    Duration::from_secs(count.into())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn client(last: u8) -> Client {
-        Client(IpAddr::from([192, 0, 2, last]))
-    }
-
-    #[test]
-    fn a_client_has_its_number_and_gets_it_back_when_the_window_ends() {
-        let (limit, now) = (Limit::new(Rate { most: 2, within: Duration::from_mins(1) }), Instant::now());
-        assert_eq!(limit.take(client(1), now).unwrap().remaining, 1);
-        assert_eq!(limit.take(client(1), now + Duration::from_millis(1)).unwrap().remaining, 0);
-        let refused = limit.take(client(1), now + Duration::from_millis(30_001)).unwrap_err();
-        assert_eq!((refused.remaining, refused.retry_after()), (0, 30));
-        assert!(limit.take(client(2), now).is_ok(), "another client has its own number");
-        assert!(limit.take(client(1), now + Duration::from_mins(1)).is_ok());
-    }
-
-    #[test]
-    fn looking_counts_nothing() {
-        let (limit, now) = (Limit::new(Rate { most: 1, within: Duration::from_mins(1) }), Instant::now());
-        assert_eq!(limit.look(client(1), now).remaining, 1);
-        limit.take(client(1), now).unwrap();
-        assert_eq!(limit.look(client(1), now).remaining, 0);
-        assert_eq!(limit.look(client(1), now + Duration::from_secs(61)).remaining, 1);
-    }
-
-    #[test]
-    fn many_clients_take_bounded_memory() {
-        let (limit, now) = (Limit::new(Rate { most: 1, within: Duration::from_mins(1) }), Instant::now());
-        for n in 0..100_000_u32 {
-            let _ = limit.take(Client(IpAddr::from(n.to_be_bytes())), now);
-        }
-        assert_eq!(limit.lock().len(), REMEMBERED.get());
-    }
-}
+mod tests;

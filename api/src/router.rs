@@ -1,42 +1,43 @@
 //! What answers where: a table of contents.
 
-use axum::{
-    Router, middleware,
-    routing::{get, post},
-};
-use tower_http::catch_panic::CatchPanicLayer;
+use axum::{Router, middleware, routing::get};
 
 use crate::{
-    admin,
-    dify::{self, Mount},
-    health,
+    dify, health,
+    mount::Mount,
+    operations::{nowhere, open, router as speaking},
     services::Services,
     settings::Role,
-    telemetry,
+    telemetry, yard,
 };
 
 pub(crate) fn router(services: Services, role: Role) -> Router {
     let dialects = match role {
         Role::Api | Role::All => Router::new()
-            .nest("/dify", dify::router(&services, Mount::Dify))
-            .merge(dify::router(&services, Mount::Root)),
-        Role::Worker => Router::new().fallback(dify::unknown_path),
+            .nest("/dify", mounted(&services))
+            .merge(speaking(&services, &dify::VOICE, Mount::ROOT, dify::operations()))
+            .merge(speaking(&services, &yard::VOICE, Mount::ROOT, yard::operations()))
+            .fallback_service(nowhere(&services, &dify::VOICE, Mount::ROOT).with_state(services.clone())),
+        Role::Worker => speaking(&services, &yard::VOICE, Mount::ROOT, yard::operations())
+            .fallback_service(nowhere(&services, &yard::VOICE, Mount::ROOT).with_state(services.clone())),
     };
     Router::new()
-        .merge(operations())
+        .merge(open(probes(), &services, &yard::VOICE))
         .merge(dialects)
         .layer(middleware::from_fn_with_state(services.clone(), telemetry::observe))
         .with_state(services)
 }
 
-fn operations() -> Router<Services> {
+fn mounted(services: &Services) -> Router<Services> {
+    let mount = Mount("/dify");
+    speaking(services, &dify::VOICE, mount, dify::operations())
+        .fallback_service(nowhere(services, &dify::VOICE, mount).with_state(services.clone()))
+}
+
+/// What machines look at.
+fn probes() -> Router<Services> {
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(telemetry::metrics))
-        .route("/admin/projections", get(admin::list))
-        .route("/admin/projections/{name}/rebuild", post(admin::rebuild))
-        .route("/admin/projections/{name}/retry", post(admin::retry))
-        .method_not_allowed_fallback(dify::wrong_method)
-        .layer(CatchPanicLayer::custom(dify::panicked))
 }

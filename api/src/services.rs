@@ -2,14 +2,16 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use anyhow::Context as _;
 use application::{
+    authenticating::Authenticating,
     commands::Commands,
+    identity::Identity,
     ports::{
         blobs::Blobs,
         freshness::Freshness,
         marketplace::Marketplace,
         packaging::{Downloads, Inspector},
+        quotas::Quotas,
         system::{Clock, Ids},
     },
     processes::watch_tasks::WatchTasks,
@@ -21,14 +23,15 @@ use axum::extract::FromRef;
 use domain::task::Task;
 
 use crate::{
-    address::{Addresses, hash_key},
-    admin::{AdminToken, Projections},
-    dify::{DifyLimit, SigningPublicKey, Sockets},
+    address::Addresses,
+    admin::Projections,
+    dify::{SigningPublicKey, Sockets},
     health::Health,
+    limits::{Limits, SharedLimits},
     settings::{Categories, Settings},
     shutdown::Shutdown,
     telemetry::Telemetry,
-    wiring,
+    wiring::{self, Identifying},
     work::Work,
 };
 
@@ -36,6 +39,9 @@ use crate::{
 pub(crate) struct Services {
     pub(crate) tasks: Tasks,
     pub(crate) removing: Removing,
+    pub(crate) identity: Identity,
+    pub(crate) authenticating: Arc<Authenticating>,
+    pub(crate) quotas: Arc<dyn Quotas>,
     pub(crate) marketplace: Arc<dyn Marketplace>,
     pub(crate) categories: Categories,
     pub(crate) task_queries: Arc<dyn TaskQueries>,
@@ -46,9 +52,8 @@ pub(crate) struct Services {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) projections: Arc<dyn Projections>,
-    pub(crate) admin: AdminToken,
+    pub(crate) limits: SharedLimits,
     pub(crate) addresses: Addresses,
-    pub(crate) dify_limit: DifyLimit,
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) signing: SigningPublicKey,
     pub(crate) uploads: Uploads,
@@ -74,6 +79,7 @@ pub(crate) struct Ports {
     pub(crate) task_queries: Arc<dyn TaskQueries>,
     /// Running already.
     pub(crate) watch: Arc<WatchTasks>,
+    pub(crate) identifying: Identifying,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) projections: Arc<dyn Projections>,
 }
@@ -85,9 +91,11 @@ impl Services {
         telemetry: Arc<Telemetry>,
         ports: Ports,
     ) -> anyhow::Result<Self> {
-        let key =
-            hash_key(&settings.data_dir, &*ports.ids).context("the data directory cannot be written")?;
+        let Identifying { identity, authenticating, quotas, address_key } = ports.identifying;
         Ok(Self {
+            identity,
+            authenticating,
+            quotas,
             removing: Removing {
                 tasks: ports.task_queries.clone(),
                 commands: ports.commands.clone(),
@@ -115,9 +123,8 @@ impl Services {
             ids: ports.ids,
             health: ports.health,
             projections: ports.projections,
-            admin: AdminToken::new(settings.admin_token.as_ref()),
-            addresses: Addresses::new(&settings.trusted_proxies, key),
-            dify_limit: DifyLimit::new(settings.rate_limits.dify),
+            limits: Arc::new(Limits::new(settings.rate_limits.clone())),
+            addresses: Addresses::new(&settings.trusted_proxies, address_key.into_inner()),
             sockets: Arc::new(Sockets::new(settings.sockets, telemetry.sockets.clone())),
             signing: SigningPublicKey::new(wiring::signing_key(settings)?.map(|key| key.public().pem())),
             uploads: Uploads(settings.uploads_dir()),

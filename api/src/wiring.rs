@@ -1,5 +1,6 @@
 //! Which adapter stands behind which port.
 
+mod identity;
 mod node;
 mod operator;
 mod packaging;
@@ -14,6 +15,7 @@ use infrastructure::{
     vault::Keyring,
 };
 
+pub(crate) use identity::{Identifying, by_command, with_identity};
 pub(crate) use operator::Operator;
 pub(crate) use packaging::{build_repackaging, build_tools, signing_key};
 

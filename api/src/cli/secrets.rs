@@ -51,7 +51,9 @@ async fn in_database(
             let bar = Bar::new();
             let rotated = rotate(&database.pools, keyring, |done, all| bar.show(done, all)).await;
             bar.0.finish_and_clear();
-            writeln!(std::io::stdout(), "{}", told(&rotated?))?;
+            let hint =
+                if settings.keyring.is_some() { "\nPLUGYARD_SECRET_KEY_PREVIOUS may go now" } else { "" };
+            writeln!(std::io::stdout(), "{}{hint}", told(&rotated?))?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -13,13 +13,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    DifyError, Mount,
-    asker::{Asker, NamedGroup},
+    DifyError,
     body::{Record, status_word},
-    fields::Fields,
+    named::NamedGroup,
     order::{self, Options, Subject},
 };
-use crate::{consistency::LogPosition, work::Work};
+use crate::{asker::Asker, consistency::LogPosition, fields::Fields, mount::Mount, work::Work};
 
 /// As many as there are documented platforms, the host's own not counted.
 pub(super) const MOST_PLATFORMS: usize = 6;

@@ -8,7 +8,7 @@ use domain::{
 };
 use serde::{Serialize, Serializer};
 
-use super::Mount;
+use crate::mount::Mount;
 
 /// Percent of a job when its input is there.
 const DOWNLOADED: u8 = 15;
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn a_record_has_its_ten_keys_whatever_is_known() {
         for view in [queued_view(), completed_view()] {
-            let record = serde_json::to_value(Record::of(&view, Mount::Root)).unwrap();
+            let record = serde_json::to_value(Record::of(&view, Mount::ROOT)).unwrap();
             assert_eq!(record.as_object().unwrap().len(), 10, "{record}");
             assert!(record["created_at"].as_str().unwrap().ends_with('Z'));
         }
@@ -286,10 +286,10 @@ mod tests {
 
     #[test]
     fn a_package_of_the_marketplace_says_where_it_came_from() {
-        assert_eq!(MarketplaceMetadata::of(&completed_view(), Mount::Root), None);
+        assert_eq!(MarketplaceMetadata::of(&completed_view(), Mount::ROOT), None);
         let plugin = completed_view().plugin;
         let asked = TaskView { marketplace: plugin, ..queued_view() };
-        let told = |view| serde_json::to_value(MarketplaceMetadata::of(&view, Mount::Dify)).unwrap();
+        let told = |view| serde_json::to_value(MarketplaceMetadata::of(&view, Mount("/dify"))).unwrap();
         let icon = "/dify/api/v1/marketplace/plugins/langgenius/agent/icon";
         assert_eq!(
             (&told(asked.clone())["icon_url"], &told(asked.clone())["display_name"]),
@@ -305,8 +305,8 @@ mod tests {
     fn links_lead_back_through_the_same_mount_and_only_to_what_is_there() {
         let view = completed_view();
         let path = format!("/api/v1/tasks/{}/download", view.id);
-        assert_eq!(download_url(&view, Mount::Root).unwrap(), path);
-        assert_eq!(download_url(&view, Mount::Dify).unwrap(), format!("/dify{path}"));
-        assert_eq!(download_url(&TaskView { status: TaskStatus::Expired, ..view }, Mount::Root), None);
+        assert_eq!(download_url(&view, Mount::ROOT).unwrap(), path);
+        assert_eq!(download_url(&view, Mount("/dify")).unwrap(), format!("/dify{path}"));
+        assert_eq!(download_url(&TaskView { status: TaskStatus::Expired, ..view }, Mount::ROOT), None);
     }
 }

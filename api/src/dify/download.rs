@@ -14,7 +14,7 @@ use axum::{
 };
 use domain::task::Artifact;
 
-use super::{DifyError, asker::Named, tasks};
+use super::{DifyError, named::Named, tasks};
 use crate::file_response;
 
 pub(super) async fn download(

@@ -1,16 +1,18 @@
 //! The one shape of a refusal in this dialect: `{"detail": ..}`.
 
-use std::any::Any;
-
-use application::{Error, Kind, failure::Reason};
+use application::{Error, failure::Reason};
 use axum::{
     Json,
-    http::{HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
 
-use crate::{limits::Standing, package_url};
+use crate::{
+    package_url,
+    refusal::{Fault, Issue, Refusal},
+    voice::Heard,
+};
 
 /// Sentences of the document and its sister pages; they stay exactly as they are written there.
 const EXACT: [&str; 6] = [
@@ -28,55 +30,12 @@ const PAUSE: &str = "2";
 pub(crate) struct DifyError {
     status: StatusCode,
     body: Value,
-    headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-/// One thing that is wrong with a malformed request, as `FastAPI` lists it.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Issue {
-    pub(super) kind: &'static str,
-    pub(super) loc: Vec<Value>,
-    pub(super) msg: String,
-    pub(super) input: Value,
-}
-
-impl Issue {
-    pub(super) fn new(kind: &'static str, loc: &[&str], msg: impl Into<String>, input: Value) -> Self {
-        let loc = loc.iter().map(|&part| part.into()).collect();
-        Self { kind, loc, msg: msg.into(), input: shortened(input) }
-    }
-
-    /// Of the member with this number in a list.
-    pub(super) fn at(mut self, number: usize) -> Self {
-        self.loc.push(number.into());
-        self
-    }
-
-    pub(super) fn missing(loc: &[&str]) -> Self {
-        Self::new("missing", loc, "Field required", Value::Null)
-    }
-}
-
-/// Nobody needs a megabyte read back to him.
-fn shortened(input: Value) -> Value {
-    const LONGEST: usize = 200;
-    match input {
-        Value::String(text) if text.chars().count() > LONGEST => {
-            Value::String(text.chars().take(LONGEST).collect())
-        }
-        Value::Array(_) | Value::Object(_) if input.to_string().len() > LONGEST => Value::Null,
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::String(_)
-        | Value::Array(_)
-        | Value::Object(_) => input,
-    }
+    headers: HeaderMap,
 }
 
 impl DifyError {
     pub(crate) fn text(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, body: json!({"detail": detail.into()}), headers: Vec::new() }
+        Self { status, body: json!({"detail": detail.into()}), headers: HeaderMap::new() }
     }
 
     pub(super) fn bad(detail: impl Into<String>) -> Self {
@@ -99,10 +58,6 @@ impl DifyError {
         Self::text(StatusCode::NOT_FOUND, "Not Found")
     }
 
-    pub(super) fn internal() -> Self {
-        Self::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal server error")
-    }
-
     pub(super) fn unavailable(detail: impl Into<String>) -> Self {
         Self::text(StatusCode::SERVICE_UNAVAILABLE, detail).with_header(RETRY_AFTER, PAUSE)
     }
@@ -112,18 +67,21 @@ impl DifyError {
             .into_iter()
             .map(|Issue { kind, loc, msg, input }| json!({"type": kind, "loc": loc, "msg": msg, "input": input}))
             .collect();
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, body: json!({"detail": list}), headers: Vec::new() }
+        Self {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            body: json!({"detail": list}),
+            headers: HeaderMap::new(),
+        }
     }
 
-    pub(super) fn limited(standing: &Standing) -> Self {
-        let (most, seconds) = (standing.rate.most, standing.rate.within.as_secs());
+    fn limited(refusal: &Refusal, detail: String) -> Self {
+        let Some(standing) = refusal.standing else {
+            return Self::text(StatusCode::TOO_MANY_REQUESTS, detail);
+        };
+        let (most, seconds) = (standing.rate.most(), standing.rate.seconds());
         let window = if seconds == 60 { "1 minute".to_owned() } else { format!("{seconds} seconds") };
-        let body = json!({
-            "detail": "Rate limit exceeded. Please try again later.",
-            "error": format!("Rate limit exceeded: {most} per {window}"),
-        });
-        let retry = HeaderValue::from(standing.retry_after());
-        Self { status: StatusCode::TOO_MANY_REQUESTS, body, headers: vec![(RETRY_AFTER, retry)] }
+        let body = json!({"detail": detail, "error": format!("Rate limit exceeded: {most} per {window}")});
+        Self { status: StatusCode::TOO_MANY_REQUESTS, body, headers: HeaderMap::new() }
     }
 
     /// The client was too slow.
@@ -132,32 +90,44 @@ impl DifyError {
     }
 
     pub(crate) fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.headers.push((name, HeaderValue::from_static(value)));
+        self.headers.insert(name, HeaderValue::from_static(value));
         self
+    }
+}
+
+/// In the words of this dialect.
+pub(super) fn refuse(refusal: &Refusal, _: &Heard) -> (StatusCode, Value) {
+    let DifyError { status, body, .. } = DifyError::from(refusal.clone());
+    (status, body)
+}
+
+impl From<Refusal> for DifyError {
+    fn from(refusal: Refusal) -> Self {
+        let detail = worded(&refusal);
+        let mut error = match refusal.fault {
+            Fault::Malformed if !refusal.issues.is_empty() => Self::malformed(refusal.issues),
+            Fault::Malformed => Self::text(StatusCode::UNPROCESSABLE_ENTITY, detail),
+            Fault::TooLarge => Self::bad(detail),
+            Fault::Limited => Self::limited(&refusal, detail),
+            fault => Self::text(fault.status(), detail),
+        };
+        error.headers.extend(refusal.headers);
+        error
+    }
+}
+
+/// The reason stands behind the sentence, but not behind one of the document.
+fn worded(refusal: &Refusal) -> String {
+    match refusal.reason {
+        None | Some(Reason::Internal) => refusal.message.clone(),
+        Some(_) if EXACT.contains(&refusal.message.as_str()) => refusal.message.clone(),
+        Some(reason) => format!("{} ({reason})", refusal.message),
     }
 }
 
 impl From<Error> for DifyError {
     fn from(error: Error) -> Self {
-        let reused = error.reason == Some(Reason::IdempotencyKeyReused);
-        let detail = match error.reason {
-            None | Some(Reason::Internal) => error.message,
-            Some(_) if EXACT.contains(&error.message.as_str()) => error.message,
-            Some(reason) => format!("{} ({reason})", error.message),
-        };
-        let status = match error.kind {
-            Kind::Invalid if reused => StatusCode::UNPROCESSABLE_ENTITY,
-            Kind::Invalid => StatusCode::BAD_REQUEST,
-            Kind::NotFound => StatusCode::NOT_FOUND,
-            Kind::Conflict => StatusCode::CONFLICT,
-            Kind::Forbidden => StatusCode::FORBIDDEN,
-            Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Kind::Limited => {
-                return Self::text(StatusCode::TOO_MANY_REQUESTS, detail).with_header(RETRY_AFTER, PAUSE);
-            }
-            Kind::Unavailable => return Self::unavailable(detail),
-        };
-        Self::text(status, detail)
+        Refusal::from(error).into()
     }
 }
 
@@ -169,13 +139,10 @@ impl IntoResponse for DifyError {
     }
 }
 
-/// The answer to a request whose handler panicked; the panic itself is in the log.
-pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
-    DifyError::internal().into_response()
-}
-
 #[cfg(test)]
 mod tests {
+    use application::Kind;
+
     use super::*;
 
     fn told(error: Error) -> (u16, Value) {
@@ -226,12 +193,5 @@ mod tests {
     fn what_can_be_tried_again_says_when() {
         let response = DifyError::from(Error::unavailable()).into_response();
         assert_eq!(response.headers()[RETRY_AFTER], PAUSE);
-    }
-
-    #[test]
-    fn a_huge_input_is_not_read_back() {
-        assert_eq!(shortened(json!("x".repeat(1 << 20))).as_str().unwrap().len(), 200);
-        assert_eq!(shortened(json!(["x".repeat(1 << 20)])), Value::Null);
-        assert_eq!(shortened(json!({"a": 1})), json!({"a": 1}));
     }
 }

@@ -22,13 +22,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    DifyError, Mount,
-    asker::{Asker, NamedFile},
+    DifyError,
     body::{MarketplaceMetadata, PluginInfo, instant, maybe_instant},
     download,
-    fields::Fields,
+    named::NamedFile,
 };
-use crate::{consistency::LogPosition, work::Work};
+use crate::{asker::Asker, consistency::LogPosition, fields::Fields, mount::Mount, work::Work};
 
 const SHOWN: u32 = 50;
 const MOST_SHOWN: u32 = 200;

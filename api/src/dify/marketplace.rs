@@ -29,8 +29,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use self::body::{Details, Found, categories_of, status_of, versions_of};
-use super::{DifyError, Mount, error::Issue, fields::Fields};
+use super::DifyError;
 use crate::settings::Categories;
+use crate::{fields::Fields, mount::Mount, refusal::Issue};
 
 const STALE: HeaderName = HeaderName::from_static("x-marketplace-stale");
 const SHOWN: u32 = 20;

@@ -8,7 +8,8 @@ use application::{
 use domain::values::{Floor, Platform, PluginIdentity, PythonVersion, Suffix, TargetOptions};
 use serde_json::{Map, Value, json};
 
-use super::{DifyError, fields::Fields, marketplace};
+use super::{DifyError, marketplace};
+use crate::fields::Fields;
 use crate::package_url;
 
 const LONGEST_URL: usize = 8 * 1024;

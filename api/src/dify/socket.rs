@@ -33,8 +33,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{DifyError, Mount, Sockets, asker::Named, body::Frame, pace::Pace, sockets::Place};
-use crate::{address::Client, services::Services, shutdown::Shutdown};
+use super::{DifyError, Sockets, body::Frame, named::Named, pace::Pace, sockets::Place};
+use crate::{address::Client, mount::Mount, services::Services, shutdown::Shutdown};
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 const PING: Duration = Duration::from_secs(20);

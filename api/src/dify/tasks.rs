@@ -12,13 +12,12 @@ use domain::values::TaskId;
 use serde_json::{Value, json};
 
 use super::{
-    DifyError, Mount,
-    asker::{Asker, Named},
+    DifyError,
     body::{CompletedList, RecentList, Record, status_word},
-    fields::Fields,
+    named::Named,
     order::Order,
 };
-use crate::{consistency::LogPosition, report, work::Work};
+use crate::{asker::Asker, consistency::LogPosition, fields::Fields, mount::Mount, report, work::Work};
 
 const SHOWN: u32 = 10;
 const MOST_SHOWN: u32 = 100;
@@ -116,5 +115,6 @@ pub(super) fn not_completed(view: &TaskView) -> DifyError {
 fn limit(uri: &Uri) -> Result<u32, DifyError> {
     let mut fields = Fields::of_query(uri);
     let limit = fields.count("limit", MOST_SHOWN);
-    fields.well_formed().map(|()| limit.unwrap_or(SHOWN))
+    fields.well_formed()?;
+    Ok(limit.unwrap_or(SHOWN))
 }

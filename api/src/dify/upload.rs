@@ -28,15 +28,14 @@ use tokio::io::AsyncWriteExt as _;
 use super::{
     DifyError,
     arrival::Arrival,
-    asker::Asker,
     batch,
     body::Record,
-    error::Issue,
-    fields::Fields,
     order::{self, Options},
     tasks::created,
 };
-use crate::{consistency::LogPosition, services::Uploads, work::Work};
+use crate::{
+    asker::Asker, consistency::LogPosition, fields::Fields, refusal::Issue, services::Uploads, work::Work,
+};
 
 const MOST_PARTS: usize = 20;
 const LONGEST_TEXT: usize = 8 * 1024;

@@ -23,6 +23,7 @@ Secrets, by environment alone:
                              The one before it, until `plugyard secrets rotate` has run
   PLUGYARD_SECRET_KEY_FILE, PLUGYARD_SECRET_KEY_PREVIOUS_FILE
                              Files that hold them instead
+  PLUGYARD_USER_PASSWORD     Password for `user set`; without it, a line of standard input
   AWS_*                      Credentials and region of an S3 store";
 
 /// Repackages Dify plugins so that they install offline: as a service, or in one shot.
@@ -55,7 +56,7 @@ pub(crate) struct Options {
     #[arg(long, env = "PLUGYARD_BLOBS", global = true, value_name = "URL", hide_env_values = true)]
     pub(super) blobs: Option<String>,
     /// Which part of the work this process does
-    #[arg(long, env = "PLUGYARD_ROLE", global = true, value_enum, default_value = "all")]
+    #[arg(long, env = "PLUGYARD_ROLE", value_enum, default_value = "all")]
     pub(super) role: Role,
     /// Networks that callers' URLs may lead to although they are not public: `CIDR` or `CIDR:PORT`, by commas
     #[arg(
@@ -127,13 +128,15 @@ pub(crate) struct Options {
         default_value = "community"
     )]
     pub(super) signing_category: Category,
-    /// `off`, or per dialect how many requests in how many seconds
+    /// `off`, or limits other than the documented ones, by commas: `NAME=REQUESTS/SECONDS` or `NAME=off`, of `dify`,
+    /// `inkdrop`, `backstage`, `backstage.authenticated`, `nexus`, `nexus.authenticated`, `login`
     #[arg(
         long,
         env = "PLUGYARD_RATE_LIMITS",
         global = true,
         value_name = "LIST",
-        default_value = "dify=10/60"
+        default_value = "",
+        hide_default_value = true
     )]
     pub(super) rate_limits: RateLimits,
     /// Networks or addresses whose `X-Forwarded-For` is believed, by commas
@@ -191,6 +194,18 @@ pub(crate) struct Options {
     /// How much to log: error, warn, info, debug, trace [default: info for the service, error for commands]
     #[arg(long, env = "PLUGYARD_LOG", global = true, value_name = "LEVEL")]
     pub(super) log: Option<Level>,
+}
+
+impl Arguments {
+    /// `--role` stands before or behind `serve`: other commands have a role of another kind.
+    pub(super) fn parts(self) -> (Options, Command) {
+        let Self { mut options, command } = self;
+        let command = command.unwrap_or(Command::Serve { role: None });
+        if let Command::Serve { role: Some(role) } = command {
+            options.role = role;
+        }
+        (options, command)
+    }
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

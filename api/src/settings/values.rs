@@ -1,8 +1,12 @@
 //! The forms that settings are written in.
 
-use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr, time::Duration};
 
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
+use domain::values::Allowance;
 use ipnet::IpNet;
+
+use crate::limits::LimitName;
 
 /// A value that no debug line shows.
 #[derive(Clone, PartialEq, Eq)]
@@ -53,23 +57,29 @@ impl FromStr for Network {
     }
 }
 
-/// At most so many requests in so long a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rate {
-    pub(crate) most: u32,
-    pub(crate) within: Duration,
-}
+/// The limits that are not as they usually are; `None`: no limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RateLimits(BTreeMap<LimitName, Option<Allowance>>);
 
-/// Per dialect; None: no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RateLimits {
-    pub(crate) dify: Option<Rate>,
-}
-
-impl Default for RateLimits {
-    fn default() -> Self {
-        Self { dify: Some(Rate { most: 10, within: Duration::from_mins(1) }) }
+impl RateLimits {
+    pub(crate) fn of(&self, limit: LimitName) -> Option<Allowance> {
+        match self.0.get(&limit) {
+            Some(set) => *set,
+            None => usual(limit),
+        }
     }
+}
+
+/// What the documents say.
+fn usual(limit: LimitName) -> Option<Allowance> {
+    let (most, seconds) = match limit {
+        LimitName::Dify => (10, 60),
+        LimitName::Inkdrop => (120, 60),
+        LimitName::Backstage | LimitName::Nexus => (100, 3600),
+        LimitName::BackstageAuthenticated | LimitName::NexusAuthenticated => (1000, 3600),
+        LimitName::Login => (10, 600),
+    };
+    Allowance::new(most, seconds)
 }
 
 impl FromStr for RateLimits {
@@ -77,25 +87,23 @@ impl FromStr for RateLimits {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "off" {
-            return Ok(Self { dify: None });
+            return Ok(Self(LimitName::ALL.into_iter().map(|limit| (limit, None)).collect()));
         }
-        let mut limits = Self::default();
+        let mut limits = BTreeMap::new();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let refused = || format!("{part} is not a limit: write off, dify=off or dify=10/60");
-            let (dialect, rate) = part.split_once('=').ok_or_else(refused)?;
-            if dialect != "dify" {
-                return Err(refused());
-            }
-            limits.dify = if rate == "off" { None } else { Some(read_rate(rate).ok_or_else(refused)?) };
+            let refused = || {
+                let names: Vec<_> = LimitName::ALL.iter().map(|limit| limit.as_str()).collect();
+                let names = names.join(", ");
+                format!("{part} is not a limit: write off, NAME=off or NAME=REQUESTS/SECONDS; names: {names}")
+            };
+            let (name, rate) = part.split_once('=').ok_or_else(refused)?;
+            let limit =
+                LimitName::ALL.into_iter().find(|limit| limit.as_str() == name).ok_or_else(refused)?;
+            let rate = if rate == "off" { None } else { Some(rate.parse().map_err(|_invalid| refused())?) };
+            limits.insert(limit, rate);
         }
-        Ok(limits)
+        Ok(Self(limits))
     }
-}
-
-fn read_rate(text: &str) -> Option<Rate> {
-    let (most, seconds) = text.split_once('/')?;
-    let (most, seconds) = (most.parse().ok()?, seconds.parse().ok()?);
-    (most > 0 && seconds > 0).then_some(Rate { most, within: Duration::from_secs(seconds) })
 }
 
 /// `7d`, `12h`, `30m`, `45s`.
@@ -117,6 +125,37 @@ impl FromStr for Span {
         };
         let number: u32 = number.parse().map_err(|_not_a_number| REFUSED)?;
         Ok(Self(Duration::from_secs(u64::from(number) * unit)))
+    }
+}
+
+/// A span from now, or a moment as ISO 8601 writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    In(Duration),
+    At(DateTime<Utc>),
+}
+
+impl Expiry {
+    /// None beyond the years that every reader of a date can read.
+    pub(crate) fn after(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let end = match self {
+            Self::In(span) => now.checked_add_signed(TimeDelta::from_std(span).ok()?)?,
+            Self::At(end) => end,
+        };
+        (end.year() <= 9_999).then_some(end)
+    }
+}
+
+impl FromStr for Expiry {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(Span(span)) = text.parse() {
+            return Ok(Self::In(span));
+        }
+        let end = DateTime::parse_from_rfc3339(text)
+            .map_err(|_no_time| "write a time as 30d, 12h, 30m, 45s or 2030-01-31T00:00:00Z")?;
+        Ok(Self::At(end.to_utc()))
     }
 }
 
@@ -162,14 +201,16 @@ mod tests {
 
     #[test]
     fn limits_are_off_default_or_given() {
-        let dify = |text: &str| text.parse::<RateLimits>().map(|limits| limits.dify);
-        let rate = |most, seconds| Some(Rate { most, within: Duration::from_secs(seconds) });
-        assert_eq!(dify("off"), Ok(None));
-        assert_eq!(dify("dify=off"), Ok(None));
-        assert_eq!(dify(""), Ok(rate(10, 60)));
-        assert_eq!(dify("dify=3/5"), Ok(rate(3, 5)));
+        let read = |text: &str, limit| text.parse::<RateLimits>().map(|limits| limits.of(limit));
+        let rate = |most, seconds| Ok(Allowance::new(most, seconds));
+        assert_eq!(read("off", LimitName::Dify), Ok(None));
+        assert_eq!(read("dify=off", LimitName::Dify), Ok(None));
+        assert_eq!(read("dify=off", LimitName::Nexus), rate(100, 3600));
+        assert_eq!(read("", LimitName::Dify), rate(10, 60));
+        assert_eq!(read("dify=3/5, nexus.authenticated=7/9", LimitName::Dify), rate(3, 5));
+        assert_eq!(read("dify=3/5, nexus.authenticated=7/9", LimitName::NexusAuthenticated), rate(7, 9));
         for text in ["dify", "dify=0/60", "dify=10/0", "other=1/1", "10/60"] {
-            assert!(dify(text).is_err(), "{text}");
+            assert!(text.parse::<RateLimits>().is_err(), "{text}");
         }
     }
 
@@ -183,6 +224,19 @@ mod tests {
         }
         for text in ["", "GiB", "1.5GiB", "99999999999TiB"] {
             assert!(text.parse::<Bytes>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_ends_after_a_span_or_at_a_moment() {
+        let now: DateTime<Utc> = "2026-01-31T12:00:00Z".parse().unwrap();
+        let end =
+            |text: &str| text.parse::<Expiry>().map(|expiry| expiry.after(now).map(|end| end.to_rfc3339()));
+        assert_eq!(end("12h"), Ok(Some("2026-02-01T00:00:00+00:00".to_owned())));
+        assert_eq!(end("2030-01-31T02:00:00+02:00"), Ok(Some("2030-01-31T00:00:00+00:00".to_owned())));
+        assert_eq!(end("4294967295d"), Ok(None), "no calendar goes so far");
+        for text in ["", "never", "30", "2030-01-31", "2030-13-31T00:00:00Z"] {
+            assert!(text.parse::<Expiry>().is_err(), "{text}");
         }
     }
 

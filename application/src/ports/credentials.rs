@@ -13,7 +13,7 @@ pub trait Passwords: Send + Sync {
     /// A PHC string (`$argon2id$..`).
     async fn hash(&self, password: Secret) -> Result<Secret, Error>;
 
-    /// Takes as long when there is no hash to compare with.
+    /// False where there is no hash to compare with, and not sooner.
     async fn matches(&self, password: Secret, hash: Option<Secret>) -> Result<bool, Error>;
 }
 

@@ -219,11 +219,11 @@ async fn a_key_that_was_made_with_the_old_master_key_too_late_is_made_again() {
     let both = Keyring::given(key(2), Some(key(1))).unwrap();
     rotate(&yard.pools, both.clone(), |_, _| {}).await.unwrap();
     let after = own_row(&yard).await;
-    set_own_row(&mut *yard.pools.writes.acquire().await.unwrap(), &before).await;
+    set_own_row(&mut yard.pools.writes.acquire().await.unwrap(), &before).await;
     let server = yard.try_vault(both).await.unwrap();
     // A rotation that is about to commit.
     let mut moving = yard.pools.writes.begin().await.unwrap();
-    set_own_row(&mut *moving, &after).await;
+    set_own_row(&mut moving, &after).await;
     let releasing = async {
         yard.until(&format!("(select count(*) = 1 {WAITING})")).await;
         moving.commit().await.unwrap();

@@ -7,10 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{
-    dify::{Mount, body::maybe_instant},
-    settings::Categories,
-};
+use crate::{dify::body::maybe_instant, mount::Mount, settings::Categories};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Found {

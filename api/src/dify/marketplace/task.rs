@@ -8,15 +8,15 @@ use domain::values::{Platform, PluginIdentity};
 use serde_json::json;
 
 use crate::{
+    asker::Asker,
     consistency::LogPosition,
     dify::{
         DifyError,
-        asker::Asker,
         body::Record,
-        fields::Fields,
         order::{Options, canonical},
         tasks::created,
     },
+    fields::Fields,
     work::Work,
 };
 

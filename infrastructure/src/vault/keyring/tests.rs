@@ -47,8 +47,8 @@ fn the_key_before_must_be_another_one() {
 #[test]
 fn the_file_is_made_once_and_is_its_owners_alone() {
     let directory = directory();
-    let made = Keyring::of_directory(directory.path()).unwrap();
-    assert_eq!(Keyring::of_directory(directory.path()).unwrap(), made);
+    let ring = Keyring::of_directory(directory.path()).unwrap();
+    assert_eq!(Keyring::of_directory(directory.path()).unwrap(), ring);
     let mode = fs::metadata(directory.path().join(FILE)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left behind");

@@ -4,20 +4,19 @@ use std::time::Duration;
 
 use axum::{
     body::{Body, to_bytes},
-    http::{StatusCode, Uri},
+    http::Uri,
 };
 use serde_json::{Map, Value, json};
 
 use crate::json::Unambiguous;
-
-use super::{DifyError, error::Issue};
+use crate::refusal::{Fault, Issue, Refusal};
 
 const LARGEST_JSON: usize = 1024 * 1024;
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 const NUL: &str = "Value error, the character U+0000 is not allowed";
 
 /// The members of one request.
-pub(super) struct Fields {
+pub(crate) struct Fields {
     members: Map<String, Value>,
     issues: Vec<Issue>,
     /// `body` or `query`, as the list of issues names it.
@@ -25,21 +24,21 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    pub(super) async fn of_json(body: Body) -> Result<Self, DifyError> {
+    pub(crate) async fn of_json(body: Body) -> Result<Self, Refusal> {
         let read = tokio::time::timeout(LONGEST_WAIT, to_bytes(body, LARGEST_JSON));
         let bytes = match read.await {
             Ok(Ok(bytes)) => bytes,
             Ok(Err(_cut_or_too_large)) => {
-                return Err(DifyError::bad("The request body is incomplete or larger than 1 MiB"));
-            }
-            Err(_elapsed) => {
-                return Err(DifyError::text(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "The request body did not arrive in time",
+                return Err(Refusal::new(
+                    Fault::TooLarge,
+                    "The request body is incomplete or larger than 1 MiB",
                 ));
             }
+            Err(_elapsed) => {
+                return Err(Refusal::new(Fault::Late, "The request body did not arrive in time"));
+            }
         };
-        let malformed = |issue| Err(DifyError::malformed(vec![issue]));
+        let malformed = |issue| Err(Refusal::malformed(vec![issue]));
         if bytes.is_empty() {
             return malformed(Issue::missing(&["body"]));
         }
@@ -58,12 +57,12 @@ impl Fields {
         }
     }
 
-    pub(super) fn of_query(uri: &Uri) -> Self {
+    pub(crate) fn of_query(uri: &Uri) -> Self {
         let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
         Self::new(pairs.map(|(name, value)| (name.into_owned(), value.into())).collect(), "query")
     }
 
-    pub(super) fn of_form(texts: Vec<(String, String)>) -> Self {
+    pub(crate) fn of_form(texts: Vec<(String, String)>) -> Self {
         Self::new(texts.into_iter().map(|(name, value)| (name, value.into())).collect(), "body")
     }
 
@@ -84,7 +83,7 @@ impl Fields {
         self.issues.push(Issue::new(kind, &[self.place, name], msg, input));
     }
 
-    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         let value = self.take(name)?;
         if let Value::String(text) = value {
             return Some(text);
@@ -94,7 +93,7 @@ impl Fields {
     }
 
     /// Empty is missing.
-    pub(super) fn needed_text(&mut self, name: &str) -> String {
+    pub(crate) fn needed_text(&mut self, name: &str) -> String {
         let known = self.issues.len();
         let text = self.text(name).unwrap_or_default();
         if text.is_empty() && self.issues.len() == known {
@@ -104,7 +103,7 @@ impl Fields {
     }
 
     /// At most `most` characters.
-    pub(super) fn short_text(&mut self, name: &str, most: usize) -> Option<String> {
+    pub(crate) fn short_text(&mut self, name: &str, most: usize) -> Option<String> {
         let text = self.text(name)?;
         if text.chars().count() <= most {
             return Some(text);
@@ -115,7 +114,7 @@ impl Fields {
     }
 
     /// Leaves the member where it is.
-    pub(super) fn one_of(&mut self, name: &str, known: &[&str]) {
+    pub(crate) fn one_of(&mut self, name: &str, known: &[&str]) {
         let Some(Value::String(text)) = self.members.get(name) else { return };
         if known.contains(&text.as_str()) {
             return;
@@ -125,7 +124,7 @@ impl Fields {
         self.found("enum", name, &format!("Input should be one of {}", quoted.join(", ")), input);
     }
 
-    pub(super) fn flag(&mut self, name: &str) -> Option<bool> {
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
         let value = self.take(name)?;
         let flag = match &value {
             Value::Bool(flag) => Some(*flag),
@@ -142,7 +141,7 @@ impl Fields {
         flag
     }
 
-    pub(super) fn object(&mut self, name: &str) -> Option<Map<String, Value>> {
+    pub(crate) fn object(&mut self, name: &str) -> Option<Map<String, Value>> {
         let value = self.take(name)?;
         if let Value::Object(members) = value {
             return Some(members);
@@ -152,7 +151,7 @@ impl Fields {
     }
 
     /// From 1 to `most` texts.
-    pub(super) fn texts(&mut self, name: &str, most: usize) -> Option<Vec<String>> {
+    pub(crate) fn texts(&mut self, name: &str, most: usize) -> Option<Vec<String>> {
         let Some(value) = self.take(name) else {
             self.issues.push(Issue::missing(&[self.place, name]));
             return None;
@@ -184,11 +183,11 @@ impl Fields {
     }
 
     /// A whole number from 1 to `most`, as query strings write it.
-    pub(super) fn count(&mut self, name: &str, most: u32) -> Option<u32> {
+    pub(crate) fn count(&mut self, name: &str, most: u32) -> Option<u32> {
         self.number(name, 1, most)
     }
 
-    pub(super) fn number(&mut self, name: &str, least: u32, most: u32) -> Option<u32> {
+    pub(crate) fn number(&mut self, name: &str, least: u32, most: u32) -> Option<u32> {
         let value = self.take(name)?;
         let text = value.as_str().unwrap_or_default().trim();
         let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
@@ -215,8 +214,8 @@ impl Fields {
     }
 
     /// After everything was read: what is malformed, if anything is.
-    pub(super) fn well_formed(self) -> Result<(), DifyError> {
-        if self.issues.is_empty() { Ok(()) } else { Err(DifyError::malformed(self.issues)) }
+    pub(crate) fn well_formed(self) -> Result<(), Refusal> {
+        if self.issues.is_empty() { Ok(()) } else { Err(Refusal::malformed(self.issues)) }
     }
 }
 

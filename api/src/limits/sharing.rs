@@ -1,0 +1,82 @@
+//! Nodes tell each other what was taken, about once a second and in one statement, whatever the number of requests.
+//! Between two such moments each node lets through what it believes to be left.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use application::ports::quotas::{Quotas, Used};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Limits,
+    rates::{Key, Who},
+};
+use crate::address::{Addresses, Client};
+
+const EVERY: Duration = Duration::from_secs(1);
+/// Buckets in one statement.
+const AT_ONCE: usize = 1_000;
+
+/// Until `stop`.
+pub(crate) async fn share(
+    limits: Arc<Limits>,
+    quotas: Arc<dyn Quotas>,
+    addresses: Addresses,
+    stop: CancellationToken,
+) {
+    while !stop.is_cancelled() {
+        for used in limits.unshared().chunks(AT_ONCE) {
+            let rows: Vec<Used> = used.iter().map(|(key, spent)| row(key, *spent, &addresses)).collect();
+            match quotas.settle(&rows).await {
+                Ok(missing) => limits.learn(used, &missing),
+                Err(error) => {
+                    tracing::debug!(%error, "limits cannot be shared for a moment");
+                    limits.take_back(used);
+                }
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+fn row(key: &Key, spent: Duration, addresses: &Addresses) -> Used {
+    let who = match key.who {
+        Who::Household(address) => addresses.hash(Client(address)),
+        Who::Account(account) => account.to_string(),
+        Who::Key(id) => format!("key:{id}"),
+        Who::Bootstrap => "bootstrap".to_owned(),
+    };
+    Used { bucket: format!("{}:{who}", key.limit.as_str()), spent }
+}
+
+impl Limits {
+    /// What was taken since the last time, which is told now.
+    fn unshared(&self) -> Vec<(Key, Duration)> {
+        let mut buckets = self.lock();
+        let used = buckets.iter_mut().filter(|(_, bucket)| !bucket.unshared.is_zero());
+        used.map(|(key, bucket)| (*key, std::mem::take(&mut bucket.unshared))).collect()
+    }
+
+    fn learn(&self, told: &[(Key, Duration)], missing: &[Duration]) {
+        let (mut buckets, now) = (self.lock(), Instant::now());
+        for ((key, _), missing) in told.iter().zip(missing) {
+            if let Some(bucket) = buckets.peek_mut(key) {
+                bucket.learn(*missing, now);
+            }
+        }
+    }
+
+    fn take_back(&self, untold: &[(Key, Duration)]) {
+        let mut buckets = self.lock();
+        for (key, spent) in untold {
+            if let Some(bucket) = buckets.peek_mut(key) {
+                bucket.unshared += *spent;
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What a dialect serves, as a list: every operation names the action it is in the policy, so that none can be reached
+//! without one. The router is made of this list, and so is the description.
+
+use std::time::Duration;
+
+use application::policy::{Action, Owner, Verdict};
+use axum::{
+    Extension, Router,
+    extract::{Request, State},
+    handler::Handler,
+    http::Method,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{MethodFilter, MethodRouter, on},
+};
+
+use crate::{
+    consistency::read_after,
+    credential, guard,
+    limits::{self, Charge},
+    mount::Mount,
+    refusal::{Fault, Refusal},
+    services::Services,
+    voice::{Speaking, Voice, speak},
+};
+
+const LONGEST_ANSWER: Duration = Duration::from_secs(30);
+
+/// One method of one path.
+pub(crate) struct Operation {
+    pub(crate) method: Method,
+    /// As the document writes it, without the mount.
+    pub(crate) path: String,
+    pub(crate) action: Action,
+    charge: Charge,
+    /// May take longer than half a minute: bytes in either direction, sockets.
+    patient: bool,
+    route: MethodRouter<Services>,
+}
+
+/// A GET answers HEAD too.
+pub(crate) fn get<T: 'static>(
+    path: impl Into<String>,
+    action: Action,
+    handler: impl Handler<T, Services>,
+) -> Operation {
+    Operation::new(Method::GET, path, action, on(MethodFilter::GET, handler))
+}
+
+pub(crate) fn post<T: 'static>(
+    path: impl Into<String>,
+    action: Action,
+    handler: impl Handler<T, Services>,
+) -> Operation {
+    Operation::new(Method::POST, path, action, on(MethodFilter::POST, handler))
+}
+
+pub(crate) fn put<T: 'static>(
+    path: impl Into<String>,
+    action: Action,
+    handler: impl Handler<T, Services>,
+) -> Operation {
+    Operation::new(Method::PUT, path, action, on(MethodFilter::PUT, handler))
+}
+
+pub(crate) fn delete<T: 'static>(
+    path: impl Into<String>,
+    action: Action,
+    handler: impl Handler<T, Services>,
+) -> Operation {
+    Operation::new(Method::DELETE, path, action, on(MethodFilter::DELETE, handler))
+}
+
+impl Operation {
+    fn new(method: Method, path: impl Into<String>, action: Action, route: MethodRouter<Services>) -> Self {
+        Self { method, path: path.into(), action, charge: Charge::Usual, patient: false, route }
+    }
+
+    /// Counts against another limit than the dialect's usual one.
+    pub(crate) fn charged(self, charge: Charge) -> Self {
+        Self { charge, ..self }
+    }
+
+    pub(crate) fn patient(self) -> Self {
+        Self { patient: true, ..self }
+    }
+
+    /// Around the handler, inside everything else.
+    pub(crate) fn layered(
+        self,
+        layer: impl FnOnce(MethodRouter<Services>) -> MethodRouter<Services>,
+    ) -> Self {
+        Self { route: layer(self.route), ..self }
+    }
+
+    fn guarded(self, services: &Services) -> (String, MethodRouter<Services>) {
+        let mut route = self.route;
+        if !self.patient {
+            route = route.layer(middleware::from_fn(in_time));
+        }
+        let charged = limits::Charging { services: services.clone(), charge: self.charge };
+        let route = route
+            .layer(middleware::from_fn_with_state(services.clone(), read_after))
+            .layer(middleware::from_fn_with_state(self.action, may))
+            .layer(middleware::from_fn_with_state(charged, limits::charge));
+        (self.path, route)
+    }
+}
+
+/// The operations of one dialect behind its limits, its policy and its voice. Without a fallback, so that dialects can
+/// be merged at the root.
+pub(crate) fn router(
+    services: &Services,
+    voice: &'static Voice,
+    mount: Mount,
+    operations: Vec<Operation>,
+) -> Router<Services> {
+    let routes = operations.into_iter().map(|operation| operation.guarded(services));
+    let router = routes.fold(Router::new(), |router, (path, route)| router.route(&path, route));
+    spoken(router.method_not_allowed_fallback(wrong_method), services, voice, mount)
+}
+
+/// What a dialect says of paths that it does not know.
+pub(crate) fn nowhere(services: &Services, voice: &'static Voice, mount: Mount) -> Router<Services> {
+    let charged = limits::Charging { services: services.clone(), charge: Charge::Usual };
+    let router =
+        Router::new().fallback(unknown_path).layer(middleware::from_fn_with_state(charged, limits::charge));
+    spoken(router, services, voice, mount)
+}
+
+fn spoken(
+    router: Router<Services>,
+    services: &Services,
+    voice: &'static Voice,
+    mount: Mount,
+) -> Router<Services> {
+    let speaking = Speaking { services: services.clone(), voice, mount };
+    router
+        .layer(middleware::from_fn_with_state(services.clone(), credential::authenticate))
+        .layer(middleware::from_fn(guard::measure))
+        .layer(middleware::from_fn_with_state(speaking, speak))
+}
+
+/// For routes without credentials and limits: a refusal is worded all the same.
+pub(crate) fn open(router: Router<Services>, services: &Services, voice: &'static Voice) -> Router<Services> {
+    let speaking = Speaking { services: services.clone(), voice, mount: Mount::ROOT };
+    router.method_not_allowed_fallback(wrong_method).layer(middleware::from_fn_with_state(speaking, speak))
+}
+
+async fn unknown_path() -> Refusal {
+    Refusal::unknown_path()
+}
+
+async fn wrong_method() -> Refusal {
+    Refusal::wrong_method()
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(LONGEST_ANSWER, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => Refusal::from(application::Error::unavailable()).into_response(),
+    }
+}
+
+/// Whether whoever asks may do this at all; whose thing it is, is judged where the thing is known.
+async fn may(
+    State(action): State<Action>,
+    Extension(principal): Extension<credential::Asking>,
+    Extension(voice): Extension<&'static Voice>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match principal.0.verdict(action, Owner::Own) {
+        Verdict::Allowed => next.run(request).await,
+        verdict => {
+            guard::read_on(request).await;
+            let refusal = match verdict {
+                Verdict::Unauthenticated => voice.accepts.challenged(Refusal::new(
+                    Fault::NoCredential,
+                    "Authentication required: send a credential",
+                )),
+                _ => Refusal::new(Fault::Forbidden, "This credential does not have the permission for this"),
+            };
+            refusal.into_response()
+        }
+    }
+}

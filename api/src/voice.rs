@@ -1,0 +1,158 @@
+//! How a dialect speaks: the one outermost layer that puts refusals and shared answers into its words, whatever made
+//! them: a handler, a layer, an extractor, a path that is not there, a panic.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use axum::{
+    Json,
+    body::{Body, HttpBody as _},
+    extract::{Request, State},
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE},
+    },
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Utc};
+use domain::values::Dialect;
+use futures::FutureExt as _;
+use serde_json::Value;
+
+use crate::{
+    address::Client,
+    credential::Accepts,
+    limits::{self, ResetForm, Standing},
+    mount::Mount,
+    refusal::Refusal,
+    services::Services,
+    telemetry::RequestId,
+};
+
+/// One dialect.
+pub(crate) struct Voice {
+    pub(crate) dialect: Dialect,
+    /// The forms of credentials that its clients send.
+    pub(crate) accepts: Accepts,
+    pub(crate) refuse: fn(&Refusal, &Heard) -> (StatusCode, Value),
+    /// The media type of its refusals.
+    pub(crate) refusal_type: HeaderValue,
+    /// The envelope of an answer that shared handlers give.
+    pub(crate) accept: fn(Value, &Heard) -> Value,
+    /// What all its answers carry beside the common headers.
+    pub(crate) stamp: fn(&mut HeaderMap),
+    pub(crate) reset: ResetForm,
+    /// What `X-Read-After` waits for.
+    pub(crate) read_models: &'static [&'static str],
+}
+
+/// What a rendering may say of the request.
+pub(crate) struct Heard {
+    pub(crate) request_id: Arc<str>,
+    pub(crate) at: DateTime<Utc>,
+}
+
+/// An answer of a shared handler, before a dialect has put it into its envelope.
+#[derive(Debug, Clone)]
+pub(crate) struct Said {
+    pub(crate) status: StatusCode,
+    pub(crate) value: Value,
+}
+
+impl Said {
+    pub(crate) fn ok(value: Value) -> Self {
+        Self { status: StatusCode::OK, value }
+    }
+
+    pub(crate) fn created(value: Value) -> Self {
+        Self { status: StatusCode::CREATED, value }
+    }
+}
+
+impl IntoResponse for Said {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// What the layer needs beside the services.
+#[derive(Clone)]
+pub(crate) struct Speaking {
+    pub(crate) services: Services,
+    pub(crate) voice: &'static Voice,
+    pub(crate) mount: Mount,
+}
+
+/// Around everything of one dialect.
+pub(crate) async fn speak(State(speaking): State<Speaking>, mut request: Request, next: Next) -> Response {
+    let Speaking { services, voice, mount } = speaking;
+    let request_id = request.extensions().get::<RequestId>().map_or_else(|| "".into(), |id| id.0.clone());
+    let client = request.extensions().get::<Client>().copied();
+    request.extensions_mut().insert(voice);
+    request.extensions_mut().insert(mount);
+    let response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        // The panic itself is in the log.
+        Err(_panic) => Refusal::internal().into_response(),
+    };
+    let heard = Heard { request_id, at: services.clock.now() };
+    let mut response = put_into_words(voice, response, &heard);
+    let standing = response.extensions().get::<Standing>().copied();
+    let looked = || client.and_then(|client| services.limits.look(voice.dialect, client, Instant::now()));
+    if let Some(standing) = standing.or_else(looked) {
+        limits::announce(&standing, voice.reset, response.headers_mut(), heard.at);
+    }
+    (voice.stamp)(response.headers_mut());
+    response.extensions_mut().insert(voice.dialect);
+    response
+}
+
+fn put_into_words(voice: &Voice, mut response: Response, heard: &Heard) -> Response {
+    if let Some(Said { status, value }) = response.extensions_mut().remove::<Said>() {
+        return replace_body(response, status, &(voice.accept)(value, heard), None);
+    }
+    let refusal = response.extensions_mut().remove::<Refusal>().or_else(|| plain(&response));
+    let Some(refusal) = refusal else { return response };
+    let (status, body) = (voice.refuse)(&refusal, heard);
+    let mut worded = replace_body(response, status, &body, Some(voice.refusal_type.clone()));
+    worded.headers_mut().extend(refusal.headers.clone());
+    if let Some(standing) = refusal.standing {
+        worded.extensions_mut().insert(standing);
+    }
+    worded
+}
+
+/// The framework's own refusal, without words or in plain ones.
+fn plain(response: &Response) -> Option<Refusal> {
+    let status = response.status();
+    let partial = response.headers().contains_key(CONTENT_RANGE);
+    if partial || !(status.is_client_error() || status.is_server_error()) {
+        return None;
+    }
+    let kind = response.headers().get(CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
+    let wordless = kind.is_empty() && response.body().size_hint().exact() == Some(0);
+    (wordless || kind.starts_with(b"text/plain")).then(|| Refusal::of_framework(status))
+}
+
+/// Keeps the headers that something inside has set, but for those of the old body.
+fn replace_body(response: Response, status: StatusCode, body: &Value, kind: Option<HeaderValue>) -> Response {
+    let (mut old, _) = response.into_parts();
+    let (new, body) = (status, Json(body)).into_response().into_parts();
+    for name in [CONTENT_TYPE, CONTENT_LENGTH] {
+        old.headers.remove(name);
+    }
+    old.headers.extend(new.headers);
+    if let Some(kind) = kind {
+        old.headers.insert(CONTENT_TYPE, kind);
+    }
+    old.status = status;
+    Response::from_parts(old, body)
+}
+
+/// For [`Voice::stamp`] of a dialect without headers of its own.
+pub(crate) fn no_stamp(_: &mut HeaderMap) {}
+
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -1,0 +1,57 @@
+//! The paths that are our own: administration, and whatever belongs to no dialect. Refusals are problem details
+//! (RFC 9457).
+
+use application::policy::Action;
+use axum::http::{HeaderValue, StatusCode};
+use domain::values::Dialect;
+use serde_json::{Value, json};
+
+use crate::{
+    admin,
+    credential::Accepts,
+    limits::ResetForm,
+    operations::{Operation, get, post},
+    refusal::{Fault, Refusal},
+    voice::{Heard, Voice, no_stamp},
+};
+
+pub(crate) static VOICE: Voice = Voice {
+    dialect: Dialect::Yard,
+    accepts: Accepts { bearer: true, api_key: true, basic: false },
+    refuse,
+    refusal_type: HeaderValue::from_static("application/problem+json"),
+    accept: plain,
+    stamp: no_stamp,
+    reset: ResetForm::UnixSeconds,
+    read_models: &[application::identity::KEYS, application::identity::ACCOUNTS],
+};
+
+pub(crate) fn operations() -> Vec<Operation> {
+    vec![
+        get("/admin/projections", Action::Operate, admin::list),
+        post("/admin/projections/{name}/rebuild", Action::Operate, admin::rebuild),
+        post("/admin/projections/{name}/retry", Action::Operate, admin::retry),
+    ]
+}
+
+fn plain(value: Value, _: &Heard) -> Value {
+    value
+}
+
+fn refuse(refusal: &Refusal, heard: &Heard) -> (StatusCode, Value) {
+    let status = match refusal.fault {
+        Fault::Malformed => StatusCode::UNPROCESSABLE_ENTITY,
+        fault => fault.status(),
+    };
+    let mut body = json!({
+        "type": "about:blank",
+        "title": status.canonical_reason().unwrap_or("Error"),
+        "status": status.as_u16(),
+        "detail": refusal.message,
+        "request_id": &*heard.request_id,
+    });
+    if let Some(reason) = refusal.reason {
+        body["reason"] = reason.as_str().into();
+    }
+    (status, body)
+}
