@@ -138,3 +138,6 @@ async fn unowned(State(owners): State<Owners>, request: Request) -> Response {
         Err(never) => match never {},
     }
 }
+
+#[cfg(test)]
+mod tests;
