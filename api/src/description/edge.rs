@@ -137,7 +137,8 @@ impl Edge {
             (true, Fault::UrlTooLong, "The URL is longer than 8 KiB"),
             (true, Fault::MediaType, "The body is packed, or of a wrong type"),
             (once, Fault::KeyReused, "The idempotency key was used for another request"),
-            (self.is_limited(operation.charge), Fault::Limited, "Too many requests"),
+            // Whoever shows bad credentials has to wait everywhere.
+            (credentials || self.is_limited(operation.charge), Fault::Limited, "Too many requests"),
             (true, Fault::HeadersTooLarge, "The headers are larger than 16 KiB"),
             (true, Fault::Internal, "A fault of ours"),
             (true, Fault::Unavailable, "Not now; try again"),
