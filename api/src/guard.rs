@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use axum::{
+    body::Body,
     extract::Request,
     http::{HeaderMap, Uri, header::CONTENT_ENCODING},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use futures::StreamExt as _;
+use serde_json::Value;
 
-use crate::refusal::{Fault, Refusal};
+use crate::refusal::{Fault, Issue, Refusal};
 
 const LONGEST_URL: usize = 8 * 1024;
 const MOST_PAIRS: usize = 200;
@@ -22,15 +24,15 @@ pub(crate) async fn measure(request: Request, next: Next) -> Response {
     match judge(request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refusal) => {
-            read_on(request).await;
+            read_on(request.into_body()).await;
             refusal.into_response()
         }
     }
 }
 
 /// Takes in a little of a body that nobody wants, so that its sender sees the refusal instead of a reset.
-pub(crate) async fn read_on(request: Request) {
-    let mut rest = request.into_body().into_data_stream();
+pub(crate) async fn read_on(body: Body) {
+    let mut rest = body.into_data_stream();
     let reading = async {
         let mut read = 0;
         while let Some(Ok(bytes)) = rest.next().await {
@@ -48,6 +50,12 @@ fn judge(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
     if uri.path().len() + query.len() > LONGEST_URL {
         return Err(Refusal::new(Fault::UrlTooLong, "URI Too Long"));
     }
+    for (place, text) in [("path", uri.path()), ("query", query)] {
+        if let Err(msg) = decodes(text) {
+            let issue = Issue::new("value_error", &[place], msg, Value::Null);
+            return Err(Refusal::malformed(vec![issue]));
+        }
+    }
     if query.split('&').filter(|pair| !pair.is_empty()).count() > MOST_PAIRS {
         return Err(Refusal::meaningless("Too many query parameters"));
     }
@@ -63,4 +71,66 @@ fn judge(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         ));
     }
     Ok(())
+}
+
+/// Whether the text means UTF-8 without U+0000, which PostgreSQL text cannot hold.
+fn decodes(text: &str) -> Result<(), &'static str> {
+    if !text.contains('%') {
+        return Ok(());
+    }
+    let decoded = percent_decoded(text.as_bytes());
+    if decoded.contains(&0) {
+        return Err("Value error, the character U+0000 is not allowed");
+    }
+    std::str::from_utf8(&decoded).map(drop).map_err(|_not_utf8| "Value error, this is not UTF-8 text")
+}
+
+/// What is no escape stands for itself.
+fn percent_decoded(text: &[u8]) -> Vec<u8> {
+    let digit = |place: usize| text.get(place).and_then(|&byte| char::from(byte).to_digit(16));
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut place = 0;
+    while let Some(&byte) = text.get(place) {
+        let escaped = (byte == b'%').then(|| digit(place + 1).zip(digit(place + 2))).flatten();
+        let value = escaped.and_then(|(high, low)| u8::try_from(high << 4 | low).ok());
+        decoded.push(value.unwrap_or(byte));
+        place += if value.is_some() { 3 } else { 1 };
+    }
+    decoded
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::header::ACCEPT;
+
+    use super::*;
+
+    fn judged(uri: &str, headers: &[(&str, usize)]) -> Option<Fault> {
+        let mut map = HeaderMap::new();
+        for (name, length) in headers {
+            map.append(ACCEPT, format!("{name}{}", "x".repeat(*length)).parse().unwrap());
+        }
+        judge(&uri.parse().unwrap(), &map).err().map(|refusal| refusal.fault)
+    }
+
+    #[test]
+    fn a_url_means_utf8_text_without_nul() {
+        for uri in ["/a", "/%E4%BD%A0?q=%C3%BC", "/%zz%2?q=100%", "/a%2fb", "/?q=%25%30%30"] {
+            assert_eq!(judged(uri, &[]), None, "{uri}");
+        }
+        for uri in ["/%00", "/a?q=a%00b", "/%ff", "/?q=%C3", "/?%00=1", "/?q=%ED%A0%80"] {
+            assert_eq!(judged(uri, &[]), Some(Fault::Malformed), "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_told_by_its_name() {
+        assert_eq!(judged(&format!("/{}", "a".repeat(LONGEST_URL - 1)), &[]), None);
+        assert_eq!(judged(&format!("/{}", "a".repeat(LONGEST_URL)), &[]), Some(Fault::UrlTooLong));
+        assert_eq!(judged(&format!("/?{}", "a=1&".repeat(MOST_PAIRS)), &[]), None);
+        assert_eq!(judged(&format!("/?{}", "a=1&".repeat(MOST_PAIRS + 1)), &[]), Some(Fault::Meaningless));
+        assert_eq!(judged("/", &[("", LARGEST_HEADERS / 2)]), None);
+        let twice = [("", LARGEST_HEADERS / 2), ("", LARGEST_HEADERS / 2)];
+        assert_eq!(judged("/", &twice), Some(Fault::HeadersTooLarge));
+    }
 }

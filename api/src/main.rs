@@ -2,10 +2,12 @@
 
 mod address;
 mod admin;
+mod arrival;
 mod asker;
 mod cli;
 mod connection;
 mod consistency;
+mod cors;
 mod credential;
 mod crowd;
 mod dify;
@@ -23,6 +25,7 @@ mod package_url;
 mod refusal;
 mod report;
 mod router;
+mod security;
 mod serve;
 mod services;
 mod settings;

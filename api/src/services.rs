@@ -24,6 +24,7 @@ use domain::task::Task;
 use crate::{
     address::Addresses,
     admin::Projections,
+    cors::CrossOrigin,
     dify::{SigningPublicKey, Sockets},
     health::Health,
     limits::{Limits, SharedLimits},
@@ -52,6 +53,7 @@ pub(crate) struct Services {
     pub(crate) authenticating: Arc<Authenticating>,
     pub(crate) limits: SharedLimits,
     pub(crate) addresses: Addresses,
+    pub(crate) cross_origin: CrossOrigin,
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) signing: SigningPublicKey,
     pub(crate) uploads: Uploads,
@@ -124,6 +126,7 @@ impl Services {
             authenticating: ports.authenticating,
             limits: Arc::new(Limits::new(settings.rate_limits.clone())),
             addresses: ports.addresses,
+            cross_origin: CrossOrigin::new(&settings.cors_origins),
             sockets: Arc::new(Sockets::new(settings.sockets, telemetry.sockets.clone())),
             signing: SigningPublicKey::new(wiring::signing_key(settings)?.map(|key| key.public().pem())),
             uploads: Uploads(settings.uploads_dir()),

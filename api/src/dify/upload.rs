@@ -26,15 +26,14 @@ use tempfile::TempPath;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{
-    DifyError,
-    arrival::Arrival,
-    batch,
+    DifyError, batch,
     body::Record,
     order::{self, Options},
     tasks::created,
 };
 use crate::{
-    asker::Asker, consistency::LogPosition, fields::Fields, refusal::Issue, services::Uploads, work::Work,
+    arrival::Arrival, asker::Asker, consistency::LogPosition, fields::Fields, refusal::Issue,
+    services::Uploads, work::Work,
 };
 
 const MOST_PARTS: usize = 20;

@@ -9,28 +9,28 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What has to come on average after that, per second.
 const SLOWEST: u64 = 16 * 1024;
 
-pub(super) struct Arrival {
+pub(crate) struct Arrival {
     began: Instant,
     arrived: u64,
 }
 
 /// The client took too long, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Late {
+pub(crate) enum Late {
     Silent,
     Slow,
 }
 
 impl Arrival {
-    pub(super) fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         Self { began: Instant::now(), arrived: 0 }
     }
 
-    pub(super) fn count(&mut self, bytes: usize) {
+    pub(crate) fn count(&mut self, bytes: usize) {
         self.arrived += bytes as u64;
     }
 
-    pub(super) async fn in_time<T>(&self, next: impl Future<Output = T>) -> Result<T, Late> {
+    pub(crate) async fn in_time<T>(&self, next: impl Future<Output = T>) -> Result<T, Late> {
         let silent = Instant::now() + PATIENCE;
         let slow = self.began + PATIENCE + Duration::from_millis(self.arrived * 1000 / SLOWEST);
         let late = if slow < silent { Late::Slow } else { Late::Silent };
@@ -39,7 +39,7 @@ impl Arrival {
 }
 
 impl Late {
-    pub(super) fn told(self) -> &'static str {
+    pub(crate) fn told(self) -> &'static str {
         match self {
             Self::Silent => "The upload stood still for 30 seconds",
             Self::Slow => "The upload is slower than 16 KiB per second",
