@@ -26,7 +26,7 @@ use crate::{
     voice::{Speaking, Voice, speak},
 };
 
-const LONGEST_ANSWER: Duration = Duration::from_secs(30);
+pub(crate) const LONGEST_ANSWER: Duration = Duration::from_secs(30);
 
 /// One method of one path.
 pub(crate) struct Operation {

@@ -133,7 +133,7 @@ fn several_platforms(texts: &mut Vec<(String, String)>) -> Option<Vec<String>> {
 
 impl Form {
     async fn read(parts: &mut Multipart, dir: &Path) -> Result<Self, DifyError> {
-        let (mut form, mut arrival) = (Self::default(), Arrival::begin());
+        let (mut form, mut arrival) = (Self::default(), Arrival::of_upload());
         for _ in 0..MOST_PARTS {
             let Some(field) = in_time(&arrival, parts.next_field()).await? else { return Ok(form) };
             let name = field.name().unwrap_or_default().to_owned();

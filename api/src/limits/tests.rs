@@ -32,7 +32,10 @@ fn a_client_has_its_number_and_gets_it_back_evenly() {
 #[test]
 fn looking_counts_nothing() {
     let (limits, now) = (limits("dify=1/60"), Instant::now());
-    let look = |now| limits.look(Dialect::Dify, client(1), now).unwrap().remaining;
+    let look = |now| {
+        let anonymous = Principal::anonymous();
+        limits.look(Dialect::Dify, Charge::Shown, &anonymous, client(1), now).unwrap().remaining
+    };
     assert_eq!(look(now), 1);
     take(&limits, 1, now).unwrap();
     assert_eq!(look(now), 0);
