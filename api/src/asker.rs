@@ -63,9 +63,11 @@ where
             dialect: voice.dialect,
             ip_hash: Some(Addresses::from_ref(state).hash(client)),
         };
-        let key = match parts.headers.get("idempotency-key") {
-            Some(key) => Some(read_key(key.as_bytes())?),
-            None => None,
+        let mut keys = parts.headers.get_all("idempotency-key").iter();
+        let key = match (keys.next(), keys.next()) {
+            (None, _) => None,
+            (Some(key), None) => Some(read_key(key.as_bytes())?),
+            (Some(_), Some(_)) => return Err(Refusal::meaningless("Send one Idempotency-Key")),
         };
         let metadata = Metadata::of_request(&actor, &id.0);
         Ok(Self { principal, dialect: voice.dialect, metadata, method: parts.method.clone(), key })
@@ -73,7 +75,9 @@ where
 }
 
 /// What a layer around every operation has left.
-async fn layered<T: Clone + Send + Sync + 'static>(parts: &mut Parts) -> Result<Extension<T>, Refusal> {
+pub(crate) async fn layered<T: Clone + Send + Sync + 'static>(
+    parts: &mut Parts,
+) -> Result<Extension<T>, Refusal> {
     parts.extract::<Extension<T>>().await.map_err(|_no_layer| Refusal::internal())
 }
 

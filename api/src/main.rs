@@ -30,6 +30,7 @@ mod serve;
 mod services;
 mod settings;
 mod shutdown;
+mod socket_caller;
 mod telemetry;
 mod voice;
 mod wiring;
