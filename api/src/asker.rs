@@ -31,11 +31,6 @@ pub(crate) struct Asker {
 }
 
 impl Asker {
-    /// For what needs no idempotency key, because doing it again changes nothing.
-    pub(crate) fn metadata(self) -> Metadata {
-        self.metadata
-    }
-
     /// `operation` is the documented path, and `canonical` the meaning of the body: two spellings of one request are one
     /// request, through either mount.
     pub(crate) fn caller(self, operation: &str, canonical: &Value) -> Caller {

@@ -94,7 +94,7 @@ pub(crate) async fn authenticate(
                 let standing = services.limits.look(voice.dialect, Charge::Shown, &principal, client, now);
                 standing.map(|standing| response.extensions_mut().insert(standing));
             }
-            response.extensions_mut().insert(Asking(principal));
+            response.extensions_mut().get_or_insert(Asking(principal));
             response
         }
         Err(refusal) => {

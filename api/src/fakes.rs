@@ -160,6 +160,9 @@ impl Commands<Task> for Fakes {
         _: Metadata,
     ) -> Result<Option<Cursor>, CommandError<TaskError>> {
         let mut state = self.up().map_err(|_down| CommandError::Unavailable)?;
+        if command == TaskCommand::Acknowledge {
+            return Ok(None);
+        }
         let id: TaskId = id.parse().unwrap();
         if let TaskCommand::Request(TaskRequested { original_filename, options, group, .. }) = command {
             if state.tasks.contains_key(&id) {
@@ -172,6 +175,12 @@ impl Commands<Task> for Fakes {
             }
             let view = TaskView { id, original_filename, platform: options.platform, group, ..queued_view() };
             state.tasks.insert(id, view);
+        } else if command == TaskCommand::ExpireArtifact {
+            let view = state.tasks.get_mut(&id).ok_or(CommandError::Refused(TaskError::Unknown))?;
+            if view.status == TaskStatus::Expired {
+                return Ok(None);
+            }
+            view.status = TaskStatus::Expired;
         } else {
             assert!(matches!(command, TaskCommand::Cancel { .. }), "nobody expected {command:?}");
             let view = state.tasks.get_mut(&id).ok_or(CommandError::Refused(TaskError::Unknown))?;
@@ -192,11 +201,12 @@ impl Commands<Task> for Fakes {
         by: Metadata,
         once: Once,
     ) -> Result<Outcome, CommandError<TaskError>> {
-        let known = self.lock().once.get(&once.key).cloned();
+        let name = format!("{} {}", once.scope, once.key);
+        let known = self.lock().once.get(&name).cloned();
         match known {
             Some((hash, answer)) if hash == once.request_hash => return Ok(Outcome::Repeated(answer)),
             Some(_) => return Err(CommandError::KeyReused),
-            None => self.lock().once.insert(once.key, (once.request_hash, once.response)),
+            None => self.lock().once.insert(name, (once.request_hash, once.response)),
         };
         Commands::<Task>::execute(self, id, command, by).await.map(Outcome::Written)
     }

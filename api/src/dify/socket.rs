@@ -35,7 +35,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{DifyError, Sockets, body::Frame, named::Named, pace::Pace, sockets::Place};
 use crate::{
-    address::Client, mount::Mount, services::Services, shutdown::Shutdown, socket_caller::SocketCaller,
+    address::Client, credential::Asking, mount::Mount, services::Services, shutdown::Shutdown,
+    socket_caller::SocketCaller,
 };
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -91,7 +92,7 @@ pub(super) async fn open(
     let (ends, tracked) = (desk.shutdown.draining.clone(), desk.shutdown.foreground.token());
     let upgrade =
         upgrade.read_buffer_size(BUFFER).write_buffer_size(0).max_write_buffer_size(2 * LARGEST_READ);
-    Ok(upgrade.max_message_size(LARGEST_READ).max_frame_size(LARGEST_READ).on_upgrade(
+    let mut response = upgrade.max_message_size(LARGEST_READ).max_frame_size(LARGEST_READ).on_upgrade(
         async move |mut socket| {
             let end = match view {
                 Some(view) => {
@@ -104,7 +105,10 @@ pub(super) async fn open(
             }
             drop((place, tracked));
         },
-    ))
+    );
+    // For the log: a ticket proves more than the headers do.
+    response.extensions_mut().insert(Asking(principal));
+    Ok(response)
 }
 
 fn no_upgrade() -> DifyError {
