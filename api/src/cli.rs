@@ -1,6 +1,7 @@
 //! What people run in a terminal.
 
 pub(crate) mod events;
+pub(crate) mod openapi;
 mod outcome;
 mod output;
 mod password;
@@ -8,6 +9,7 @@ pub(crate) mod policy;
 mod progress;
 pub(crate) mod projections;
 pub(crate) mod repackage;
+pub(crate) mod secrets;
 pub(crate) mod sign;
 mod table;
 pub(crate) mod token;

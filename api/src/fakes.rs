@@ -1,6 +1,7 @@
 //! Ports that keep everything in memory, for the tests of the handlers.
 
-mod door;
+pub(crate) mod door;
+mod gate;
 mod identity;
 mod marketplace;
 mod operator;
@@ -45,7 +46,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub(crate) use door::{Door, Reply, voice};
+pub(crate) use gate::{Gate, Reply, voice};
 pub(crate) use identity::ADMIN;
 pub(crate) use served::Served;
 pub(crate) use views::{ARTIFACT, completed_view, queued_view};

@@ -1,7 +1,8 @@
 //! Reading a request's members: all that is malformed is listed at once, and unknown members are ignored.
 
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
 use axum::{body::Body, http::Uri};
-use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -10,8 +11,6 @@ use crate::{
     refusal::{Issue, Refusal},
 };
 
-/// So that a page times its size is a number of rows that a database can skip.
-const LAST_PAGE: u32 = 1_000_000;
 const NUL: &str = "Value error, the character U+0000 is not allowed";
 
 /// The members of one request.
@@ -173,11 +172,6 @@ impl Fields {
         self.number(name, 1, most)
     }
 
-    /// The number of a page; `first` where none is named.
-    pub(crate) fn page(&mut self, name: &str, first: u32) -> u32 {
-        self.number(name, first, LAST_PAGE).unwrap_or(first)
-    }
-
     pub(crate) fn number(&mut self, name: &str, least: u32, most: u32) -> Option<u32> {
         let value = self.take(name)?;
         let text = match &value {
@@ -209,26 +203,52 @@ impl Fields {
         }
     }
 
-    /// One of the words of an enumeration.
-    pub(crate) fn choice<T: Copy>(&mut self, name: &str, known: &[(&str, T)]) -> Option<T> {
+    /// The member read by its own rules; they say what it should have been.
+    pub(crate) fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
         let text = self.text(name)?;
-        let chosen = known.iter().find(|(word, _)| *word == text);
-        if chosen.is_none() {
-            let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
-            self.found("enum", name, &one_of(&words), text.into());
+        match text.parse() {
+            Ok(read) => Some(read),
+            Err(refusal) => {
+                self.found("value_error", name, &format!("Value error, {refusal}"), text.into());
+                None
+            }
         }
-        chosen.map(|(_, meaning)| *meaning)
     }
 
-    /// RFC 3339.
-    pub(crate) fn instant(&mut self, name: &str) -> Option<DateTime<Utc>> {
-        let text = self.text(name)?;
-        let instant = DateTime::parse_from_rfc3339(&text).map(|instant| instant.to_utc()).ok();
-        if instant.is_none() {
-            let msg = "Input should be a valid datetime, such as 2030-01-31T12:00:00Z";
-            self.found("datetime_parsing", name, msg, text.into());
+    /// From 1 to `most` different values, each by its own rules; none where there is no such member.
+    pub(crate) fn all_parsed<T: FromStr<Err: fmt::Display> + Ord>(
+        &mut self,
+        name: &str,
+        most: usize,
+    ) -> Option<BTreeSet<T>> {
+        if self.members.get(name).is_none_or(Value::is_null) {
+            self.members.remove(name);
+            return None;
         }
-        instant
+        let texts = self.texts(name, most)?;
+        let mut read = BTreeSet::new();
+        for (number, text) in texts.into_iter().enumerate() {
+            match text.parse() {
+                Ok(value) => {
+                    read.insert(value);
+                }
+                Err(refusal) => {
+                    let msg = format!("Value error, {refusal}");
+                    let issue = Issue::new("value_error", &[self.place, name], msg, text.into());
+                    self.issues.push(issue.at(number));
+                }
+            }
+        }
+        Some(read)
+    }
+
+    /// After everything was read, where nothing else may be sent.
+    pub(crate) fn nothing_else(mut self) -> Result<(), Refusal> {
+        let rest: Vec<(String, Value)> = std::mem::take(&mut self.members).into_iter().collect();
+        for (name, value) in rest {
+            self.found("extra_forbidden", &name, "Extra inputs are not permitted", value);
+        }
+        self.well_formed()
     }
 
     /// After everything was read: what is malformed, if anything is.

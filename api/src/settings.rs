@@ -5,6 +5,7 @@ mod arguments;
 mod commands;
 mod environment;
 mod index;
+mod keyring;
 mod marketplace;
 mod values;
 
@@ -13,20 +14,15 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use domain::values::{Arch, FloorPolicy, Os};
-use infrastructure::{
-    builder::BuildMode,
-    fetch::FetchAllow,
-    signing::Category,
-    vault::{Keyring, MasterKey},
-};
+use infrastructure::{builder::BuildMode, fetch::FetchAllow, signing::Category, vault::Keyring};
 use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
 
 pub(crate) use arguments::Options;
 pub(crate) use commands::{
-    Command, EventsCommand, ProjectionsCommand, RepackageArguments, Role, SignCommand, TokenArguments,
-    TokenCommand, UserCommand, Verify,
+    Command, EventsCommand, ProjectionsCommand, RepackageArguments, Role, SecretsCommand, SignCommand,
+    TokenArguments, TokenCommand, UserCommand, Verify,
 };
 pub(crate) use environment::Environment;
 pub(crate) use marketplace::{Categories, ChecksumRule, Market};
@@ -38,6 +34,9 @@ use crate::cors::Origin;
 
 use arguments::Arguments;
 use index::{index_url, mirrors};
+use keyring::keyring;
+
+use crate::crossroads::PluginsDialect;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -63,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) marketplace: Market,
     /// How the Dify dialect lists categories.
     pub(crate) categories: Categories,
+    /// Whose list the one path of two dialects shows.
+    pub(crate) plugins_dialect: PluginsDialect,
     /// None: results are not signed.
     pub(crate) signing_key: Option<PathBuf>,
     pub(crate) signing_category: Category,
@@ -159,6 +160,7 @@ impl Settings {
             },
             marketplace: Market::new(options.marketplace_url, options.marketplace_checksum)?,
             categories: options.compat_dify_categories,
+            plugins_dialect: options.default_plugins_dialect,
             signing_key: options.signing_key.filter(|file| !file.as_os_str().is_empty()),
             signing_category: options.signing_category,
             rate_limits: options.rate_limits,
@@ -185,18 +187,6 @@ impl Settings {
     /// Where files wait that are not yet anything: uploads, work of attempts and of the command line.
     pub(crate) fn work_dir(&self) -> PathBuf {
         self.data_dir.join("work")
-    }
-}
-
-fn keyring(environment: &Environment) -> anyhow::Result<Option<Keyring>> {
-    let key = |name: &str| -> anyhow::Result<Option<MasterKey>> {
-        let text = environment.secret_or_file(name)?;
-        text.map(|text| text.reveal().parse()).transpose().with_context(|| name.to_owned())
-    };
-    match (key("PLUGYARD_SECRET_KEY")?, key("PLUGYARD_SECRET_KEY_PREVIOUS")?) {
-        (None, None) => Ok(None),
-        (None, Some(_)) => bail!("PLUGYARD_SECRET_KEY_PREVIOUS needs PLUGYARD_SECRET_KEY"),
-        (Some(current), previous) => Ok(Some(Keyring::given(current, previous)?)),
     }
 }
 
@@ -283,6 +273,7 @@ pub(crate) mod tests {
             "--blobs=s3://u:hush@bucket",
             "--marketplace-url=https://u:hush@market.example/api/v1",
             "PLUGYARD_ADMIN_TOKEN=hush",
+            "PLUGYARD_SECRET_KEY=hush+hush+hush+hush+hush+hush+hush+hush+hus=",
             "DATABASE_URL=postgres://u:hush@h/d",
             "AWS_SECRET_ACCESS_KEY=hush",
         ];
@@ -294,7 +285,7 @@ pub(crate) mod tests {
 
     #[test]
     fn secrets_are_no_flags() {
-        for flag in ["--admin-token=hush", "--database-url=postgres://h/d"] {
+        for flag in ["--admin-token=hush", "--database-url=postgres://h/d", "--secret-key=hush"] {
             assert!(settings(&["--data-dir=/d", flag]).is_err(), "{flag}");
         }
     }

@@ -4,22 +4,22 @@ use axum::http::Method;
 use super::*;
 use crate::{
     credential::Accepts,
-    fakes::{Door, voice},
+    fakes::{Gate, voice},
     operations::get,
 };
 
 const PAGE: &str = "https://app.example.org";
 const ALLOWED: [&str; 2] = ["--cors-origins", "https://app.example.org, http://localhost:3000"];
 
-fn door(dialect: Dialect, flags: &[&str]) -> Door {
+fn gate(dialect: Dialect, flags: &[&str]) -> Gate {
     let accepts = Accepts { bearer: true, api_key: true, basic: false };
     let host = get("/host", Action::ReadHost, async || "fine");
-    Door::new(voice(dialect, accepts), vec![host], flags)
+    Gate::new(voice(dialect, accepts), vec![host], flags)
 }
 
-async fn preflight(door: &Door, origin: &str) -> crate::fakes::Reply {
+async fn preflight(gate: &Gate, origin: &str) -> crate::fakes::Reply {
     let asked = [("origin", origin), ("access-control-request-method", "PUT")];
-    door.ask(Method::OPTIONS, "/host", &asked).await
+    gate.ask(Method::OPTIONS, "/host", &asked).await
 }
 
 #[test]
@@ -64,13 +64,13 @@ fn a_page_is_of_the_host_that_served_it() {
 
 #[tokio::test]
 async fn pages_of_other_origins_get_nothing_unless_they_are_named() {
-    let closed = door(Dialect::Nexus, &[]);
+    let closed = gate(Dialect::Nexus, &[]);
     let refused = preflight(&closed, PAGE).await;
     assert_eq!(refused.status, 405);
     assert!(!refused.headers.contains_key("access-control-allow-origin"));
     assert_eq!(refused.header("cross-origin-resource-policy"), "same-origin");
 
-    let named = door(Dialect::Nexus, &ALLOWED);
+    let named = gate(Dialect::Nexus, &ALLOWED);
     let allowed = preflight(&named, PAGE).await;
     assert_eq!((allowed.status, allowed.header("access-control-allow-origin")), (200, PAGE));
     assert!(allowed.header("access-control-allow-methods").contains("PUT"));
@@ -89,9 +89,9 @@ async fn pages_of_other_origins_get_nothing_unless_they_are_named() {
 #[tokio::test]
 async fn the_dialects_of_langbot_are_open_to_any_page_without_its_credentials() {
     for dialect in [Dialect::Langbot, Dialect::Space] {
-        let door = door(dialect, &["--rate-limits", "credentials=1/3600"]);
+        let gate = gate(dialect, &["--rate-limits", "credentials=1/3600"]);
         for _ in 0..3 {
-            let allowed = preflight(&door, "https://any.example").await;
+            let allowed = preflight(&gate, "https://any.example").await;
             assert_eq!((allowed.status, allowed.header("access-control-allow-origin")), (200, "*"));
             for name in ["authorization", "x-api-key", "x-workspace-id", "x-langbot-language", "content-type"]
             {
@@ -99,7 +99,7 @@ async fn the_dialects_of_langbot_are_open_to_any_page_without_its_credentials() 
             }
             assert!(!allowed.headers.contains_key("access-control-allow-credentials"));
         }
-        let answer = door.ask(Method::GET, "/host", &[("origin", "https://any.example")]).await;
+        let answer = gate.ask(Method::GET, "/host", &[("origin", "https://any.example")]).await;
         assert_eq!(answer.header("cross-origin-resource-policy"), "cross-origin");
     }
 }

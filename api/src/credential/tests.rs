@@ -3,7 +3,7 @@ use domain::values::Role;
 
 use super::*;
 use crate::{
-    fakes::{ADMIN, Door, voice},
+    fakes::{ADMIN, Gate, voice},
     operations::get,
 };
 
@@ -23,14 +23,14 @@ fn read(accepts: Accepts, headers: &[(&'static str, &[u8])]) -> Result<Option<St
     accepts.read(&map).map(|credential| credential.map(told)).map_err(drop)
 }
 
-fn door(dialect: Dialect, accepts: Accepts, flags: &[&str]) -> Door {
+fn gate(dialect: Dialect, accepts: Accepts, flags: &[&str]) -> Gate {
     let open = get("/open", application::policy::Action::ReadCatalogue, async || "fine");
-    Door::new(voice(dialect, accepts), vec![open], flags)
+    Gate::new(voice(dialect, accepts), vec![open], flags)
 }
 
-async fn with_token(door: &Door, token: &str, from: &str) -> u16 {
+async fn with_token(gate: &Gate, token: &str, from: &str) -> u16 {
     let bearer = format!("Bearer {token}");
-    door.send(Method::GET, "/open", &[("authorization", &bearer)], "", from).await.status
+    gate.send(Method::GET, "/open", &[("authorization", &bearer)], "", from).await.status
 }
 
 #[test]
@@ -73,51 +73,51 @@ fn what_cannot_be_read_is_a_bad_credential() {
 
 #[tokio::test]
 async fn a_refused_credential_is_401_with_a_challenge_for_each_form() {
-    let door = door(Dialect::Inkdrop, Accepts { bearer: true, api_key: false, basic: true }, &[]);
-    let answer = door.ask(Method::GET, "/open", &[("authorization", "Bearer nobody")]).await;
+    let gate = gate(Dialect::Inkdrop, Accepts { bearer: true, api_key: false, basic: true }, &[]);
+    let answer = gate.ask(Method::GET, "/open", &[("authorization", "Bearer nobody")]).await;
     assert_eq!(answer.status, 401);
     let challenges: Vec<_> = answer.headers.get_all("www-authenticate").iter().collect();
     assert_eq!(challenges, ["Basic realm=\"plugyard\", charset=\"UTF-8\"", "Bearer"]);
     assert_eq!(answer.header("x-ratelimit-remaining"), "119", "it counts as a request of the address");
-    let constant = door.ask(Method::GET, "/open", &[("x-api-key", "1")]).await;
+    let constant = gate.ask(Method::GET, "/open", &[("x-api-key", "1")]).await;
     assert_eq!(constant.status, 200, "a constant that a client sends beside its credential");
 }
 
 #[tokio::test]
 async fn an_address_that_guesses_has_to_wait_and_others_have_not() {
-    let door = door(Dialect::Langbot, EVERY, &["--rate-limits", "credentials=3/3600"]);
-    let good = door.key(Dialect::Langbot, Role::User, None).await;
+    let gate = gate(Dialect::Langbot, EVERY, &["--rate-limits", "credentials=3/3600"]);
+    let good = gate.key(Dialect::Langbot, Role::User, None).await;
     let guesser = "192.0.2.7";
-    assert_eq!(with_token(&door, &good, guesser).await, 200);
+    assert_eq!(with_token(&gate, &good, guesser).await, 200);
     for guess in 0..3 {
-        assert_eq!(with_token(&door, &format!("guess-{guess}"), guesser).await, 401);
+        assert_eq!(with_token(&gate, &format!("guess-{guess}"), guesser).await, 401);
     }
     let bearer = [("authorization", "Bearer guess")];
-    let waiting = door.send(Method::GET, "/open", &bearer, "", guesser).await;
+    let waiting = gate.send(Method::GET, "/open", &bearer, "", guesser).await;
     assert_eq!((waiting.status, waiting.header("retry-after")), (429, "1200"));
-    assert_eq!(with_token(&door, &good, guesser).await, 429, "nobody is asked whether it is good");
-    assert_eq!(with_token(&door, ADMIN, guesser).await, 200, "for this one nobody has to be asked");
-    assert_eq!(door.send(Method::GET, "/open", &[], "", guesser).await.status, 200);
-    assert_eq!(with_token(&door, &good, "192.0.2.8").await, 200);
-    assert_eq!(with_token(&door, "guess", "192.0.2.8").await, 401);
+    assert_eq!(with_token(&gate, &good, guesser).await, 429, "nobody is asked whether it is good");
+    assert_eq!(with_token(&gate, ADMIN, guesser).await, 200, "for this one nobody has to be asked");
+    assert_eq!(gate.send(Method::GET, "/open", &[], "", guesser).await.status, 200);
+    assert_eq!(with_token(&gate, &good, "192.0.2.8").await, 200);
+    assert_eq!(with_token(&gate, "guess", "192.0.2.8").await, 401);
 }
 
 #[tokio::test]
 async fn a_database_that_is_down_is_no_fault_of_the_credential() {
-    let door = door(Dialect::Langbot, EVERY, &["--rate-limits", "credentials=1/3600"]);
-    let good = door.key(Dialect::Langbot, Role::User, None).await;
-    door.fakes.take_down();
+    let gate = gate(Dialect::Langbot, EVERY, &["--rate-limits", "credentials=1/3600"]);
+    let good = gate.key(Dialect::Langbot, Role::User, None).await;
+    gate.fakes.take_down();
     for _ in 0..3 {
-        assert_eq!(with_token(&door, &good, "192.0.2.1").await, 503);
+        assert_eq!(with_token(&gate, &good, "192.0.2.1").await, 503);
     }
-    assert_eq!(with_token(&door, "guess", "192.0.2.1").await, 401, "this needs no database");
+    assert_eq!(with_token(&gate, "guess", "192.0.2.1").await, 401, "this needs no database");
 }
 
 #[tokio::test]
 async fn a_key_of_another_dialect_proves_nothing() {
-    let door = door(Dialect::Backstage, EVERY, &[]);
-    let other = door.key(Dialect::Nexus, Role::Admin, None).await;
-    assert_eq!(with_token(&door, &other, "192.0.2.1").await, 401);
-    let own = door.key(Dialect::Backstage, Role::User, None).await;
-    assert_eq!(with_token(&door, &own, "192.0.2.1").await, 200);
+    let gate = gate(Dialect::Backstage, EVERY, &[]);
+    let other = gate.key(Dialect::Nexus, Role::Admin, None).await;
+    assert_eq!(with_token(&gate, &other, "192.0.2.1").await, 401);
+    let own = gate.key(Dialect::Backstage, Role::User, None).await;
+    assert_eq!(with_token(&gate, &own, "192.0.2.1").await, 200);
 }

@@ -71,6 +71,22 @@ impl Fakes {
     }
 }
 
+impl Fakes {
+    fn answered<E: std::error::Error>(&self, once: &Once) -> Result<Option<Value>, CommandError<E>> {
+        let name = format!("{} {}", once.scope, once.key);
+        match self.up().map_err(|_down| CommandError::Unavailable)?.desk.once.get(&name) {
+            Some((hash, answer)) if *hash == once.request_hash => Ok(Some(answer.clone())),
+            Some(_) => Err(CommandError::KeyReused),
+            None => Ok(None),
+        }
+    }
+
+    fn remember(&self, once: Once) {
+        let name = format!("{} {}", once.scope, once.key);
+        self.lock().desk.once.insert(name, (once.request_hash, once.response));
+    }
+}
+
 impl Desk {
     fn apply_to_key(&mut self, id: KeyId, event: ApiKeyEvent) {
         match &event {
@@ -158,7 +174,9 @@ impl Commands<ApiKey> for Fakes {
         let key = state.desk.keys.get(&id).map_or(ApiKey::Absent, |(key, _)| key.clone());
         let events = key.decide(command).map_err(CommandError::Refused)?;
         let written = !events.is_empty();
-        events.into_iter().for_each(|event| state.desk.apply_to_key(id, event));
+        for event in events {
+            state.desk.apply_to_key(id, event);
+        }
         Ok(written.then_some(HERE))
     }
 
@@ -169,15 +187,11 @@ impl Commands<ApiKey> for Fakes {
         by: Metadata,
         once: Once,
     ) -> Result<Outcome, CommandError<ApiKeyError>> {
-        let name = format!("{} {}", once.scope, once.key);
-        let known = self.up().map_err(|_down| CommandError::Unavailable)?.desk.once.get(&name).cloned();
-        match known {
-            Some((hash, answer)) if hash == once.request_hash => return Ok(Outcome::Repeated(answer)),
-            Some(_) => return Err(CommandError::KeyReused),
-            None => {}
+        if let Some(answer) = self.answered(&once)? {
+            return Ok(Outcome::Repeated(answer));
         }
         let written = Commands::<ApiKey>::execute(self, id, command, by).await?;
-        self.lock().desk.once.insert(name, (once.request_hash, once.response));
+        self.remember(once);
         Ok(Outcome::Written(written))
     }
 }
@@ -195,7 +209,9 @@ impl Commands<Account> for Fakes {
         let account = state.desk.accounts.get(&id).map_or(Account::Absent, |(account, _)| *account);
         let events = account.decide(command).map_err(CommandError::Refused)?;
         let written = !events.is_empty();
-        events.into_iter().for_each(|event| state.desk.apply_to_account(id, event));
+        for event in events {
+            state.desk.apply_to_account(id, event);
+        }
         Ok(written.then_some(HERE))
     }
 
@@ -204,9 +220,14 @@ impl Commands<Account> for Fakes {
         id: &str,
         command: AccountCommand,
         by: Metadata,
-        _: Once,
+        once: Once,
     ) -> Result<Outcome, CommandError<AccountError>> {
-        Ok(Outcome::Written(Commands::<Account>::execute(self, id, command, by).await?))
+        if let Some(answer) = self.answered(&once)? {
+            return Ok(Outcome::Repeated(answer));
+        }
+        let written = Commands::<Account>::execute(self, id, command, by).await?;
+        self.remember(once);
+        Ok(Outcome::Written(written))
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     credential::Accepts,
-    fakes::{ADMIN, Door, Served, voice},
+    fakes::{ADMIN, Gate, Served, voice},
     fields::Fields,
     voice::Said,
 };
@@ -56,8 +56,8 @@ fn operations() -> Vec<Operation> {
     ]
 }
 
-fn door(dialect: Dialect, flags: &[&str]) -> Door {
-    Door::new(voice(dialect, KEYS), operations(), flags)
+fn gate(dialect: Dialect, flags: &[&str]) -> Gate {
+    Gate::new(voice(dialect, KEYS), operations(), flags)
 }
 
 fn bearer(secret: &str) -> String {
@@ -66,8 +66,8 @@ fn bearer(secret: &str) -> String {
 
 #[tokio::test]
 async fn every_verdict_of_the_policy_has_its_answer() {
-    let door = door(Dialect::Nexus, &[]);
-    let user = bearer(&door.key(Dialect::Nexus, Role::User, None).await);
+    let gate = gate(Dialect::Nexus, &[]);
+    let user = bearer(&gate.key(Dialect::Nexus, Role::User, None).await);
     let (user, admin) = ([("authorization", user.as_str())], bearer(ADMIN));
     let admin = [("authorization", admin.as_str())];
     for (path, who, status) in [
@@ -78,7 +78,7 @@ async fn every_verdict_of_the_policy_has_its_answer() {
         ("/operate", &user, 403),
         ("/operate", &admin, 200),
     ] {
-        let answer = door.ask(Method::GET, path, who).await;
+        let answer = gate.ask(Method::GET, path, who).await;
         assert_eq!(answer.status, status, "{path} {who:?}");
         assert_eq!(answer.headers.contains_key("www-authenticate"), status == 401, "{path} {who:?}");
     }
@@ -86,7 +86,7 @@ async fn every_verdict_of_the_policy_has_its_answer() {
 
 #[tokio::test]
 async fn every_answer_names_its_request_and_says_where_the_limit_stands() {
-    let door = door(Dialect::Backstage, &["--rate-limits", "backstage=50/3600"]);
+    let gate = gate(Dialect::Backstage, &["--rate-limits", "backstage=50/3600"]);
     let long = format!("/open?{}", "a".repeat(9_000));
     let heads = [("x-padding", "a".repeat(20_000))];
     let heads: Vec<(&str, &str)> = heads.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -114,7 +114,7 @@ async fn every_answer_names_its_request_and_says_where_the_limit_stands() {
     ] {
         let mut headers = headers.to_vec();
         headers.push(("x-request-id", "mine"));
-        let answer = door.send(method.clone(), path, &headers, body.to_owned(), "192.0.2.1").await;
+        let answer = gate.send(method.clone(), path, &headers, body.to_owned(), "192.0.2.1").await;
         assert_eq!(answer.status, status, "{method} {path}");
         assert_eq!(answer.header("x-request-id"), "mine", "{method} {path}");
         assert_eq!(answer.header("x-ratelimit-limit"), "50", "{method} {path}");
@@ -132,19 +132,19 @@ async fn every_answer_names_its_request_and_says_where_the_limit_stands() {
 
 #[tokio::test]
 async fn whoever_is_known_is_told_of_his_own_limit() {
-    let door = door(Dialect::Backstage, &[]);
-    let user = bearer(&door.key(Dialect::Backstage, Role::User, None).await);
+    let gate = gate(Dialect::Backstage, &[]);
+    let user = bearer(&gate.key(Dialect::Backstage, Role::User, None).await);
     for path in ["/open", "/nowhere", "/operate"] {
-        let answer = door.ask(Method::GET, path, &[("authorization", &user)]).await;
+        let answer = gate.ask(Method::GET, path, &[("authorization", &user)]).await;
         assert_eq!(answer.header("x-ratelimit-limit"), "1000", "{path}");
     }
-    let wrong = door.ask(Method::DELETE, "/open", &[("authorization", &user)]).await;
+    let wrong = gate.ask(Method::DELETE, "/open", &[("authorization", &user)]).await;
     assert_eq!((wrong.status, wrong.header("x-ratelimit-limit")), (405, "1000"));
 }
 
 #[tokio::test]
 async fn json_comes_as_json_or_without_a_name() {
-    let door = door(Dialect::Nexus, &[]);
+    let gate = gate(Dialect::Nexus, &[]);
     let body = "{\"name\": \"a\"}";
     for (kind, status) in [
         ("", 200),
@@ -157,7 +157,7 @@ async fn json_comes_as_json_or_without_a_name() {
         ("json", 415),
     ] {
         for method in [Method::POST, Method::PUT] {
-            let answer = door.send(method, "/read", &[("content-type", kind)], body, "192.0.2.1").await;
+            let answer = gate.send(method, "/read", &[("content-type", kind)], body, "192.0.2.1").await;
             assert_eq!(answer.status, status, "{kind}");
         }
     }
@@ -165,22 +165,22 @@ async fn json_comes_as_json_or_without_a_name() {
 
 #[tokio::test(start_paused = true)]
 async fn what_takes_too_long_is_told_so() {
-    let answer = door(Dialect::Nexus, &[]).ask(Method::GET, "/slow", &[]).await;
+    let answer = gate(Dialect::Nexus, &[]).ask(Method::GET, "/slow", &[]).await;
     assert_eq!((answer.status, answer.header("retry-after")), (503, "2"));
 }
 
 #[tokio::test]
 async fn what_is_about_secrets_is_kept_nowhere_and_what_is_somebodys_nowhere_else() {
-    let door = door(Dialect::Nexus, &[]);
+    let gate = gate(Dialect::Nexus, &[]);
     let admin = bearer(ADMIN);
     let kept = async |method, path| {
-        let answer = door.ask(method, path, &[("authorization", &admin)]).await;
+        let answer = gate.ask(method, path, &[("authorization", &admin)]).await;
         answer.header("cache-control").to_owned()
     };
     assert_eq!(kept(Method::DELETE, "/keys").await, "no-store");
     assert_eq!(kept(Method::GET, "/operate").await, "private");
-    assert_eq!(door.ask(Method::GET, "/open", &[]).await.header("cache-control"), "");
-    assert_eq!(door.ask(Method::DELETE, "/keys", &[]).await.header("cache-control"), "");
+    assert_eq!(gate.ask(Method::GET, "/open", &[]).await.header("cache-control"), "");
+    assert_eq!(gate.ask(Method::DELETE, "/keys", &[]).await.header("cache-control"), "");
 }
 
 #[tokio::test]

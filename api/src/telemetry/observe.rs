@@ -103,7 +103,7 @@ mod tests {
     use super::*;
     use crate::{
         credential::Accepts,
-        fakes::{ADMIN, Door, voice},
+        fakes::{ADMIN, Gate, voice},
         operations::get,
         telemetry::json_lines_for_tests,
     };
@@ -127,7 +127,7 @@ mod tests {
     async fn a_request_leaves_one_line_of_json_that_names_its_principal_and_none_of_its_text() {
         let accepts = Accepts { bearer: true, api_key: true, basic: false };
         let open = get("/open/{name}", Action::ReadCatalogue, async || "fine");
-        let door = Door::new(voice(Dialect::Nexus, accepts), vec![open], &[]);
+        let gate = Gate::new(voice(Dialect::Nexus, accepts), vec![open], &[]);
         let (lines, kept) = json_lines_for_tests();
         let logging = tracing::subscriber::set_default(lines);
         let admin = format!("Bearer {ADMIN}");
@@ -138,7 +138,7 @@ mod tests {
             &[("x-request-id", "a\tb"), ("user-agent", odd), ("x-api-key", odd)],
             &[("x-request-id", "\"}{\"hush\": 1")],
         ] {
-            door.ask(Method::GET, "/open/%1B%5B31mhush%0A%7B%7D?ticket=hush", headers).await;
+            gate.ask(Method::GET, "/open/%1B%5B31mhush%0A%7B%7D?ticket=hush", headers).await;
         }
         drop(logging);
         let text = String::from_utf8(kept.lock().unwrap().clone()).unwrap();
