@@ -132,7 +132,7 @@ pub(crate) fn router(
     operations: Vec<Operation>,
 ) -> Router<Services> {
     let routes = operations.into_iter().map(|operation| operation.guarded(services));
-    let router = routes.fold(Router::new(), |router, (path, route)| router.route(&path, route));
+    let router = routes.fold(Router::new(), |all, (path, route)| all.route(&path, route));
     spoken(router.method_not_allowed_fallback(wrong_method), services, voice, mount)
 }
 

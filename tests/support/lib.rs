@@ -25,6 +25,7 @@ pub mod process;
 pub mod python;
 pub mod records;
 pub mod samples;
+pub mod schema;
 pub mod socket;
 pub mod source;
 pub mod tree;
