@@ -1,4 +1,4 @@
-//! The description of everything that is served, as OpenAPI 3.1. The operations are the truth, and what is written of
+//! The description of everything that is served, as `OpenAPI` 3.1. The operations are the truth, and what is written of
 //! them by hand in `openapi/` must fit: an operation without a description is a fault, and so is a description without
 //! an operation. What follows from the edge (credentials, limits, refusals, headers) is not written but derived.
 

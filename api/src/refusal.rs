@@ -152,6 +152,7 @@ impl Fault {
             405 => Self::WrongMethod,
             408 => Self::Late,
             409 => Self::Conflict,
+            410 => Self::Gone,
             413 => Self::TooLarge,
             414 => Self::UrlTooLong,
             415 => Self::MediaType,

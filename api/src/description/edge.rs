@@ -95,14 +95,14 @@ impl Edge {
     }
 
     /// A schema inside what the dialect puts around answers of shared handlers.
-    pub(super) fn enveloped(&self, schema: Value) -> Value {
-        let envelope = (self.voice.accept)(PLACE.into(), &self.heard());
-        around(&envelope, &schema)
+    pub(super) fn enveloped(&self, schema: &Value) -> Value {
+        let envelope = (self.voice.accept)(PLACE.into(), &heard());
+        around(&envelope, schema)
     }
 
     /// What says that something was done and nothing else.
     pub(super) fn nothing(&self) -> (&'static str, Value) {
-        if (self.voice.accept)(Value::Null, &self.heard()).is_null() {
+        if (self.voice.accept)(Value::Null, &heard()).is_null() {
             return ("204", json!({"description": "Done"}));
         }
         ("200", json!({"description": "Done", "said": {"type": "object"}}))
@@ -147,7 +147,7 @@ impl Edge {
     }
 
     fn status(&self, fault: Fault) -> StatusCode {
-        (self.voice.refuse)(&Refusal::new(fault, ""), &self.heard()).0
+        (self.voice.refuse)(&Refusal::new(fault, ""), &heard()).0
     }
 
     fn is_limited(&self, charge: Charge) -> bool {
@@ -178,10 +178,11 @@ impl Edge {
         }
         headers
     }
+}
 
-    fn heard(&self) -> Heard {
-        Heard { request_id: Arc::from(""), at: DateTime::UNIX_EPOCH }
-    }
+/// A request that says nothing.
+fn heard() -> Heard {
+    Heard { request_id: Arc::from(""), at: DateTime::UNIX_EPOCH }
 }
 
 fn is_open(action: Action) -> bool {

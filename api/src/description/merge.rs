@@ -100,7 +100,7 @@ impl Part {
 /// Turns the short forms into those of the standard.
 fn shape(written: &mut Map<String, Value>, edge: &Edge) {
     if let Some(schema) = written.remove("body") {
-        written.insert("requestBody".to_owned(), json!({"required": true, "content": content(schema)}));
+        written.insert("requestBody".to_owned(), json!({"required": true, "content": content(&schema)}));
     }
     let mut responses = match written.remove("responses") {
         Some(Value::Object(responses)) => responses,
@@ -118,14 +118,15 @@ fn shape(written: &mut Map<String, Value>, edge: &Edge) {
     }
     for response in responses.values_mut().filter_map(Value::as_object_mut) {
         let plain = response.remove("json");
-        if let Some(schema) = plain.or_else(|| response.remove("said").map(|schema| edge.enveloped(schema))) {
-            response.insert("content".to_owned(), content(schema));
+        if let Some(schema) = plain.or_else(|| response.remove("said").map(|schema| edge.enveloped(&schema)))
+        {
+            response.insert("content".to_owned(), content(&schema));
         }
     }
     written.insert("responses".to_owned(), responses.into());
 }
 
-fn content(schema: Value) -> Value {
+fn content(schema: &Value) -> Value {
     json!({"application/json": {"schema": schema}})
 }
 
@@ -138,19 +139,13 @@ fn id(mount: &str, method: &Method, path: &str) -> String {
 
 /// The schemas of a dialect are its own, whatever they are called elsewhere.
 fn own_names(value: &mut Value, dialect: &str) {
+    if let Some(Value::String(target)) = value.get_mut("$ref")
+        && let Some(schema) = target.strip_prefix(SCHEMAS)
+    {
+        *target = format!("{SCHEMAS}{dialect}.{schema}");
+    }
     match value {
-        Value::Object(members) => {
-            for (name, member) in members {
-                match member {
-                    Value::String(target) if name == "$ref" => {
-                        if let Some(schema) = target.strip_prefix(SCHEMAS) {
-                            *target = format!("{SCHEMAS}{dialect}.{schema}");
-                        }
-                    }
-                    member => own_names(member, dialect),
-                }
-            }
-        }
+        Value::Object(members) => members.values_mut().for_each(|member| own_names(member, dialect)),
         Value::Array(values) => values.iter_mut().for_each(|value| own_names(value, dialect)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
@@ -158,9 +153,11 @@ fn own_names(value: &mut Value, dialect: &str) {
 
 /// A dialect has one tag, however many mounts it has.
 fn tagged(tags: &mut Value, tag: Value) {
-    match tags {
-        Value::Array(tags) if tags.contains(&tag) => {}
-        Value::Array(tags) => tags.push(tag),
-        other => *other = Value::Array(vec![tag]),
+    let Value::Array(known) = tags else {
+        *tags = Value::Array(vec![tag]);
+        return;
+    };
+    if !known.contains(&tag) {
+        known.push(tag);
     }
 }

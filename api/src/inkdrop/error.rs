@@ -9,15 +9,17 @@ use crate::{
 };
 
 pub(super) fn refuse(refusal: &Refusal, heard: &Heard) -> (StatusCode, Value) {
-    let status = match refusal.fault {
+    let status = if refusal.fault == Fault::WrongMethod {
         // The document knows no other answer to a method that is not there.
-        Fault::WrongMethod => StatusCode::NOT_IMPLEMENTED,
-        fault => fault.status(),
+        StatusCode::NOT_IMPLEMENTED
+    } else {
+        refusal.fault.status()
     };
-    let message = match refusal.fault {
+    let message = if refusal.fault == Fault::Internal {
         // There is no other place for the request.
-        Fault::Internal => format!("{} (request {})", refusal.message, heard.request_id),
-        _ => refusal.told(),
+        format!("{} (request {})", refusal.message, heard.request_id)
+    } else {
+        refusal.told()
     };
     (status, json!({"status": status.as_u16(), "message": message}))
 }
