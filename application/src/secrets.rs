@@ -92,13 +92,10 @@ impl SecretRule {
                 secrets.insert(place.to_owned(), Written::New(leaf.into()));
                 return Value::Null;
             }
-            match stored.branch(place, &mut secrets) {
-                Some(kept) => kept,
-                None => {
-                    refused = Some(Error::invalid(mask.nothing_stored));
-                    Value::Null
-                }
-            }
+            stored.branch(place, &mut secrets).unwrap_or_else(|| {
+                refused = Some(Error::invalid(mask.nothing_stored));
+                Value::Null
+            })
         });
         match refused {
             Some(refusal) => Err(refusal),
@@ -126,7 +123,7 @@ impl SecretRule {
     }
 
     fn each_secret(&self, value: Value, act: &mut dyn FnMut(&str, Value) -> Value) -> Value {
-        let nothing: Parted<()> = Parted { plain: Value::Null, secrets: BTreeMap::new() };
+        let nothing: Parted<Value> = Parted { plain: Value::Null, secrets: BTreeMap::new() };
         self.each_place(value, &nothing, act)
     }
 }
