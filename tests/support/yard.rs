@@ -1,5 +1,6 @@
 //! The product as its users meet it: a running server on ground of its own, and the verbs of a session with it.
 
+mod identity;
 mod serving;
 mod upload;
 
@@ -14,7 +15,11 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub use self::{serving::Server, upload::Upload};
+pub use self::{
+    identity::{Token, basic},
+    serving::Server,
+    upload::Upload,
+};
 use crate::{
     Answer, Cli, Cluster, Database, Plugin, Socket, Unpacked, binary, tree, until, waiting::seconds,
 };
