@@ -20,6 +20,7 @@ mod ground;
 mod headers;
 mod hostile;
 mod hostile_doors;
+mod hostile_http;
 mod hostile_locks;
 mod hostile_packages;
 mod hostile_records;

@@ -62,30 +62,38 @@ impl Dialect {
     /// The refusal in this answer. Panics when it is not in the dialect's exact form, or when the request's name in
     /// the body is not that of the header.
     pub fn refusal(self, answer: &Answer) -> Refused {
-        let told = || format!("{} {}", answer.status, answer.text());
+        self.read(answer).unwrap_or_else(|| {
+            panic!(
+                "not in the form of {}: {} {:?} {}",
+                self.name(),
+                answer.status,
+                answer.headers,
+                answer.text()
+            )
+        })
+    }
+
+    /// The same; None when it is in another form.
+    pub fn read(self, answer: &Answer) -> Option<Refused> {
         let kind = if self == Self::Yard { "application/problem+json" } else { "application/json" };
-        assert_eq!(answer.header("content-type"), kind, "{}", told());
-        assert!(answer.status >= 400, "no refusal: {}", told());
         let id = answer.header("x-request-id");
-        assert!(!id.is_empty(), "no request id: {}", told());
-        let Value::Object(body) = answer.json() else { panic!("no object: {}", told()) };
-        let refused = match self {
+        if answer.header("content-type") != kind || answer.status < 400 || id.is_empty() {
+            return None;
+        }
+        let Value::Object(body) = serde_json::from_slice(&answer.body).ok()? else { return None };
+        let (code, message) = match self {
             Self::Dify => dify(&body),
             Self::Inkdrop => inkdrop(&body, answer.status),
-            Self::Backstage => backstage(&body, id),
+            Self::Backstage => backstage(&body, id).filter(|_| answer.header("x-api-version") == "v1"),
             Self::Langbot | Self::Space => langbot(&body, id),
             Self::Nexus => nexus(&body, id),
             Self::Yard => problem(&body, answer.status, id),
-        };
-        let Some((code, message)) = refused else { panic!("not in the form of {}: {}", self.name(), told()) };
-        if self == Self::Backstage {
-            assert_eq!(answer.header("x-api-version"), "v1", "{}", told());
-        }
+        }?;
         let mut timeless = body;
         for member in ["timestamp", "requestId", "request_id"] {
             timeless.remove(member);
         }
-        Refused { status: answer.status, code, message, timeless: timeless.into() }
+        Some(Refused { status: answer.status, code, message, timeless: timeless.into() })
     }
 
     /// The code of wire.md for a missing credential, a bad one, too few rights, and a path that is not there.
