@@ -3,8 +3,12 @@
 pub(crate) mod events;
 mod outcome;
 mod output;
+mod password;
+pub(crate) mod policy;
 mod progress;
 pub(crate) mod projections;
 pub(crate) mod repackage;
 pub(crate) mod sign;
 mod table;
+pub(crate) mod token;
+pub(crate) mod user;

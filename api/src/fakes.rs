@@ -22,7 +22,9 @@ use application::{
         blobs::{Blobs, Body},
         freshness::Freshness,
         packaging::{Downloads, Inspection, Inspector, OnBytes, Received},
+        quotas::{Quotas, Used},
         system::{Clock, Ids},
+        vault::Secret,
     },
     processes::watch_tasks::WatchTasks,
     queries::tasks::{Storage, TaskQueries, TaskStatus, TaskView},
@@ -49,11 +51,11 @@ pub(crate) use views::{ARTIFACT, completed_view, queued_view};
 use views::at;
 
 use crate::{
-    address::Addresses,
     services::{Ports, Services},
     settings::tests::settings,
     shutdown::Shutdown,
     telemetry::Telemetry,
+    wiring::Identifying,
 };
 
 /// Every port in one.
@@ -135,9 +137,12 @@ impl Fakes {
             watch,
             health: self.clone(),
             projections: self.clone(),
-            identity: self.identity(),
-            authenticating: Arc::new(self.authenticating()),
-            addresses: Addresses::new(&settings.trusted_proxies, [0; 32]),
+            identifying: Identifying {
+                identity: self.identity(),
+                authenticating: Arc::new(self.authenticating()),
+                quotas: self.clone(),
+                address_key: Secret::from([0; 32]),
+            },
         };
         let telemetry = Arc::new(Telemetry::new().unwrap());
         (Services::new(&settings, &Shutdown::default(), telemetry, ports).unwrap(), dir)
@@ -342,5 +347,12 @@ impl Clock for Fakes {
 impl Ids for Fakes {
     fn secret(&self) -> Uuid {
         Uuid::new_v4()
+    }
+}
+
+#[async_trait]
+impl Quotas for Fakes {
+    async fn settle(&self, used: &[Used]) -> Result<Vec<Duration>, Error> {
+        Ok(used.iter().map(|used| used.spent).collect())
     }
 }

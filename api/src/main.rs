@@ -61,7 +61,7 @@ fn run() -> anyhow::Result<ExitCode> {
         return Ok(infrastructure::uv::serve_attendant(arguments));
     }
     let settings = Settings::new(options, &environment)?;
-    let usual = if matches!(command, Command::Serve) { Level::INFO } else { Level::ERROR };
+    let usual = if matches!(command, Command::Serve { .. }) { Level::INFO } else { Level::ERROR };
     telemetry::log_to_stderr(settings.log.unwrap_or(usual));
     let threads = std::thread::available_parallelism().map_or(2, |count| count.get().clamp(2, 4));
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -90,11 +90,14 @@ fn told(error: &anyhow::Error) -> String {
 
 async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Serve => serve::run(settings).await?,
+        Command::Serve { .. } => serve::run(settings).await?,
         Command::Repackage(arguments) => return cli::repackage::run(settings, arguments).await,
         Command::Migrate { new_epoch } => wiring::migrate(settings, new_epoch).await?,
         Command::Projections { command } => cli::projections::run(settings, command).await?,
         Command::Events { command } => return cli::events::run(settings, command).await,
+        Command::Token { command } => cli::token::run(settings, command).await?,
+        Command::User { command } => cli::user::run(settings, command).await?,
+        Command::Policy { json } => cli::policy::run(json)?,
         Command::Sign { command } => return cli::sign::run(command).await,
         Command::Isolated { .. } => return Ok(infrastructure::isolation::serve_child()),
         Command::Sandboxed { .. } => return Ok(infrastructure::sandbox::serve_launcher()),

@@ -11,6 +11,7 @@ use application::{
         freshness::Freshness,
         marketplace::Marketplace,
         packaging::{Downloads, Inspector},
+        quotas::Quotas,
         system::{Clock, Ids},
     },
     processes::watch_tasks::WatchTasks,
@@ -30,7 +31,7 @@ use crate::{
     settings::{Categories, Settings},
     shutdown::Shutdown,
     telemetry::Telemetry,
-    wiring,
+    wiring::{self, Identifying},
     work::Work,
 };
 
@@ -38,6 +39,9 @@ use crate::{
 pub(crate) struct Services {
     pub(crate) tasks: Tasks,
     pub(crate) removing: Removing,
+    pub(crate) identity: Identity,
+    pub(crate) authenticating: Arc<Authenticating>,
+    pub(crate) quotas: Arc<dyn Quotas>,
     pub(crate) marketplace: Arc<dyn Marketplace>,
     pub(crate) categories: Categories,
     pub(crate) task_queries: Arc<dyn TaskQueries>,
@@ -48,8 +52,6 @@ pub(crate) struct Services {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) projections: Arc<dyn Projections>,
-    pub(crate) identity: Identity,
-    pub(crate) authenticating: Arc<Authenticating>,
     pub(crate) limits: SharedLimits,
     pub(crate) addresses: Addresses,
     pub(crate) sockets: Arc<Sockets>,
@@ -77,12 +79,9 @@ pub(crate) struct Ports {
     pub(crate) task_queries: Arc<dyn TaskQueries>,
     /// Running already.
     pub(crate) watch: Arc<WatchTasks>,
+    pub(crate) identifying: Identifying,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) projections: Arc<dyn Projections>,
-    pub(crate) identity: Identity,
-    /// Followed already.
-    pub(crate) authenticating: Arc<Authenticating>,
-    pub(crate) addresses: Addresses,
 }
 
 impl Services {
@@ -92,7 +91,11 @@ impl Services {
         telemetry: Arc<Telemetry>,
         ports: Ports,
     ) -> anyhow::Result<Self> {
+        let Identifying { identity, authenticating, quotas, address_key } = ports.identifying;
         Ok(Self {
+            identity,
+            authenticating,
+            quotas,
             removing: Removing {
                 tasks: ports.task_queries.clone(),
                 commands: ports.commands.clone(),
@@ -120,10 +123,8 @@ impl Services {
             ids: ports.ids,
             health: ports.health,
             projections: ports.projections,
-            identity: ports.identity,
-            authenticating: ports.authenticating,
             limits: Arc::new(Limits::new(settings.rate_limits.clone())),
-            addresses: ports.addresses,
+            addresses: Addresses::new(&settings.trusted_proxies, address_key.into_inner()),
             sockets: Arc::new(Sockets::new(settings.sockets, telemetry.sockets.clone())),
             signing: SigningPublicKey::new(wiring::signing_key(settings)?.map(|key| key.public().pem())),
             uploads: Uploads(settings.uploads_dir()),

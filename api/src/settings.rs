@@ -13,14 +13,20 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use domain::values::{Arch, FloorPolicy, Os};
-use infrastructure::{builder::BuildMode, fetch::FetchAllow, signing::Category};
+use infrastructure::{
+    builder::BuildMode,
+    fetch::FetchAllow,
+    signing::Category,
+    vault::{Keyring, MasterKey},
+};
 use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
 
 pub(crate) use arguments::Options;
 pub(crate) use commands::{
-    Command, EventsCommand, ProjectionsCommand, RepackageArguments, Role, SignCommand, Verify,
+    Command, EventsCommand, ProjectionsCommand, RepackageArguments, Role, SignCommand, TokenArguments,
+    TokenCommand, UserCommand, Verify,
 };
 pub(crate) use environment::Environment;
 pub(crate) use marketplace::{Categories, ChecksumRule, Market};
@@ -43,6 +49,10 @@ pub(crate) struct Settings {
     pub(crate) blob_options: Secret<Vec<(String, String)>>,
     pub(crate) role: Role,
     pub(crate) admin_token: Option<Secret>,
+    /// For the command that sets one.
+    pub(crate) user_password: Option<Secret>,
+    /// None: the master key is kept in the data directory.
+    pub(crate) keyring: Option<Keyring>,
     pub(crate) fetch_allow: FetchAllow,
     /// Exact names, or suffixes that begin with a dot; empty: any public host.
     pub(crate) fetch_hosts: Vec<String>,
@@ -94,12 +104,13 @@ pub(crate) struct SocketCaps {
 /// What this process was started with. Ends the process itself on `--help`, `--version` and flags that make no
 /// sense.
 pub(crate) fn of_process() -> (Options, Environment, Command) {
-    let Arguments { options, command } = Arguments::try_parse().unwrap_or_else(|refusal| {
+    let arguments = Arguments::try_parse().unwrap_or_else(|refusal| {
         // When nobody reads, there is nobody to tell.
         let _ = refusal.print();
         std::process::exit(i32::from(refusal.use_stderr()))
     });
-    (options, Environment::of_process(), command.unwrap_or(Command::Serve))
+    let (options, command) = arguments.parts();
+    (options, Environment::of_process(), command)
 }
 
 impl Settings {
@@ -125,6 +136,8 @@ impl Settings {
             blob_options: environment.beginning_with("AWS_").into(),
             role: options.role,
             admin_token: environment.secret_or_file("PLUGYARD_ADMIN_TOKEN")?,
+            user_password: environment.secret("PLUGYARD_USER_PASSWORD"),
+            keyring: keyring(environment)?,
             fetch_allow: options.fetch_allow,
             fetch_hosts: options.fetch_hosts.0,
             index: Index {
@@ -167,6 +180,18 @@ impl Settings {
     /// Where files wait that are not yet anything: uploads, work of attempts and of the command line.
     pub(crate) fn work_dir(&self) -> PathBuf {
         self.data_dir.join("work")
+    }
+}
+
+fn keyring(environment: &Environment) -> anyhow::Result<Option<Keyring>> {
+    let key = |name: &str| -> anyhow::Result<Option<MasterKey>> {
+        let text = environment.secret_or_file(name)?;
+        text.map(|text| text.reveal().parse()).transpose().with_context(|| name.to_owned())
+    };
+    match (key("PLUGYARD_SECRET_KEY")?, key("PLUGYARD_SECRET_KEY_PREVIOUS")?) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => bail!("PLUGYARD_SECRET_KEY_PREVIOUS needs PLUGYARD_SECRET_KEY"),
+        (Some(current), previous) => Ok(Some(Keyring::given(current, previous)?)),
     }
 }
 
@@ -223,15 +248,14 @@ pub(crate) mod tests {
         let (variables, flags): (Vec<&str>, Vec<&str>) =
             arguments.iter().partition(|argument| variable(argument));
         let environment = variables.iter().filter_map(|variable| variable.split_once('=')).collect();
-        let Arguments { options, command } =
-            Arguments::try_parse_from(["plugyard"].into_iter().chain(flags))?;
-        Ok((Settings::new(options, &environment)?, command.unwrap_or(Command::Serve)))
+        let (options, command) = Arguments::try_parse_from(["plugyard"].into_iter().chain(flags))?.parts();
+        Ok((Settings::new(options, &environment)?, command))
     }
 
     #[test]
     fn without_a_command_it_serves_on_loopback() {
         let (settings, command) = settings(&["--data-dir", "/d"]).unwrap();
-        assert!(matches!(command, Command::Serve));
+        assert!(matches!(command, Command::Serve { role: None }));
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
         assert_eq!(settings.work_dir(), PathBuf::from("/d/work"));
         assert_eq!((settings.retention.as_secs(), settings.wheel_cache_bytes), (7 * 86_400, 20 << 30));

@@ -1,5 +1,6 @@
 //! Which adapter stands behind which port.
 
+mod identity;
 mod node;
 mod operator;
 mod packaging;
@@ -11,8 +12,10 @@ use futures::future::BoxFuture;
 use infrastructure::{
     database::Database,
     event_log::{Heads, begin_new_epoch},
+    vault::Keyring,
 };
 
+pub(crate) use identity::{Identifying, by_command, with_identity};
 pub(crate) use operator::Operator;
 pub(crate) use packaging::{build_repackaging, build_tools, signing_key};
 
@@ -55,6 +58,14 @@ pub(crate) async fn migrate(settings: &Settings, new_epoch: bool) -> anyhow::Res
     let done = done.await;
     database.close().await;
     done
+}
+
+/// The master keys of the settings, or those kept in the data directory.
+pub(crate) fn keyring(settings: &Settings) -> anyhow::Result<Keyring> {
+    match &settings.keyring {
+        Some(keyring) => Ok(keyring.clone()),
+        None => Ok(Keyring::of_directory(&settings.data_dir)?),
+    }
 }
 
 /// The signed heads of the log, beside the database.

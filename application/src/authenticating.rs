@@ -35,6 +35,8 @@ use memory::Memory;
 
 /// How often revocations are looked for when nobody hints at any.
 const LOOK: Duration = Duration::from_millis(500);
+/// Hints come with everything that happens; looking takes a query.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// What a request brought, in whatever form its dialect takes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,20 +101,27 @@ impl Authenticating {
     /// Looks for revoked keys until `stop`; `hints` says when looking is worth it.
     pub async fn follow(&self, hints: Signal, stop: CancellationToken) {
         let mut hint = hints.waiter();
-        let mut seen = 0;
+        let mut seen = None;
         while !stop.is_cancelled() {
             let began = Instant::now();
             match self.keys.changed_after(seen).await {
-                Ok((changed, newest)) => {
-                    self.memory.forget(&changed);
+                Ok(changes) => {
+                    if seen.is_some_and(|seen| changes.newest < seen) {
+                        self.memory.forget_all();
+                    }
+                    self.memory.forget(&changes.keys);
                     self.memory.looked(began);
-                    seen = newest;
+                    seen = Some(changes.newest);
                 }
                 Err(error) => tracing::debug!(%error, "revoked keys cannot be looked for"),
             }
+            let hinted = async {
+                tokio::time::sleep(BETWEEN_LOOKS).await;
+                hint.raised().await;
+            };
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = hint.raised() => {}
+                () = hinted => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
         }

@@ -17,10 +17,11 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    authenticating::refused,
     caller::Caller,
     commands::{CommandError, Commands, Outcome},
     error::{Error, Kind},
-    policy::Action,
+    policy::{Action, Owner},
     ports::{
         credentials::{Passwords, Randomness, SignedTokens, Tickets},
         freshness::Freshness,
@@ -44,6 +45,8 @@ pub const TICKET_LASTS: Duration = Duration::from_secs(30);
 
 const NO_KEY: &str = "No such key";
 const NO_ACCOUNT: &str = "No such account";
+const ACCOUNT_ERASED: &str = "the account was erased";
+const LONGEST_LINE: usize = 200;
 
 #[derive(Clone)]
 pub struct Identity {
@@ -80,7 +83,7 @@ impl Identity {
     pub async fn keys(&self, principal: &Principal, limit: u32, offset: u32) -> Result<KeyPage, Error> {
         let all = principal.must(Action::ReadKeys, principal.owner_of(None), NO_KEY).is_ok();
         if !all {
-            principal.must(Action::ReadKeys, crate::policy::Owner::Own, NO_KEY)?;
+            principal.must(Action::ReadKeys, Owner::Own, NO_KEY)?;
         }
         let account = if all { None } else { principal.account };
         let (keys, total) = self.keys.list(account, limit, offset).await?;
@@ -88,6 +91,7 @@ impl Identity {
     }
 
     pub async fn key(&self, principal: &Principal, id: KeyId) -> Result<KeyView, Error> {
+        principal.must(Action::ReadKeys, Owner::Own, NO_KEY)?;
         let key = self.keys.by_id(id).await?.ok_or_else(|| Error::not_found(NO_KEY))?;
         principal.must(Action::ReadKeys, principal.owner_of(Some(key.account)), NO_KEY)?;
         Ok(key)
@@ -101,6 +105,8 @@ impl Identity {
         reason: &str,
         caller: Caller,
     ) -> Result<Option<Cursor>, Error> {
+        principal.must(Action::RevokeKey, Owner::Own, NO_KEY)?;
+        one_line("reason", reason)?;
         let key = self.keys.by_id(id).await?.ok_or_else(|| Error::not_found(NO_KEY))?;
         principal.must(Action::RevokeKey, principal.owner_of(Some(key.account)), NO_KEY)?;
         self.revoke_now(id, reason, caller).await
@@ -110,16 +116,22 @@ impl Identity {
         let command =
             ApiKeyCommand::Revoke { by: caller.metadata.actor_principal.clone(), reason: reason.to_owned() };
         let outcome = self.command_key(id, command, caller, "revoke_key", json!({"id": id})).await?;
-        Ok(match outcome {
-            Outcome::Written(position) => position,
-            Outcome::Repeated(_) => None,
-        })
+        Ok(position(&outcome))
+    }
+
+    /// An erasure at the same moment may not have seen this new key of the account: then it is revoked here.
+    async fn erased_meanwhile(&self, account: AccountId, key: KeyId, caller: Caller) -> Result<bool, Error> {
+        let erased = self.accounts.account(account).await?.is_some_and(|account| account.erased_at.is_some());
+        if erased {
+            self.revoke_now(key, ACCOUNT_ERASED, Caller { once: None, ..caller }).await?;
+        }
+        Ok(erased)
     }
 
     /// Stands in for the caller's credential where no header can be sent: once, and for a moment.
     pub async fn ticket(&self, principal: &Principal) -> Result<Ticket, Error> {
-        principal.must(Action::OpenSocket, crate::policy::Owner::Own, NO_KEY)?;
-        let secret = SecretKind::Ticket.write(self.randomness.bytes());
+        principal.must(Action::OpenSocket, Owner::Own, NO_KEY)?;
+        let secret = SecretKind::Ticket.write(self.randomness.bytes()?);
         let expires_at = self.clock.now() + TICKET_LASTS;
         let sha256 = Sha256::digest(secret.reveal()).into();
         self.tickets.put(sha256, principal.key, expires_at).await?;
@@ -161,9 +173,9 @@ impl From<CommandError<ApiKeyError>> for Error {
         error.told("key", |refusal| match refusal {
             ApiKeyError::Unknown => Self::not_found(refusal.to_string()),
             ApiKeyError::NoDialect | ApiKeyError::ScopeBeyondRole => Self::invalid(refusal.to_string()),
-            ApiKeyError::AlreadyIssued | ApiKeyError::NotASession | ApiKeyError::Revoked => {
-                Self::new(Kind::Conflict, refusal.to_string())
-            }
+            ApiKeyError::AlreadyIssued => Self::new(Kind::Conflict, refusal.to_string()),
+            // Why a secret gets no new one is nobody's business.
+            ApiKeyError::NotASession | ApiKeyError::Revoked | ApiKeyError::SecretUsed => refused(),
         })
     }
 }
@@ -179,6 +191,24 @@ impl From<CommandError<AccountError>> for Error {
     }
 }
 
+/// Where a command stands in the log; a repeat stands nowhere.
+fn position(outcome: &Outcome) -> Option<Cursor> {
+    match outcome {
+        Outcome::Written(position) => *position,
+        Outcome::Repeated(_) => None,
+    }
+}
+
+/// Free text that the log keeps and a terminal may show.
+fn one_line(what: &str, text: &str) -> Result<(), Error> {
+    let fits = (1..=LONGEST_LINE).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    let refusal = || format!("A {what} has 1 to {LONGEST_LINE} characters, none of them a control character");
+    if fits { Ok(()) } else { Err(Error::invalid(refusal())) }
+}
+
 fn account_subject(id: AccountId) -> String {
     format!("account/{id}")
 }
+
+#[cfg(test)]
+mod tests;

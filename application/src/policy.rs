@@ -35,6 +35,17 @@ pub enum Reach {
     All,
 }
 
+impl Reach {
+    /// As the table is printed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nobody => "-",
+            Self::Own => "own",
+            Self::All => "all",
+        }
+    }
+}
+
 /// What the table says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {

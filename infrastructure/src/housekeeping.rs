@@ -1,4 +1,5 @@
-//! Removes what only operations needed: answered idempotency keys and finished job rows. Never an event.
+//! Removes what only operations needed: answered idempotency keys, finished job rows, tickets that nobody took and rate
+//! buckets that are full. Never an event.
 
 use std::time::Duration;
 
@@ -6,9 +7,13 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_hours(1);
-const STATEMENTS: [&str; 2] = [
+const STATEMENTS: [&str; 4] = [
     "delete from es.commands where created_at < clock_timestamp() - interval '7 days'",
     "delete from es.jobs where finished_at < clock_timestamp() - interval '14 days'",
+    "delete from es.tickets where expires_at < clock_timestamp()",
+    // Nodes that settle hold these rows in an order of their own.
+    "delete from es.rate_buckets where bucket in
+        (select bucket from es.rate_buckets where full_at < clock_timestamp() for update skip locked)",
 ];
 
 pub async fn keep_house(pool: PgPool, stop: CancellationToken) {

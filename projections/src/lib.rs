@@ -1,5 +1,8 @@
 //! Read models: one file each, with its table's writer and its reader.
 
+mod accounts;
+mod api_keys;
+mod generation;
 mod job_queue;
 mod tasks;
 
@@ -7,9 +10,18 @@ use std::sync::Arc;
 
 use infrastructure::subscription::Projection;
 
+pub use accounts::PgAccounts;
+pub use api_keys::PgKeys;
 pub use tasks::PgTasks;
 
 /// Every subscription of the product; the only registration.
 pub fn all() -> Vec<Arc<dyn Projection>> {
-    vec![Arc::new(tasks::Tasks), Arc::new(job_queue::JobQueue)]
+    let mut all = identity();
+    all.extend([Arc::new(tasks::Tasks) as Arc<dyn Projection>, Arc::new(job_queue::JobQueue)]);
+    all
+}
+
+/// What shows accounts and keys: a command that changes them must not need a running server to be seen.
+pub fn identity() -> Vec<Arc<dyn Projection>> {
+    vec![Arc::new(accounts::Accounts), Arc::new(api_keys::ApiKeys)]
 }

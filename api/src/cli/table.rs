@@ -1,4 +1,4 @@
-//! All results of one command at a glance.
+//! All results of one command at a glance, and other tables for a terminal.
 
 use std::fmt::Write as _;
 
@@ -9,21 +9,30 @@ use super::outcome::Told;
 const HEAD: [&str; 6] = ["INPUT", "PLATFORM", "SIZE", "WHEELS", "NEEDS", "RESULT"];
 const LONGEST: usize = 60;
 
-/// Lines of aligned columns; the last one, which may be long, is not padded.
 pub(super) fn of(results: &[Told]) -> String {
     let one_input = results.iter().all(|told| told.input.is_none());
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(results.iter().map(row));
     let first = usize::from(one_input);
+    let shown: Vec<&[String]> = rows.iter().map(|row| &row[first..]).collect();
+    aligned(&shown)
+}
+
+/// Lines of aligned columns; the last one, which may be long, is not padded. Every row has as many.
+pub(super) fn aligned(rows: &[&[String]]) -> String {
+    let columns = rows.first().map_or(0, |row| row.len());
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
-    for row in &rows {
-        for column in first..HEAD.len() - 1 {
+    for row in rows {
+        for (column, cell) in row.iter().enumerate() {
             // Writing to a string does not fail.
-            let _ = write!(text, "{:<width$}  ", row[column], width = widths[column]);
+            let _ = if column + 1 == columns {
+                writeln!(text, "{cell}")
+            } else {
+                write!(text, "{cell:<width$}  ", width = widths[column])
+            };
         }
-        let _ = writeln!(text, "{}", row[HEAD.len() - 1]);
     }
     text
 }

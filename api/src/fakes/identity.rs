@@ -11,7 +11,7 @@ use application::{
         credentials::{Claims, Passwords, Randomness, SignedTokens, Tickets},
         vault::{Opened, Secret, Vault},
     },
-    queries::keys::{AccountQueries, AccountView, KeyQueries, KeyView},
+    queries::keys::{AccountQueries, AccountView, Changes, KeyQueries, KeyView},
 };
 use async_trait::async_trait;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -155,7 +155,7 @@ impl Commands<ApiKey> for Fakes {
     ) -> Result<Option<Cursor>, CommandError<ApiKeyError>> {
         let id: KeyId = id.parse().unwrap();
         let mut state = self.up().map_err(|_down| CommandError::Unavailable)?;
-        let key = state.desk.keys.get(&id).map_or(ApiKey::Absent, |(key, _)| *key);
+        let key = state.desk.keys.get(&id).map_or(ApiKey::Absent, |(key, _)| key.clone());
         let events = key.decide(command).map_err(CommandError::Refused)?;
         let written = !events.is_empty();
         events.into_iter().for_each(|event| state.desk.apply_to_key(id, event));
@@ -237,10 +237,11 @@ impl KeyQueries for Fakes {
         })
     }
 
-    async fn changed_after(&self, position: i64) -> Result<(Vec<KeyId>, i64), Error> {
+    async fn changed_after(&self, number: Option<i64>) -> Result<Changes, Error> {
         self.desk(|desk| {
-            let known = usize::try_from(position).unwrap();
-            (desk.changed[known..].to_vec(), i64::try_from(desk.changed.len()).unwrap())
+            let known = number.map_or(desk.changed.len(), |number| usize::try_from(number).unwrap());
+            let newest = i64::try_from(desk.changed.len()).unwrap();
+            Changes { keys: desk.changed[known..].to_vec(), newest }
         })
     }
 }
@@ -339,10 +340,10 @@ impl Tickets for Fakes {
 }
 
 impl Randomness for Fakes {
-    fn bytes(&self) -> [u8; 32] {
+    fn bytes(&self) -> Result<[u8; 32], Error> {
         let mut bytes = [0; 32];
         bytes[..16].copy_from_slice(Uuid::new_v4().as_bytes());
         bytes[16..].copy_from_slice(Uuid::new_v4().as_bytes());
-        bytes
+        Ok(bytes)
     }
 }

@@ -17,6 +17,13 @@ Secrets, by environment alone:
   DATABASE_URL               PostgreSQL to use; without it, the embedded one in the data directory
   PLUGYARD_ADMIN_TOKEN       Bootstrap credential; without it there is no admin API
   PLUGYARD_ADMIN_TOKEN_FILE  A file that holds it instead
+  PLUGYARD_SECRET_KEY        Master key of everything sealed, 32 bytes in base64 or hex (openssl rand -base64 32);
+                             without it, secret.key in the data directory, made at the first start
+  PLUGYARD_SECRET_KEY_PREVIOUS
+                             The one before it, until `plugyard secrets rotate` has run
+  PLUGYARD_SECRET_KEY_FILE, PLUGYARD_SECRET_KEY_PREVIOUS_FILE
+                             Files that hold them instead
+  PLUGYARD_USER_PASSWORD     Password for `user set`; without it, a line of standard input
   AWS_*                      Credentials and region of an S3 store";
 
 /// Repackages Dify plugins so that they install offline: as a service, or in one shot.
@@ -49,7 +56,7 @@ pub(crate) struct Options {
     #[arg(long, env = "PLUGYARD_BLOBS", global = true, value_name = "URL", hide_env_values = true)]
     pub(super) blobs: Option<String>,
     /// Which part of the work this process does
-    #[arg(long, env = "PLUGYARD_ROLE", global = true, value_enum, default_value = "all")]
+    #[arg(long, env = "PLUGYARD_ROLE", value_enum, default_value = "all")]
     pub(super) role: Role,
     /// Networks that callers' URLs may lead to although they are not public: `CIDR` or `CIDR:PORT`, by commas
     #[arg(
@@ -187,6 +194,18 @@ pub(crate) struct Options {
     /// How much to log: error, warn, info, debug, trace [default: info for the service, error for commands]
     #[arg(long, env = "PLUGYARD_LOG", global = true, value_name = "LEVEL")]
     pub(super) log: Option<Level>,
+}
+
+impl Arguments {
+    /// `--role` stands before or behind `serve`: other commands have a role of another kind.
+    pub(super) fn parts(self) -> (Options, Command) {
+        let Self { mut options, command } = self;
+        let command = command.unwrap_or(Command::Serve { role: None });
+        if let Command::Serve { role: Some(role) } = command {
+            options.role = role;
+        }
+        (options, command)
+    }
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

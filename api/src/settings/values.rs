@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr, time::Duration};
 
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use domain::values::Allowance;
 use ipnet::IpNet;
 
@@ -127,6 +128,37 @@ impl FromStr for Span {
     }
 }
 
+/// A span from now, or a moment as ISO 8601 writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    In(Duration),
+    At(DateTime<Utc>),
+}
+
+impl Expiry {
+    /// None beyond the years that every reader of a date can read.
+    pub(crate) fn after(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let end = match self {
+            Self::In(span) => now.checked_add_signed(TimeDelta::from_std(span).ok()?)?,
+            Self::At(end) => end,
+        };
+        (end.year() <= 9_999).then_some(end)
+    }
+}
+
+impl FromStr for Expiry {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(Span(span)) = text.parse() {
+            return Ok(Self::In(span));
+        }
+        let end = DateTime::parse_from_rfc3339(text)
+            .map_err(|_no_time| "write a time as 30d, 12h, 30m, 45s or 2030-01-31T00:00:00Z")?;
+        Ok(Self::At(end.to_utc()))
+    }
+}
+
 /// `20GiB`, `500MiB`, `20GB` or plain bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bytes(pub(super) u64);
@@ -192,6 +224,19 @@ mod tests {
         }
         for text in ["", "GiB", "1.5GiB", "99999999999TiB"] {
             assert!(text.parse::<Bytes>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_ends_after_a_span_or_at_a_moment() {
+        let now: DateTime<Utc> = "2026-01-31T12:00:00Z".parse().unwrap();
+        let end =
+            |text: &str| text.parse::<Expiry>().map(|expiry| expiry.after(now).map(|end| end.to_rfc3339()));
+        assert_eq!(end("12h"), Ok(Some("2026-02-01T00:00:00+00:00".to_owned())));
+        assert_eq!(end("2030-01-31T02:00:00+02:00"), Ok(Some("2030-01-31T00:00:00+00:00".to_owned())));
+        assert_eq!(end("4294967295d"), Ok(None), "no calendar goes so far");
+        for text in ["", "never", "30", "2030-01-31", "2030-13-31T00:00:00Z"] {
+            assert!(text.parse::<Expiry>().is_err(), "{text}");
         }
     }
 

@@ -27,7 +27,9 @@ use infrastructure::{
 use projections::PgTasks;
 use tokio_util::task::TaskTracker;
 
-use super::{Operator, build_repackaging, build_tools, heads, open_database};
+use super::{
+    Identifying, Operator, build_repackaging, build_tools, heads, identity::build_identity, open_database,
+};
 use crate::{
     services::Ports,
     settings::{Role, Settings},
@@ -57,7 +59,13 @@ pub(super) async fn start(
 ) -> anyhow::Result<(Ports, BoxFuture<'static, ()>)> {
     sweep_uploads(settings);
     let database = Arc::new(open_database(settings).await?);
-    let node = Node::new(settings, shutdown, database.clone())?;
+    let node = match Node::new(settings, shutdown, database.clone()).await {
+        Ok(node) => node,
+        Err(error) => {
+            database.close().await;
+            return Err(error);
+        }
+    };
     node.follow_the_log();
     let uv = node.uv.clone();
     node.until_stopping(async move { uv.probe().await });
@@ -82,10 +90,11 @@ struct Node {
     uv: Arc<Uv>,
     repackaging: Arc<Repackaging>,
     watch: Arc<WatchTasks>,
+    identifying: Identifying,
 }
 
 impl Node {
-    fn new(settings: &Settings, shutdown: &Shutdown, database: Arc<Database>) -> anyhow::Result<Self> {
+    async fn new(settings: &Settings, shutdown: &Shutdown, database: Arc<Database>) -> anyhow::Result<Self> {
         let (pools, signals) = (database.pools.clone(), Signals::default());
         let (writer, writing) = LogWriter::new(&pools, &signals);
         // Ends with its last handle; what it has accepted was awaited by whoever asked.
@@ -94,10 +103,12 @@ impl Node {
         let runner = |projection| Arc::new(Runner::new(projection, pools.writes.clone(), signals.clone()));
         let runners: Vec<_> = projections::all().into_iter().map(runner).collect();
         let uv = Arc::new(build_tools(settings)?);
+        let freshness: Arc<dyn Freshness> = Arc::new(Freshly::new(&runners, pools.reads.clone()));
         Ok(Self {
             shutdown: shutdown.clone(),
             commands: Arc::new(LogCommands::new(&pools, writer.clone())),
-            freshness: Arc::new(Freshly::new(&runners, pools.reads.clone())),
+            identifying: build_identity(settings, &pools, &writer, freshness.clone()).await?,
+            freshness,
             watch: Arc::new(WatchTasks::new(tasks.clone(), signals.projected.clone())),
             repackaging: Arc::new(build_repackaging(settings, &uv)?),
             uv,
@@ -117,6 +128,10 @@ impl Node {
         let stop = &self.shutdown.stopping;
         let nudges = share_nudges(self.database.pools.clone(), self.signals.clone(), stop.clone());
         self.shutdown.background.spawn(nudges);
+        let (authenticating, projected) =
+            (self.identifying.authenticating.clone(), self.signals.projected.clone());
+        let follow_stop = stop.clone();
+        self.shutdown.background.spawn(async move { authenticating.follow(projected, follow_stop).await });
         let (watch, watch_stop) = (self.watch.clone(), stop.clone());
         self.shutdown.background.spawn(async move { watch.run(watch_stop).await });
         let (database, alive_stop) = (self.database.clone(), stop.clone());
@@ -183,11 +198,9 @@ impl Node {
             ids: Arc::new(System),
             task_queries: self.tasks.clone(),
             watch: self.watch.clone(),
+            identifying: self.identifying.clone(),
             health: operator.clone(),
             projections: operator,
-            identity: unimplemented!("wired with the adapters"),
-            authenticating: unimplemented!("wired with the adapters"),
-            addresses: unimplemented!("wired with the adapters"),
         }
     }
 }

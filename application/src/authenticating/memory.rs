@@ -2,7 +2,7 @@
 //! revocations for a while.
 
 use std::{
-    collections::VecDeque,
+    collections::HashMap,
     num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -17,18 +17,20 @@ use crate::queries::keys::KeyView;
 const KEYS: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 /// Together with the time between two looks it stays below the two seconds in which a revocation must hold.
 const TRUSTED: Duration = Duration::from_millis(1_500);
+/// More changes than this at once, as after a rebuild, are not remembered one by one.
+const FORGOTTEN: usize = 4_096;
 
 pub(super) struct Memory(Mutex<State>);
 
 struct State {
     by_id: LruCache<KeyId, Arc<KeyView>>,
     by_secret: LruCache<Digest, KeyId>,
-    /// When the first look for revocations began: what was read before may have been revoked unseen.
+    /// When the first look for revocations had ended: what was read before may have been revoked unseen.
     since: Option<Instant>,
     /// When the last successful look for revocations began.
     looked: Option<Instant>,
     /// What was just forgotten, so that an answer read before is not put back.
-    forgotten: VecDeque<(KeyId, Instant)>,
+    forgotten: HashMap<KeyId, Instant>,
 }
 
 impl Default for Memory {
@@ -38,8 +40,18 @@ impl Default for Memory {
             by_secret: LruCache::new(KEYS),
             since: None,
             looked: None,
-            forgotten: VecDeque::new(),
+            forgotten: HashMap::new(),
         }))
+    }
+}
+
+impl State {
+    /// What was read before `now` does not come in any more.
+    fn empty(&mut self, now: Instant) {
+        self.by_id.clear();
+        self.by_secret.clear();
+        self.forgotten.clear();
+        self.since = self.since.map(|_| now);
     }
 }
 
@@ -55,12 +67,13 @@ impl Memory {
         self.trusted()?.by_id.get(&id).cloned()
     }
 
-    /// `read` is when the question was asked.
+    /// `read` is when the question was asked. What took long to be answered is not kept, so that what was forgotten
+    /// need not be remembered for long.
     pub(super) fn put(&self, key: KeyView, read: Instant) -> Arc<KeyView> {
         let key = Arc::new(key);
         let mut state = self.lock();
-        let unseen = state.since.is_none_or(|since| read < since);
-        if !unseen && !state.forgotten.iter().any(|(id, when)| *id == key.id && *when >= read) {
+        let unseen = state.since.is_none_or(|since| read <= since) || read.elapsed() >= TRUSTED;
+        if !unseen && state.forgotten.get(&key.id).is_none_or(|when| *when < read) {
             state.by_secret.put(key.secret_sha256.clone(), key.id);
             state.by_id.put(key.id, key.clone());
         }
@@ -70,13 +83,19 @@ impl Memory {
     pub(super) fn forget(&self, changed: &[KeyId]) {
         let now = Instant::now();
         let mut state = self.lock();
-        while state.forgotten.front().is_some_and(|(_, when)| now.duration_since(*when) > TRUSTED * 8) {
-            state.forgotten.pop_front();
+        state.forgotten.retain(|_, when| now.duration_since(*when) < TRUSTED);
+        if state.forgotten.len() + changed.len() > FORGOTTEN {
+            state.empty(now);
+            return;
         }
         for id in changed {
             state.by_id.pop(id);
-            state.forgotten.push_back((*id, now));
+            state.forgotten.insert(*id, now);
         }
+    }
+
+    pub(super) fn forget_all(&self) {
+        self.lock().empty(Instant::now());
     }
 
     pub(super) fn looked(&self, began: Instant) {

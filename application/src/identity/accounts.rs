@@ -8,7 +8,7 @@ use domain::{
     values::{AccountId, Role},
 };
 
-use super::{ACCOUNTS, Identity, NO_ACCOUNT, account_subject};
+use super::{ACCOUNT_ERASED, ACCOUNTS, Identity, NO_ACCOUNT, account_subject, one_line};
 use crate::{
     caller::Caller,
     commands::CommandError,
@@ -98,12 +98,13 @@ impl Identity {
         }
     }
 
-    /// Registers the account if it is not there, and gives it this role and password.
+    /// Registers the account if it is not there, and gives it this role and password; none: as they are, and the role
+    /// of a new one is user. Sessions that were begun with other ones end.
     pub async fn set_account(
         &self,
         principal: &Principal,
         name: &AccountName,
-        role: Role,
+        role: Option<Role>,
         password: Option<Secret>,
         caller: &Caller,
     ) -> Result<AccountId, Error> {
@@ -112,12 +113,17 @@ impl Identity {
             Some(password) => Some(self.passwords.hash(strong(password)?).await?),
             None => None,
         };
-        let id = self.account(name, role, caller).await?;
-        self.command_account(id, AccountCommand::ChangeRole { role }, caller).await?;
-        if let Some(hash) = hash {
-            let password = self.vault.seal(&account_subject(id), "password", &hash).await?;
+        let id = self.account(name, role.unwrap_or(Role::User), caller).await?;
+        let changed = match role {
+            Some(role) => self.command_account(id, AccountCommand::ChangeRole { role }, caller).await?,
+            None => None,
+        };
+        if let Some(hash) = &hash {
+            let password = self.vault.seal(&account_subject(id), "password", hash).await?;
             self.command_account(id, AccountCommand::ChangePassword { password }, caller).await?;
-            self.revoke_all(id, true, "the password was changed", caller).await?;
+        }
+        if changed.is_some() || hash.is_some() {
+            self.revoke_all(id, true, "the password or the role was changed", caller).await?;
         }
         Ok(id)
     }
@@ -138,6 +144,13 @@ impl Identity {
         Ok((named, total))
     }
 
+    /// The account of this name, whoever it is; `NotFound` if there is none.
+    pub async fn account_named(&self, name: &AccountName) -> Result<AccountId, Error> {
+        let id = self.account_id(name).await?;
+        let known = self.accounts.account(id).await?;
+        known.map(|account| account.id).ok_or_else(|| Error::not_found(NO_ACCOUNT))
+    }
+
     /// Its name, `[erased]`, or nothing for the bootstrap credential and the anonymous.
     pub async fn name_of(&self, account: Option<AccountId>) -> Result<Option<String>, Error> {
         let Some(id) = account else { return Ok(None) };
@@ -154,14 +167,16 @@ impl Identity {
         reason: &str,
         caller: &Caller,
     ) -> Result<Option<Cursor>, Error> {
+        principal.must(Action::EraseAccount, Owner::Own, NO_ACCOUNT)?;
+        one_line("reason", reason)?;
         let known = self.accounts.account(id).await?.ok_or_else(|| Error::not_found(NO_ACCOUNT))?;
         principal.must(Action::EraseAccount, principal.owner_of(Some(known.id)), NO_ACCOUNT)?;
-        self.revoke_all(id, false, "the account was erased", caller).await?;
+        self.revoke_all(id, false, ACCOUNT_ERASED, caller).await?;
         let by = caller.metadata.actor_principal.clone();
         let command = AccountCommand::Erase { by, reason: reason.to_owned() };
         let position = self.command_account(id, command, caller).await?;
         // A key that was issued in between.
-        self.revoke_all(id, false, "the account was erased", caller).await?;
+        self.revoke_all(id, false, ACCOUNT_ERASED, caller).await?;
         self.vault.erase(&account_subject(id)).await?;
         Ok(position)
     }

@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use domain::{
+    account::AccountError,
     api_key::{ApiKeyCommand, ApiKeyIssued, KeyKind},
     recorded::Cursor,
-    values::{AccountId, Allowance, Dialect, KeyId, Role, Scope},
+    values::{AccountId, Allowance, Dialect, KeyId, Role, Scope, Sealed},
 };
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{AccountName, Identity, account_subject};
+use super::{AccountName, Identity, account_subject, one_line};
 use crate::{
     caller::Caller,
-    commands::Outcome,
+    commands::{CommandError, Outcome},
     error::{Error, Kind},
     policy::{Action, Owner, Standing},
     ports::vault::{Opened, Secret},
@@ -21,7 +23,6 @@ use crate::{
     secret_text::{SecretKind, fingerprint},
 };
 
-const LONGEST_LABEL: usize = 200;
 const NOT_YOURS: &str = "A key cannot have more rights than the credential that asks for it";
 
 /// What a key should be good for.
@@ -53,7 +54,15 @@ pub struct IssuedKey {
     pub position: Option<Cursor>,
 }
 
+/// The answer as the log may keep it: the secret is sealed.
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    id: KeyId,
+    sealed: Sealed,
+}
+
 impl Identity {
+    /// A repeat under an idempotency key answers with the key of then.
     pub async fn issue(
         &self,
         principal: &Principal,
@@ -63,7 +72,7 @@ impl Identity {
         self.judge_wish(principal, &wish)?;
         let account = self.owner(principal, &wish, &caller).await?;
         let id = KeyId(self.ids.secret());
-        let secret = SecretKind::of_key(wish.dialects.iter().copied()).write(self.randomness.bytes());
+        let secret = SecretKind::of_key(wish.dialects.iter().copied()).write(self.randomness.bytes()?);
         let issued = ApiKeyIssued {
             key_uid: id,
             account_uid: account,
@@ -89,9 +98,13 @@ impl Identity {
             position: None,
         };
         let remembered = if caller.once.is_some() { self.remembered(&key).await? } else { Value::Null };
-        match self.command_key(id, ApiKeyCommand::Issue(issued), caller, "issue_key", remembered).await? {
+        let command = ApiKeyCommand::Issue(issued);
+        match self.command_key(id, command, caller.clone(), "issue_key", remembered).await? {
+            Outcome::Repeated(answer) => self.as_remembered(answer).await,
+            Outcome::Written(_) if self.erased_meanwhile(account, id, caller).await? => {
+                Err(CommandError::Refused(AccountError::Erased).into())
+            }
             Outcome::Written(position) => Ok(IssuedKey { position, ..key }),
-            Outcome::Repeated(answer) => self.as_remembered(key, &answer).await,
         }
     }
 
@@ -120,15 +133,7 @@ impl Identity {
         if wish.expires_at.is_some_and(|end| end <= self.clock.now()) {
             return Err(Error::invalid("The time of expiry has passed"));
         }
-        let label_fits = |label: &String| {
-            !label.is_empty()
-                && label.chars().count() <= LONGEST_LABEL
-                && !label.chars().any(char::is_control)
-        };
-        if !wish.label.iter().all(label_fits) {
-            return Err(Error::invalid("A label has 1 to 200 characters, none of them a control character"));
-        }
-        Ok(())
+        wish.label.as_ref().map_or(Ok(()), |label| one_line("label", label))
     }
 
     async fn owner(
@@ -144,20 +149,29 @@ impl Identity {
         }
     }
 
-    /// The answer as the log may keep it: sealed, because it holds the secret.
     async fn remembered(&self, key: &IssuedKey) -> Result<Value, Error> {
         let sealed = self.vault.seal(&account_subject(key.account), "issued-key", &key.secret).await?;
-        Ok(json!({"id": key.id, "account": key.account, "sealed": sealed}))
+        serde_json::to_value(Remembered { id: key.id, sealed }).map_err(|_shape| Error::unavailable())
     }
 
-    async fn as_remembered(&self, key: IssuedKey, answer: &Value) -> Result<IssuedKey, Error> {
-        let read = |name: &str| answer[name].clone();
-        let id = serde_json::from_value(read("id")).map_err(|_shape| Error::unavailable())?;
-        let account = serde_json::from_value(read("account")).map_err(|_shape| Error::unavailable())?;
-        let sealed = serde_json::from_value(read("sealed")).map_err(|_shape| Error::unavailable())?;
-        match self.vault.open(&sealed, "issued-key").await? {
-            Opened::Plain(secret) => Ok(IssuedKey { id, account, secret, ..key }),
-            Opened::Erased => Err(Error::new(Kind::Conflict, "The account of this key was erased")),
-        }
+    async fn as_remembered(&self, answer: Value) -> Result<IssuedKey, Error> {
+        let Remembered { id, sealed } =
+            serde_json::from_value(answer).map_err(|_shape| Error::unavailable())?;
+        let secret = match self.vault.open(&sealed, "issued-key").await? {
+            Opened::Plain(secret) => secret,
+            Opened::Erased => return Err(Error::new(Kind::Conflict, "The account of this key was erased")),
+        };
+        let key = self.keys.by_id(id).await?.ok_or_else(Error::unavailable)?;
+        Ok(IssuedKey {
+            id,
+            secret,
+            account: key.account,
+            dialects: key.dialects,
+            role: key.role,
+            scopes: key.scopes,
+            label: key.label,
+            expires_at: key.expires_at,
+            position: None,
+        })
     }
 }

@@ -9,7 +9,7 @@ use domain::{
 };
 use serde_json::Value;
 
-use super::{AccountName, Identity};
+use super::{AccountName, Identity, position};
 use crate::{
     authenticating::{is_live, refused},
     caller::Caller,
@@ -75,7 +75,7 @@ impl Identity {
         caller: Caller,
     ) -> Result<OpenedSession, Error> {
         let session = KeyId(self.ids.secret());
-        let refresh = SecretKind::Refresh.write(self.randomness.bytes());
+        let refresh = SecretKind::Refresh.write(self.randomness.bytes()?);
         let issued = ApiKeyIssued {
             key_uid: session,
             account_uid: account,
@@ -90,17 +90,18 @@ impl Identity {
             tenant: caller.metadata.tenant.clone(),
         };
         let caller = Caller { once: None, ..caller };
-        let outcome =
-            self.command_key(session, ApiKeyCommand::Issue(issued), caller, "log_in", Value::Null).await?;
-        let position = match outcome {
-            crate::commands::Outcome::Written(position) => position,
-            crate::commands::Outcome::Repeated(_) => None,
-        };
+        let command = ApiKeyCommand::Issue(issued);
+        let outcome = self.command_key(session, command, caller.clone(), "log_in", Value::Null).await?;
+        if self.erased_meanwhile(account, session, caller).await? {
+            return Err(wrong());
+        }
+        let position = position(&outcome);
         let access = self.access(session, account, role, dialect)?;
         Ok(OpenedSession { access, refresh, account, role, session, position })
     }
 
-    /// New tokens for the session of this secret, which is good no more.
+    /// New tokens for the session of this secret, which is good no more: of several requests with it at once one gets
+    /// them.
     pub async fn refresh(
         &self,
         secret: &Secret,
@@ -110,22 +111,21 @@ impl Identity {
         if SecretKind::read(secret.reveal()) != Some(SecretKind::Refresh) {
             return Err(refused());
         }
-        let key = self.keys.by_secret(&fingerprint(secret.reveal())).await?.ok_or_else(refused)?;
+        let used_sha256 = fingerprint(secret.reveal());
+        let key = self.keys.by_secret(&used_sha256).await?.ok_or_else(refused)?;
         let fits = key.kind == KeyKind::Session && key.dialects.contains(&dialect);
         if !fits || !is_live(&key, self.clock.now()) {
             return Err(refused());
         }
-        let refresh = SecretKind::Refresh.write(self.randomness.bytes());
+        let refresh = SecretKind::Refresh.write(self.randomness.bytes()?);
         let command = ApiKeyCommand::Refresh {
+            used_sha256,
             secret_sha256: fingerprint(refresh.reveal()),
             expires_at: self.clock.now() + REFRESH_LASTS,
         };
         let caller = Caller { once: None, ..caller };
         let outcome = self.command_key(key.id, command, caller, "refresh", Value::Null).await?;
-        let position = match outcome {
-            crate::commands::Outcome::Written(position) => position,
-            crate::commands::Outcome::Repeated(_) => None,
-        };
+        let position = position(&outcome);
         let access = self.access(key.id, key.account, key.role, dialect)?;
         Ok(OpenedSession { access, refresh, account: key.account, role: key.role, session: key.id, position })
     }

@@ -13,7 +13,7 @@ pub trait Passwords: Send + Sync {
     /// A PHC string (`$argon2id$..`).
     async fn hash(&self, password: Secret) -> Result<Secret, Error>;
 
-    /// Takes as long when there is no hash to compare with.
+    /// False where there is no hash to compare with, and not sooner.
     async fn matches(&self, password: Secret, hash: Option<Secret>) -> Result<bool, Error>;
 }
 
@@ -54,5 +54,6 @@ pub trait Tickets: Send + Sync {
 
 /// Secrets out of nothing.
 pub trait Randomness: Send + Sync {
-    fn bytes(&self) -> [u8; 32];
+    /// `Unavailable` when the system has none: nothing guessable is made in its place.
+    fn bytes(&self) -> Result<[u8; 32], Error>;
 }

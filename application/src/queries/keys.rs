@@ -40,6 +40,14 @@ pub struct AccountView {
     pub erased_at: Option<DateTime<Utc>>,
 }
 
+/// What changed since somebody last asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    pub keys: Vec<KeyId>,
+    /// Numbers grow; one that is smaller than before is of another history of the log.
+    pub newest: i64,
+}
+
 #[async_trait]
 pub trait KeyQueries: Send + Sync {
     /// Revoked and expired ones too.
@@ -55,8 +63,8 @@ pub trait KeyQueries: Send + Sync {
         offset: u32,
     ) -> Result<(Vec<KeyView>, u64), Error>;
 
-    /// The keys that were revoked or refreshed after this place of the log, and the newest place there is: 0 begins.
-    async fn changed_after(&self, position: i64) -> Result<(Vec<KeyId>, i64), Error>;
+    /// The keys that were revoked or refreshed after this change; none: only the number of the newest change.
+    async fn changed_after(&self, change: Option<i64>) -> Result<Changes, Error>;
 }
 
 #[async_trait]

@@ -10,6 +10,8 @@ pub enum ApiKeyCommand {
     Issue(ApiKeyIssued),
     /// A session's secret is replaced by a new one.
     Refresh {
+        /// Of the secret that asks for it.
+        used_sha256: Digest,
         secret_sha256: Digest,
         expires_at: DateTime<Utc>,
     },

@@ -12,6 +12,8 @@ pub enum ApiKeyError {
     ScopeBeyondRole,
     #[error("Only a session can be refreshed")]
     NotASession,
+    #[error("This secret was used already")]
+    SecretUsed,
     #[error("This key was revoked")]
     Revoked,
 }

@@ -39,6 +39,14 @@ fn revoke() -> ApiKeyCommand {
 
 fn refresh() -> ApiKeyCommand {
     ApiKeyCommand::Refresh {
+        used_sha256: Digest::of_bytes([7; 32]),
+        secret_sha256: Digest::of_bytes([8; 32]),
+        expires_at: chrono::DateTime::UNIX_EPOCH,
+    }
+}
+
+fn refreshed() -> ApiKeyEvent {
+    ApiKeyEvent::ApiKeyRefreshed {
         secret_sha256: Digest::of_bytes([8; 32]),
         expires_at: chrono::DateTime::UNIX_EPOCH,
     }
@@ -78,14 +86,18 @@ fn revoking_twice_is_revoking_once() {
 
 #[test]
 fn only_a_live_session_is_refreshed() {
-    let refreshed = ApiKeyEvent::ApiKeyRefreshed {
-        secret_sha256: Digest::of_bytes([8; 32]),
-        expires_at: chrono::DateTime::UNIX_EPOCH,
-    };
-    key().given(vec![was(KeyKind::Session)]).when(refresh()).then_expect_events(vec![refreshed]);
+    key().given(vec![was(KeyKind::Session)]).when(refresh()).then_expect_events(vec![refreshed()]);
     key().given(vec![was(KeyKind::Token)]).when(refresh()).then_expect_error(ApiKeyError::NotASession);
     key()
         .given(vec![was(KeyKind::Session), revoked()])
         .when(refresh())
         .then_expect_error(ApiKeyError::Revoked);
+}
+
+#[test]
+fn the_secret_of_a_session_gets_a_new_one_only_once() {
+    key()
+        .given(vec![was(KeyKind::Session), refreshed()])
+        .when(refresh())
+        .then_expect_error(ApiKeyError::SecretUsed);
 }

@@ -1,0 +1,120 @@
+//! Who somebody is, on one node: the vault and what is sealed in it, passwords, tokens, tickets, limits.
+
+use std::sync::Arc;
+
+use application::{
+    authenticating::Authenticating,
+    caller::Caller,
+    identity::Identity,
+    ports::{
+        freshness::Freshness,
+        quotas::Quotas,
+        system::Ids as _,
+        vault::{Secret, Vault},
+    },
+    principal::Principal,
+};
+use domain::values::{Actor, Dialect, Metadata};
+use infrastructure::{
+    event_log::{LogCommands, LogWriter},
+    passwords::Argon2Passwords,
+    postgres::Pools,
+    quotas::PgQuotas,
+    signed_tokens::JwtTokens,
+    subscription::{Freshly, Runner, Signals},
+    system::System,
+    tickets::PgTickets,
+    vault::PgVault,
+};
+use projections::{PgAccounts, PgKeys};
+use sha2::{Digest as _, Sha256};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{keyring, open_database};
+use crate::settings::Settings;
+
+/// What a service needs to know who asks, and how much of it.
+#[derive(Clone)]
+pub(crate) struct Identifying {
+    pub(crate) identity: Identity,
+    pub(crate) authenticating: Arc<Authenticating>,
+    pub(crate) quotas: Arc<dyn Quotas>,
+    /// Makes the hashes of addresses: the same on every node.
+    pub(crate) address_key: Secret<[u8; 32]>,
+}
+
+/// `freshness` must know the readers of `projections::identity`.
+pub(super) async fn build_identity(
+    settings: &Settings,
+    pools: &Pools,
+    writer: &LogWriter,
+    freshness: Arc<dyn Freshness>,
+) -> anyhow::Result<Identifying> {
+    let vault = Arc::new(PgVault::open(pools, keyring(settings)?).await?);
+    let tokens = Arc::new(JwtTokens::new(vault.derived_key("sessions").await?.into_inner()));
+    let address_key = vault.derived_key("addresses").await?;
+    let tickets = Arc::new(PgTickets::new(pools.writes.clone()));
+    let keys = Arc::new(PgKeys::new(pools.reads.clone()));
+    let authenticating = Authenticating::new(
+        keys.clone(),
+        tokens.clone(),
+        tickets.clone(),
+        Arc::new(System),
+        settings.admin_token.as_ref().map(|token| Sha256::digest(token.reveal()).into()),
+    );
+    let identity = Identity {
+        account_commands: Arc::new(LogCommands::new(pools, writer.clone())),
+        key_commands: Arc::new(LogCommands::new(pools, writer.clone())),
+        accounts: Arc::new(PgAccounts::new(pools.reads.clone())),
+        keys,
+        vault,
+        passwords: Arc::new(Argon2Passwords::new()),
+        tokens,
+        tickets,
+        freshness,
+        randomness: Arc::new(System),
+        ids: Arc::new(System),
+        clock: Arc::new(System),
+    };
+    let quotas = Arc::new(PgQuotas::new(pools.writes.clone()));
+    Ok(Identifying { identity, authenticating: Arc::new(authenticating), quotas, address_key })
+}
+
+/// Accounts and keys for one command, on the database of the settings. It follows the log itself, so that what the
+/// command writes shows when it returns, with or without a server beside it.
+pub(crate) async fn with_identity<T>(
+    settings: &Settings,
+    work: impl AsyncFnOnce(&Identity) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let database = open_database(settings).await?;
+    let signals = Signals::default();
+    let (writer, writing) = LogWriter::new(&database.pools, &signals);
+    let (running, stop) = (TaskTracker::new(), CancellationToken::new());
+    running.spawn(writing);
+    let runner =
+        |projection| Arc::new(Runner::new(projection, database.pools.writes.clone(), signals.clone()));
+    let runners: Vec<_> = projections::identity().into_iter().map(runner).collect();
+    for runner in &runners {
+        let (runner, stop) = (runner.clone(), stop.clone());
+        running.spawn(async move { runner.run(stop).await });
+    }
+    let freshness = Arc::new(Freshly::new(&runners, database.pools.reads.clone()));
+    let done = async {
+        let identifying = build_identity(settings, &database.pools, &writer, freshness).await?;
+        work(&identifying.identity).await
+    };
+    let done = done.await;
+    drop(writer);
+    stop.cancel();
+    running.close();
+    running.wait().await;
+    database.close().await;
+    done
+}
+
+/// The operator at a terminal.
+pub(crate) fn by_command() -> Caller {
+    let actor = Actor { principal: Principal::bootstrap().id(), dialect: Dialect::Cli, ip_hash: None };
+    let metadata = Metadata::of_request(&actor, &format!("cli-{}", System.secret()));
+    Caller { dialect: Dialect::Cli, metadata, once: None }
+}

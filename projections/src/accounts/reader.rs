@@ -1,0 +1,79 @@
+//! Reading accounts. An account that was just registered is folded from its stream when its row is not there yet.
+
+use application::{
+    error::Error,
+    queries::keys::{AccountQueries, AccountView},
+};
+use async_trait::async_trait;
+use cqrs_es::Aggregate as _;
+use domain::{account::Account, recorded::Stream, values::AccountId};
+use infrastructure::event_log::Feed;
+use sqlx::{PgPool, types::Json};
+
+use super::fold::fold;
+
+#[derive(Debug, Clone)]
+pub struct PgAccounts {
+    pool: PgPool,
+}
+
+impl PgAccounts {
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    async fn shown(&self, id: AccountId) -> Result<Option<AccountView>, sqlx::Error> {
+        let row: Option<Json<AccountView>> =
+            sqlx::query_scalar("select view from read.accounts where account_id = $1")
+                .bind(id.0)
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(row.map(|view| view.0))
+    }
+
+    async fn folded(&self, id: AccountId) -> Result<Option<AccountView>, sqlx::Error> {
+        let stream = Stream { aggregate_type: Account::TYPE.to_owned(), aggregate_id: id.to_string() };
+        let mut row = None;
+        for raw in Feed::stream(&self.pool, &stream).await? {
+            // What this build cannot read, the projection parks: the view stays as it was before.
+            let Ok(events) = raw.read() else { break };
+            for recorded in events {
+                row = fold(row, &recorded);
+            }
+        }
+        Ok(row)
+    }
+
+    async fn page(&self, limit: u32, offset: u32) -> Result<(Vec<AccountView>, u64), sqlx::Error> {
+        let total: i64 =
+            sqlx::query_scalar("select count(*) from read.accounts").fetch_one(&self.pool).await?;
+        let views: Vec<Json<AccountView>> = sqlx::query_scalar(
+            "select view from read.accounts order by registered_at desc, account_id limit $1 offset $2",
+        )
+        .bind(i64::from(limit))
+        .bind(i64::from(offset))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok((views.into_iter().map(|view| view.0).collect(), u64::try_from(total).unwrap_or(0)))
+    }
+}
+
+#[async_trait]
+impl AccountQueries for PgAccounts {
+    async fn account(&self, id: AccountId) -> Result<Option<AccountView>, Error> {
+        match self.shown(id).await.map_err(unavailable)? {
+            Some(view) => Ok(Some(view)),
+            None => self.folded(id).await.map_err(unavailable),
+        }
+    }
+
+    async fn accounts(&self, limit: u32, offset: u32) -> Result<(Vec<AccountView>, u64), Error> {
+        self.page(limit, offset).await.map_err(unavailable)
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature that map_err takes")]
+fn unavailable(error: sqlx::Error) -> Error {
+    tracing::debug!(%error, "accounts cannot be read");
+    Error::unavailable()
+}
