@@ -8,6 +8,7 @@ mod cli;
 mod cli_many;
 mod combined;
 mod crash;
+mod credentials;
 mod determinism;
 mod dify;
 mod downloads;

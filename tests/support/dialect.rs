@@ -96,6 +96,19 @@ impl Dialect {
         Some(Refused { status: answer.status, code, message, timeless: timeless.into() })
     }
 
+    /// What a shared operation answered, out of the dialect's envelope.
+    pub fn data(self, answer: &Answer) -> Value {
+        let mut body = answer.json();
+        let enveloped = match self {
+            Self::Dify | Self::Inkdrop | Self::Yard => return body,
+            Self::Backstage => body.as_object().is_some_and(|body| body.len() == 1),
+            Self::Langbot | Self::Space => body["code"] == 0 && body["msg"] == "ok",
+            Self::Nexus => body["success"] == true && body["request_id"] == answer.header("x-request-id"),
+        };
+        assert!(enveloped, "not in the envelope of {}: {} {body}", self.name(), answer.status);
+        body["data"].take()
+    }
+
     /// The code of wire.md for a missing credential, a bad one, too few rights, and a path that is not there.
     pub fn codes(self) -> [&'static str; 4] {
         match self {

@@ -27,14 +27,13 @@ pub async fn say(base: &str, bytes: &[u8], limit: Duration) -> Option<Heard> {
     let mut stream = TcpStream::connect(address).await.expect("the server takes connections");
     // A server may refuse before it has read everything.
     let _ = timeout(limit, stream.write_all(bytes)).await;
-    let mut read = Vec::new();
+    let (mut read, mut buffer) = (Vec::new(), vec![0; 16 * 1024]);
     let deadline = tokio::time::Instant::now() + limit;
     loop {
         if let Some(answer) = parse(&read) {
             let closed = answer.header("connection").eq_ignore_ascii_case("close");
             return Some(Heard { answer: Some(answer), closed });
         }
-        let mut buffer = [0; 16 * 1024];
         match tokio::time::timeout_at(deadline, stream.read(&mut buffer)).await {
             Ok(Ok(0) | Err(_)) => return Some(Heard { answer: unframed(&read), closed: true }),
             Ok(Ok(n)) => read.extend_from_slice(&buffer[..n]),

@@ -2,9 +2,9 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use reqwest::{Method, RequestBuilder};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::Yard;
+use super::{ADMIN, Yard};
 use crate::{Answer, Cli, command_line::Ran};
 
 /// A key as `plugyard token create --json` prints it.
@@ -16,8 +16,7 @@ pub struct Token {
 }
 
 impl Token {
-    fn printed(ran: &Ran) -> Self {
-        let printed = ran.json();
+    fn read(printed: Value) -> Self {
         let member =
             |name: &str| printed[name].as_str().unwrap_or_else(|| panic!("{name}: {printed}")).to_owned();
         Self { id: member("id"), secret: member("token"), printed }
@@ -46,7 +45,18 @@ impl Yard {
 
     pub async fn token_with(&self, arguments: &[&str]) -> Token {
         let command = self.cli().args(["token", "create", "--json"]).args(arguments.iter().copied());
-        Token::printed(&command.run().await.expect(0))
+        Token::read(command.run().await.expect(0).json())
+    }
+
+    /// A key made over REST, with the members of this request beside its owner.
+    pub async fn key(&self, owner: &str, mut wish: Value) -> Token {
+        wish["owner"] = owner.into();
+        Token::read(self.post_as("/identity/keys", ADMIN, &wish).await.expect(201).json())
+    }
+
+    /// A key of this role for these dialects.
+    pub async fn key_for(&self, owner: &str, dialects: &[&str], role: &str) -> Token {
+        self.key(owner, json!({ "dialects": dialects, "role": role })).await
     }
 
     pub async fn revoke(&self, token: &Token) {
@@ -63,6 +73,14 @@ impl Yard {
     pub async fn command(&self, arguments: &[&str]) -> Ran {
         let cli: Cli = self.cli();
         cli.args(arguments.iter().copied()).run().await.expect(0)
+    }
+
+    /// A session of Nexus: its access and its refresh token.
+    pub async fn log_in(&self, name: &str, password: &str) -> (String, String) {
+        let body = json!({ "username": name, "password": password });
+        let answer = self.post("/nexus/api/v1/auth/login", &body).await.expect(200).json();
+        let token = |kind: &str| answer["data"]["tokens"][kind].as_str().expect("a token").to_owned();
+        (token("access_token"), token("refresh_token"))
     }
 
     pub fn bearing(&self, method: Method, path: &str, secret: &str) -> RequestBuilder {
