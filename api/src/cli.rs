@@ -1,6 +1,7 @@
 //! What people run in a terminal.
 
 pub(crate) mod events;
+pub(crate) mod openapi;
 mod outcome;
 mod output;
 mod password;

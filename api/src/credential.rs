@@ -48,7 +48,7 @@ impl Accepts {
     pub(crate) const NOTHING: Self = Self { bearer: false, api_key: false, basic: false };
 
     /// `Ok(None)`: none was sent. What is sent in a form that is not taken, or cannot be read, is a bad one.
-    fn read(self, headers: &HeaderMap) -> Result<Option<Credential>, Refusal> {
+    pub(crate) fn read(self, headers: &HeaderMap) -> Result<Option<Credential>, Refusal> {
         if self.api_key
             && let Some(key) = headers.get("x-api-key")
         {

@@ -1,5 +1,6 @@
 //! Ports that keep everything in memory, for the tests of the handlers.
 
+pub(crate) mod door;
 mod identity;
 mod marketplace;
 mod operator;

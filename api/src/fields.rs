@@ -1,6 +1,6 @@
 //! Reading a request's members: all that is malformed is listed at once, and unknown members are ignored.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
 
 use axum::{
     body::{Body, to_bytes},
@@ -189,8 +189,12 @@ impl Fields {
 
     pub(crate) fn number(&mut self, name: &str, least: u32, most: u32) -> Option<u32> {
         let value = self.take(name)?;
-        let text = value.as_str().unwrap_or_default().trim();
-        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+        let text = match &value {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(number) => number.to_string(),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
+        };
+        let digits = text.strip_prefix(['-', '+']).unwrap_or(&text);
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             let msg = "Input should be a valid integer, unable to parse string as an integer";
             self.found("int_parsing", name, msg, value);
@@ -211,6 +215,54 @@ impl Fields {
             }
             Some(number) => Some(number),
         }
+    }
+
+    /// The member read by its own rules; they say what it should have been.
+    pub(crate) fn parsed<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        let text = self.text(name)?;
+        match text.parse() {
+            Ok(read) => Some(read),
+            Err(refusal) => {
+                self.found("value_error", name, &format!("Value error, {refusal}"), text.into());
+                None
+            }
+        }
+    }
+
+    /// From 1 to `most` different values, each by its own rules; none where there is no such member.
+    pub(crate) fn all_parsed<T: FromStr<Err: fmt::Display> + Ord>(
+        &mut self,
+        name: &str,
+        most: usize,
+    ) -> Option<BTreeSet<T>> {
+        if self.members.get(name).is_none_or(Value::is_null) {
+            self.members.remove(name);
+            return None;
+        }
+        let texts = self.texts(name, most)?;
+        let mut read = BTreeSet::new();
+        for (number, text) in texts.into_iter().enumerate() {
+            match text.parse() {
+                Ok(value) => {
+                    read.insert(value);
+                }
+                Err(refusal) => {
+                    let msg = format!("Value error, {refusal}");
+                    let issue = Issue::new("value_error", &[self.place, name], msg, text.into());
+                    self.issues.push(issue.at(number));
+                }
+            }
+        }
+        Some(read)
+    }
+
+    /// After everything was read, where nothing else may be sent.
+    pub(crate) fn nothing_else(mut self) -> Result<(), Refusal> {
+        let rest: Vec<(String, Value)> = std::mem::take(&mut self.members).into_iter().collect();
+        for (name, value) in rest {
+            self.found("extra_forbidden", &name, "Extra inputs are not permitted", value);
+        }
+        self.well_formed()
     }
 
     /// After everything was read: what is malformed, if anything is.

@@ -3,11 +3,14 @@
 mod address;
 mod admin;
 mod asker;
+mod backstage;
 mod cli;
 mod connection;
 mod consistency;
 mod credential;
+mod crossroads;
 mod crowd;
+mod description;
 mod dify;
 #[cfg(test)]
 mod fakes;
@@ -15,9 +18,13 @@ mod fields;
 mod file_response;
 mod guard;
 mod health;
+mod identity_api;
+mod inkdrop;
 mod json;
+mod langbot;
 mod limits;
 mod mount;
+mod nexus;
 mod operations;
 mod package_url;
 mod refusal;
@@ -27,6 +34,7 @@ mod serve;
 mod services;
 mod settings;
 mod shutdown;
+mod space;
 mod telemetry;
 mod voice;
 mod wiring;
@@ -59,6 +67,9 @@ fn run() -> anyhow::Result<ExitCode> {
     }
     if let Command::Attended { arguments } = &command {
         return Ok(infrastructure::uv::serve_attendant(arguments));
+    }
+    if let Command::Openapi = command {
+        return cli::openapi::run();
     }
     let settings = Settings::new(options, &environment)?;
     let usual = if matches!(command, Command::Serve { .. }) { Level::INFO } else { Level::ERROR };
@@ -99,6 +110,7 @@ async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitC
         Command::User { command } => cli::user::run(settings, command).await?,
         Command::Policy { json } => cli::policy::run(json)?,
         Command::Sign { command } => return cli::sign::run(command).await,
+        Command::Openapi => return cli::openapi::run(),
         Command::Isolated { .. } => return Ok(infrastructure::isolation::serve_child()),
         Command::Sandboxed { .. } => return Ok(infrastructure::sandbox::serve_launcher()),
         Command::Attended { arguments } => return Ok(infrastructure::uv::serve_attendant(&arguments)),

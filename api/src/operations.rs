@@ -32,7 +32,9 @@ pub(crate) struct Operation {
     /// As the document writes it, without the mount.
     pub(crate) path: String,
     pub(crate) action: Action,
-    charge: Charge,
+    pub(crate) charge: Charge,
+    /// Served by this version; the others answer 501, and the description leaves them out.
+    pub(crate) built: bool,
     /// May take longer than half a minute: bytes in either direction, sockets.
     patient: bool,
     route: MethodRouter<Services>,
@@ -71,9 +73,20 @@ pub(crate) fn delete<T: 'static>(
     Operation::new(Method::DELETE, path, action, on(MethodFilter::DELETE, handler))
 }
 
+/// One that is documented and not built yet: credentials, rights and limits are answered as they will be, and then 501.
+pub(crate) fn later(method: Method, path: impl Into<String>, action: Action) -> Operation {
+    let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
+    Operation { built: false, ..Operation::new(method, path, action, on(filter, not_built)) }
+}
+
 impl Operation {
     fn new(method: Method, path: impl Into<String>, action: Action, route: MethodRouter<Services>) -> Self {
-        Self { method, path: path.into(), action, charge: Charge::Usual, patient: false, route }
+        Self { method, path: path.into(), action, charge: Charge::Usual, built: true, patient: false, route }
+    }
+
+    /// Answers the truth of today, which is not yet what it is for: the description leaves it out.
+    pub(crate) fn for_later(self) -> Self {
+        Self { built: false, ..self }
     }
 
     /// Counts against another limit than the dialect's usual one.
@@ -153,6 +166,11 @@ async fn unknown_path() -> Refusal {
 
 async fn wrong_method() -> Refusal {
     Refusal::wrong_method()
+}
+
+async fn not_built(request: Request) -> Refusal {
+    guard::read_on(request).await;
+    Refusal::not_built()
 }
 
 async fn in_time(request: Request, next: Next) -> Response {

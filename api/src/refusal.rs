@@ -60,6 +60,8 @@ pub(crate) struct Issue {
 pub(crate) struct Refusal {
     pub(crate) fault: Fault,
     pub(crate) message: String,
+    /// The dialect's own word, where the handler knows a better one than the fault gives.
+    pub(crate) code: Option<&'static str>,
     pub(crate) reason: Option<Reason>,
     /// Of a malformed request, where somebody has listed them.
     pub(crate) issues: Vec<Issue>,
@@ -80,15 +82,18 @@ impl Issue {
         self
     }
 
+    /// Of the member that is meant; empty for the whole.
+    pub(crate) fn place(&self) -> String {
+        let parts = self.loc.iter().skip(1);
+        let parts: Vec<String> =
+            parts.map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned)).collect();
+        parts.join(".")
+    }
+
     /// For a dialect without lists: where and what.
     fn told(&self) -> String {
-        let place: Vec<String> = self
-            .loc
-            .iter()
-            .skip(1)
-            .map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned))
-            .collect();
-        if place.is_empty() { self.msg.clone() } else { format!("{}: {}", place.join("."), self.msg) }
+        let place = self.place();
+        if place.is_empty() { self.msg.clone() } else { format!("{place}: {}", self.msg) }
     }
 
     pub(crate) fn missing(loc: &[&str]) -> Self {
@@ -166,6 +171,7 @@ impl Refusal {
         let mut refusal = Self {
             fault,
             message: message.into(),
+            code: None,
             reason: None,
             issues: Vec::new(),
             standing: None,
@@ -213,9 +219,21 @@ impl Refusal {
         refusal
     }
 
+    pub(crate) fn coded(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
+    }
+
     pub(crate) fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
         self.headers.append(name, HeaderValue::from_static(value));
         self
+    }
+
+    /// For a dialect that has no other place for the reason.
+    pub(crate) fn told(&self) -> String {
+        match self.reason {
+            None | Some(Reason::Internal) => self.message.clone(),
+            Some(reason) => format!("{} ({reason})", self.message),
+        }
     }
 
     /// What a response that no handler of ours has made says.

@@ -1,25 +1,52 @@
 //! What answers where: a table of contents.
 
-use axum::{Router, middleware, routing::get};
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware,
+    response::Response,
+    routing::get,
+};
+use tower::ServiceExt as _;
 
 use crate::{
-    dify, health,
+    backstage, crossroads, dify, health, identity_api, inkdrop, langbot,
     mount::Mount,
-    operations::{nowhere, open, router as speaking},
+    nexus,
+    operations::{Operation, nowhere, open, router as speaking},
     services::Services,
     settings::Role,
-    telemetry, yard,
+    space, telemetry,
+    voice::Voice,
+    yard,
 };
+
+/// Whose an unknown path of the root is: the longest prefix decides. Everything else is Dify's.
+static OWNERS: [(&str, &Voice); 9] = [
+    ("/api/marketplace/v1", &backstage::VOICE),
+    ("/v1/packages", &inkdrop::VOICE),
+    ("/v2/packages", &inkdrop::VOICE),
+    ("/api/v1/system", &langbot::VOICE),
+    ("/api/v1/user", &langbot::VOICE),
+    ("/api/v1/auth", &nexus::VOICE),
+    ("/v1/plugins", &nexus::VOICE),
+    ("/admin", &yard::VOICE),
+    ("/identity", &yard::VOICE),
+];
 
 pub(crate) fn router(services: Services, role: Role) -> Router {
     let dialects = match role {
         Role::Api | Role::All => Router::new()
-            .nest("/dify", mounted(&services))
-            .merge(speaking(&services, &dify::VOICE, Mount::ROOT, dify::operations()))
-            .merge(speaking(&services, &yard::VOICE, Mount::ROOT, yard::operations()))
-            .fallback_service(nowhere(&services, &dify::VOICE, Mount::ROOT).with_state(services.clone())),
-        Role::Worker => speaking(&services, &yard::VOICE, Mount::ROOT, yard::operations())
-            .fallback_service(nowhere(&services, &yard::VOICE, Mount::ROOT).with_state(services.clone())),
+            .nest("/dify", alone(&services, &dify::VOICE, "/dify", dify::operations()))
+            .nest("/inkdrop", mounted(&services, &inkdrop::VOICE, "/inkdrop", inkdrop::operations()))
+            .nest("/backstage", mounted(&services, &backstage::VOICE, "/backstage", backstage::operations()))
+            .nest("/langbot", langbot_and_space(&services))
+            .nest("/nexus", mounted(&services, &nexus::VOICE, "/nexus", nexus::operations()))
+            .nest("/space", mounted(&services, &space::VOICE, "/space", space::operations()))
+            .merge(root(&services)),
+        Role::Worker => alone(&services, &yard::VOICE, "", yard::operations()),
     };
     Router::new()
         .merge(open(probes(), &services, &yard::VOICE))
@@ -28,10 +55,52 @@ pub(crate) fn router(services: Services, role: Role) -> Router {
         .with_state(services)
 }
 
-fn mounted(services: &Services) -> Router<Services> {
-    let mount = Mount("/dify");
-    speaking(services, &dify::VOICE, mount, dify::operations())
-        .fallback_service(nowhere(services, &dify::VOICE, mount).with_state(services.clone()))
+/// Every documented path of every dialect, and our own.
+fn root(services: &Services) -> Router<Services> {
+    let of = |voice, operations| speaking(services, voice, Mount::ROOT, operations);
+    Router::new()
+        .merge(of(&dify::VOICE, dify::operations()))
+        .merge(of(&inkdrop::VOICE, inkdrop::operations()))
+        .merge(of(&backstage::VOICE, backstage::operations()))
+        .merge(of(&langbot::VOICE, crossroads::beside(langbot::operations())))
+        .merge(of(&nexus::VOICE, crossroads::beside(nexus::operations())))
+        .merge(of(&yard::VOICE, yard::operations()))
+        .merge(crossroads::router(services, services.plugins_dialect))
+        .fallback_service(Router::new().fallback(unowned).with_state(Owners::new(services)))
+}
+
+/// One dialect and nothing else.
+fn alone(
+    services: &Services,
+    voice: &'static Voice,
+    path: &'static str,
+    operations: Vec<Operation>,
+) -> Router<Services> {
+    let mount = Mount(path);
+    speaking(services, voice, mount, operations)
+        .fallback_service(nowhere(services, voice, mount).with_state(services.clone()))
+}
+
+/// One that takes credentials, and tells whose they are.
+fn mounted(
+    services: &Services,
+    voice: &'static Voice,
+    path: &'static str,
+    mut operations: Vec<Operation>,
+) -> Router<Services> {
+    operations.extend(identity_api::operations());
+    alone(services, voice, path, operations)
+}
+
+/// The front end takes both from one address.
+fn langbot_and_space(services: &Services) -> Router<Services> {
+    let path = "/langbot";
+    mounted(services, &langbot::VOICE, path, langbot::operations()).merge(speaking(
+        services,
+        &space::VOICE,
+        Mount(path),
+        space::operations(),
+    ))
 }
 
 /// What machines look at.
@@ -40,4 +109,32 @@ fn probes() -> Router<Services> {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(telemetry::metrics))
+}
+
+#[derive(Clone)]
+struct Owners {
+    of_prefixes: Arc<[(&'static str, Router)]>,
+    of_the_rest: Router,
+}
+
+impl Owners {
+    fn new(services: &Services) -> Self {
+        let of = |voice| nowhere(services, voice, Mount::ROOT).with_state(services.clone());
+        Self {
+            of_prefixes: OWNERS.iter().map(|(prefix, voice)| (*prefix, of(voice))).collect(),
+            of_the_rest: of(&dify::VOICE),
+        }
+    }
+}
+
+async fn unowned(State(owners): State<Owners>, request: Request) -> Response {
+    let path = request.uri().path();
+    let is_below =
+        |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let those = owners.of_prefixes.iter().filter(|(prefix, _)| is_below(prefix));
+    let owner = those.max_by_key(|(prefix, _)| prefix.len()).map_or(&owners.of_the_rest, |(_, owner)| owner);
+    match owner.clone().oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
 }

@@ -25,6 +25,7 @@ use domain::task::Task;
 use crate::{
     address::Addresses,
     admin::Projections,
+    crossroads::PluginsDialect,
     dify::{SigningPublicKey, Sockets},
     health::Health,
     limits::{Limits, SharedLimits},
@@ -44,6 +45,7 @@ pub(crate) struct Services {
     pub(crate) quotas: Arc<dyn Quotas>,
     pub(crate) marketplace: Arc<dyn Marketplace>,
     pub(crate) categories: Categories,
+    pub(crate) plugins_dialect: PluginsDialect,
     pub(crate) task_queries: Arc<dyn TaskQueries>,
     pub(crate) watch: Arc<WatchTasks>,
     pub(crate) blobs: Arc<dyn Blobs>,
@@ -115,6 +117,7 @@ impl Services {
             },
             marketplace: ports.marketplace,
             categories: settings.categories,
+            plugins_dialect: settings.plugins_dialect,
             task_queries: ports.task_queries,
             watch: ports.watch,
             blobs: ports.blobs,

@@ -37,6 +37,8 @@ pub(crate) use index::Index;
 use arguments::Arguments;
 use index::{index_url, mirrors};
 
+use crate::crossroads::PluginsDialect;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     /// None: the embedded PostgreSQL.
@@ -61,6 +63,8 @@ pub(crate) struct Settings {
     pub(crate) marketplace: Market,
     /// How the Dify dialect lists categories.
     pub(crate) categories: Categories,
+    /// Whose list the one path of two dialects shows.
+    pub(crate) plugins_dialect: PluginsDialect,
     /// None: results are not signed.
     pub(crate) signing_key: Option<PathBuf>,
     pub(crate) signing_category: Category,
@@ -155,6 +159,7 @@ impl Settings {
             },
             marketplace: Market::new(options.marketplace_url, options.marketplace_checksum)?,
             categories: options.compat_dify_categories,
+            plugins_dialect: options.default_plugins_dialect,
             signing_key: options.signing_key.filter(|file| !file.as_os_str().is_empty()),
             signing_category: options.signing_category,
             rate_limits: options.rate_limits,

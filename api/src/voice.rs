@@ -67,6 +67,11 @@ impl Said {
     pub(crate) fn created(value: Value) -> Self {
         Self { status: StatusCode::CREATED, value }
     }
+
+    /// No body where the dialect has no envelope, else an empty one.
+    pub(crate) fn nothing() -> Self {
+        Self { status: StatusCode::NO_CONTENT, value: Value::Null }
+    }
 }
 
 impl IntoResponse for Said {
@@ -112,7 +117,13 @@ pub(crate) async fn speak(State(speaking): State<Speaking>, mut request: Request
 
 fn put_into_words(voice: &Voice, mut response: Response, heard: &Heard) -> Response {
     if let Some(Said { status, value }) = response.extensions_mut().remove::<Said>() {
-        return replace_body(response, status, &(voice.accept)(value, heard), None);
+        let body = (voice.accept)(value, heard);
+        return match (status, &body) {
+            (StatusCode::NO_CONTENT, Value::Null) => response,
+            // An envelope is content.
+            (StatusCode::NO_CONTENT, _) => replace_body(response, StatusCode::OK, &body, None),
+            _ => replace_body(response, status, &body, None),
+        };
     }
     let refusal = response.extensions_mut().remove::<Refusal>().or_else(|| plain(&response));
     let Some(refusal) = refusal else { return response };

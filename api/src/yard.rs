@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     admin,
     credential::Accepts,
+    description, identity_api,
     limits::ResetForm,
     operations::{Operation, get, post},
     refusal::{Fault, Refusal},
@@ -27,11 +28,16 @@ pub(crate) static VOICE: Voice = Voice {
 };
 
 pub(crate) fn operations() -> Vec<Operation> {
-    vec![
+    let mut operations = vec![
+        get("/admin/policy", Action::ReadPolicy, identity_api::policy),
+        get("/openapi.json", Action::ReadInstance, description::json),
+        get("/docs", Action::ReadInstance, description::html),
         get("/admin/projections", Action::Operate, admin::list),
         post("/admin/projections/{name}/rebuild", Action::Operate, admin::rebuild),
         post("/admin/projections/{name}/retry", Action::Operate, admin::retry),
-    ]
+    ];
+    operations.extend(identity_api::operations());
+    operations
 }
 
 fn plain(value: Value, _: &Heard) -> Value {

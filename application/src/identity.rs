@@ -11,7 +11,7 @@ use domain::{
     account::{Account, AccountError},
     api_key::{ApiKey, ApiKeyCommand, ApiKeyError},
     recorded::Cursor,
-    values::{AccountId, KeyId},
+    values::{AccountId, Digest, KeyId},
 };
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -43,8 +43,8 @@ pub const ACCOUNTS: &str = "accounts";
 /// How long a ticket waits for its socket.
 pub const TICKET_LASTS: Duration = Duration::from_secs(30);
 
-const NO_KEY: &str = "No such key";
-const NO_ACCOUNT: &str = "No such account";
+pub const NO_KEY: &str = "No such key";
+pub const NO_ACCOUNT: &str = "No such account";
 const ACCOUNT_ERASED: &str = "the account was erased";
 const LONGEST_LINE: usize = 200;
 
@@ -156,6 +156,21 @@ impl Identity {
             self.freshness.reached(KEYS, position).await;
         }
         Ok(outcome)
+    }
+
+    /// Tells two secrets apart in what the log keeps of a request, where nobody can try guesses at one.
+    pub async fn blinded(&self, secret: &Secret) -> Result<String, Error> {
+        let key = self.vault.derived_key("requests").await?;
+        let digest = Sha256::new().chain_update(key.reveal()).chain_update(secret.reveal()).finalize();
+        Ok(Digest::of_bytes(digest.into()).to_string())
+    }
+
+    /// Names a thing of which there is one: the same on every node and after every restart.
+    pub async fn only(&self, thing: &str) -> Result<uuid::Uuid, Error> {
+        let key = self.vault.derived_key(thing).await?;
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&key.reveal()[..16]);
+        Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
     }
 
     /// The id behind a name: the same on every node, and no way back from it.

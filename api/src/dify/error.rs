@@ -119,9 +119,8 @@ impl From<Refusal> for DifyError {
 /// The reason stands behind the sentence, but not behind one of the document.
 fn worded(refusal: &Refusal) -> String {
     match refusal.reason {
-        None | Some(Reason::Internal) => refusal.message.clone(),
         Some(_) if EXACT.contains(&refusal.message.as_str()) => refusal.message.clone(),
-        Some(reason) => format!("{} ({reason})", refusal.message),
+        _ => refusal.told(),
     }
 }
 

@@ -10,6 +10,7 @@ use tracing::Level;
 use super::commands::{Command, Role};
 use super::marketplace::{Categories, ChecksumRule};
 use super::values::{Bytes, List, Network, RateLimits, Span};
+use crate::crossroads::PluginsDialect;
 
 /// Secrets are no flags: everybody on the machine could read them.
 const SECRETS: &str = "\
@@ -116,6 +117,16 @@ pub(crate) struct Options {
         default_value = "objects"
     )]
     pub(super) compat_dify_categories: Categories,
+    /// Whose list `GET /api/v1/plugins` shows at the root, where neither the credential nor the query tells
+    #[arg(
+        long,
+        env = "PLUGYARD_DEFAULT_PLUGINS_DIALECT",
+        global = true,
+        value_enum,
+        value_name = "DIALECT",
+        default_value = "langbot"
+    )]
+    pub(super) default_plugins_dialect: PluginsDialect,
     /// File with the private key that signs results (RSA, PEM) [default: they are not signed]
     #[arg(long, env = "PLUGYARD_SIGNING_KEY", global = true, value_name = "FILE")]
     pub(super) signing_key: Option<PathBuf>,

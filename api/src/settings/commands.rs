@@ -55,6 +55,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: SignCommand,
     },
+    /// Prints the description of the API, as OpenAPI
+    Openapi,
     /// Reads one hostile package on behalf of a parent process
     #[command(name = "__isolated", hide = true)]
     Isolated {

@@ -7,11 +7,12 @@ use domain::{
     recorded::Cursor,
     values::{AccountId, Role},
 };
+use serde_json::json;
 
 use super::{ACCOUNT_ERASED, ACCOUNTS, Identity, NO_ACCOUNT, account_subject, one_line};
 use crate::{
     caller::Caller,
-    commands::CommandError,
+    commands::{CommandError, Outcome},
     error::{Error, Kind},
     policy::{Action, Owner},
     ports::vault::Secret,
@@ -78,7 +79,11 @@ impl Identity {
                 Err(CommandError::Refused(AccountError::Erased).into())
             }
             Some(_) => Ok(id),
-            None => self.register(id, name, role, caller).await,
+            None => {
+                // What it is registered for has its own.
+                let caller = Caller { once: None, ..caller.clone() };
+                self.register(id, name, role, &caller).await
+            }
         }
     }
 
@@ -113,17 +118,30 @@ impl Identity {
             Some(password) => Some(self.passwords.hash(strong(password)?).await?),
             None => None,
         };
-        let id = self.account(name, role.unwrap_or(Role::User), caller).await?;
-        let changed = match role {
-            Some(role) => self.command_account(id, AccountCommand::ChangeRole { role }, caller).await?,
-            None => None,
-        };
+        let id = self.account_id(name).await?;
+        // The first command of all carries the idempotency key: what a reused one is refused for has no effect.
+        let mut caller = caller.clone();
+        match self.accounts.account(id).await? {
+            Some(known) if known.erased_at.is_some() => {
+                return Err(CommandError::Refused(AccountError::Erased).into());
+            }
+            Some(_) => {}
+            None => {
+                self.register(id, name, role.unwrap_or(Role::User), &caller).await?;
+                caller.once = None;
+            }
+        }
+        let mut changed = None;
+        if let Some(role) = role {
+            changed = self.command_account(id, AccountCommand::ChangeRole { role }, &caller).await?;
+            caller.once = None;
+        }
         if let Some(hash) = &hash {
             let password = self.vault.seal(&account_subject(id), "password", hash).await?;
-            self.command_account(id, AccountCommand::ChangePassword { password }, caller).await?;
+            self.command_account(id, AccountCommand::ChangePassword { password }, &caller).await?;
         }
         if changed.is_some() || hash.is_some() {
-            self.revoke_all(id, true, "the password or the role was changed", caller).await?;
+            self.revoke_all(id, true, "the password or the role was changed", &caller).await?;
         }
         Ok(id)
     }
@@ -171,11 +189,10 @@ impl Identity {
         one_line("reason", reason)?;
         let known = self.accounts.account(id).await?.ok_or_else(|| Error::not_found(NO_ACCOUNT))?;
         principal.must(Action::EraseAccount, principal.owner_of(Some(known.id)), NO_ACCOUNT)?;
-        self.revoke_all(id, false, ACCOUNT_ERASED, caller).await?;
         let by = caller.metadata.actor_principal.clone();
         let command = AccountCommand::Erase { by, reason: reason.to_owned() };
         let position = self.command_account(id, command, caller).await?;
-        // A key that was issued in between.
+        // A repeat goes on from here, too: the first time may have ended in between.
         self.revoke_all(id, false, ACCOUNT_ERASED, caller).await?;
         self.vault.erase(&account_subject(id)).await?;
         Ok(position)
@@ -205,14 +222,19 @@ impl Identity {
         }
     }
 
+    /// Under the caller's key, if there is one, and seen by the next request of anybody.
     async fn command_account(
         &self,
         id: AccountId,
         command: AccountCommand,
         caller: &Caller,
     ) -> Result<Option<Cursor>, CommandError<AccountError>> {
-        let position =
-            self.account_commands.execute(&id.to_string(), command, caller.metadata.clone()).await?;
+        let (stream, by) = (id.to_string(), caller.metadata.clone());
+        let outcome = match caller.once("account", json!({"id": id})) {
+            None => Outcome::Written(self.account_commands.execute(&stream, command, by).await?),
+            Some(once) => self.account_commands.execute_once(&stream, command, by, once).await?,
+        };
+        let Outcome::Written(position) = outcome else { return Ok(None) };
         if let Some(position) = position {
             self.freshness.reached(ACCOUNTS, position).await;
         }

@@ -18,7 +18,7 @@ use crate::{
         credentials::Claims,
         vault::{Opened, Secret},
     },
-    principal::Principal,
+    principal::{Principal, Proof},
     secret_text::{SecretKind, fingerprint},
 };
 
@@ -134,6 +134,16 @@ impl Identity {
     pub async fn log_out(&self, principal: &Principal, caller: Caller) -> Result<Option<Cursor>, Error> {
         let key = principal.key.ok_or_else(|| Error::new(Kind::Invalid, "There is no session to end"))?;
         self.revoke_now(key, "logged out", caller).await
+    }
+
+    /// Another token of the session that the request came with; its end does not move.
+    pub async fn renewed(&self, principal: &Principal, dialect: Dialect) -> Result<Secret, Error> {
+        let session = principal.key.filter(|_| principal.proof == Proof::Session).ok_or_else(refused)?;
+        let key = self.keys.by_id(session).await?.ok_or_else(refused)?;
+        if !is_live(&key, self.clock.now()) {
+            return Err(refused());
+        }
+        self.access(session, key.account, key.role, dialect)
     }
 
     fn access(

@@ -1,0 +1,102 @@
+//! The description of everything that is served, as OpenAPI 3.1. The operations are the truth, and what is written of
+//! them by hand in `openapi/` must fit: an operation without a description is a fault, and so is a description without
+//! an operation. What follows from the edge (credentials, limits, refusals, headers) is not written but derived.
+
+mod edge;
+mod merge;
+mod page;
+
+use std::sync::OnceLock;
+
+use anyhow::Context as _;
+use axum::{
+    body::Bytes,
+    http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use serde_json::Value;
+
+use self::merge::{Part, Written};
+use crate::{dify, operations::Operation, refusal::Refusal, space, voice::Voice, yard};
+
+/// What stands in `openapi/` for the operations of one dialect below one mount.
+struct Source {
+    mount: &'static str,
+    voice: &'static Voice,
+    operations: fn() -> Vec<Operation>,
+    texts: &'static [&'static str],
+}
+
+const SOURCES: [Source; 3] = [
+    Source {
+        mount: "/dify",
+        voice: &dify::VOICE,
+        operations: dify::operations,
+        texts: &[include_str!("../openapi/dify.yaml"), include_str!("../openapi/dify-marketplace.yaml")],
+    },
+    Source {
+        mount: "/space",
+        voice: &space::VOICE,
+        operations: space::operations,
+        texts: &[include_str!("../openapi/space.yaml")],
+    },
+    Source {
+        mount: "",
+        voice: &yard::VOICE,
+        operations: yard::operations,
+        texts: &[include_str!("../openapi/yard.yaml")],
+    },
+];
+
+/// Both forms, ready to be sent.
+struct Ready {
+    json: Bytes,
+    page: Bytes,
+}
+
+pub(crate) fn document() -> anyhow::Result<Value> {
+    let mut document: Value =
+        serde_saphyr::from_str(include_str!("../openapi/base.yaml")).context("base.yaml")?;
+    for source in &SOURCES {
+        let mut written = Written::default();
+        for text in source.texts {
+            written.add(
+                serde_saphyr::from_str(text).with_context(|| format!("description of {}", source.mount))?,
+            );
+        }
+        let operations = (source.operations)();
+        Part { mount: source.mount, voice: source.voice, operations, written }.merge_into(&mut document)?;
+    }
+    Ok(document)
+}
+
+pub(crate) async fn json() -> Result<Response, Refusal> {
+    let json = ready()?.json.clone();
+    Ok(([(CONTENT_TYPE, "application/json")], json).into_response())
+}
+
+/// Nothing in the page runs, and nothing is loaded from elsewhere.
+pub(crate) async fn html() -> Result<Response, Refusal> {
+    let page = ready()?.page.clone();
+    let headers =
+        [(CONTENT_TYPE, "text/html; charset=utf-8".to_owned()), (CONTENT_SECURITY_POLICY, page::policy())];
+    Ok((headers, page).into_response())
+}
+
+/// Made once.
+fn ready() -> Result<&'static Ready, Refusal> {
+    static READY: OnceLock<Option<Ready>> = OnceLock::new();
+    let made = READY.get_or_init(|| match document() {
+        Ok(document) => {
+            Some(Ready { json: document.to_string().into(), page: page::rendered(&document).into() })
+        }
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the description does not fit");
+            None
+        }
+    });
+    made.as_ref().ok_or_else(Refusal::internal)
+}
+
+#[cfg(test)]
+mod tests;

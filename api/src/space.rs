@@ -1,0 +1,76 @@
+//! `LangBot`'s marketplace, as its core, its web page and `lbp` ask for it: at its own mount and inside `LangBot`'s, never
+//! at the root. Reading is open; publishing needs an `lbpat_` token.
+
+mod error;
+
+use application::{
+    identity::{ACCOUNTS, KEYS},
+    policy::Action::{LogIn, PublishPackage, ReadCatalogue, Review},
+};
+use axum::http::Method;
+use domain::values::Dialect;
+use serde_json::{Value, json};
+
+use crate::{
+    credential::Accepts,
+    limits::{Charge, ResetForm},
+    operations::{Operation, get, later},
+    refusal::Refusal,
+    voice::{Heard, JSON, Voice, no_stamp},
+};
+
+pub(crate) static VOICE: Voice = Voice {
+    dialect: Dialect::Space,
+    accepts: Accepts { bearer: true, api_key: false, basic: false },
+    refuse: error::refuse,
+    refusal_type: JSON,
+    accept: data,
+    stamp: no_stamp,
+    reset: ResetForm::UnixSeconds,
+    read_models: &[KEYS, ACCOUNTS],
+};
+
+pub(crate) fn operations() -> Vec<Operation> {
+    let market = "/api/v1/marketplace";
+    let plugins = format!("{market}/plugins");
+    let plugin = format!("{plugins}/{{author}}/{{name}}");
+    let extensions = format!("{market}/extensions");
+    let tokens = "/api/v1/accounts/token";
+    vec![
+        // The core asks for these first, and takes another way when one is there.
+        get(format!("{market}/mcps/{{author}}/{{name}}"), ReadCatalogue, no_mcp),
+        get(format!("{market}/skills/{{author}}/{{name}}"), ReadCatalogue, no_skill),
+        later(Method::GET, &plugins, ReadCatalogue),
+        later(Method::POST, format!("{plugins}/search"), ReadCatalogue),
+        later(Method::POST, format!("{plugins}/publish"), PublishPackage),
+        later(Method::GET, format!("{plugins}/download/{{author}}/{{name}}/{{version}}"), ReadCatalogue),
+        later(Method::GET, &plugin, ReadCatalogue),
+        later(Method::GET, format!("{plugin}/versions"), ReadCatalogue),
+        later(Method::GET, format!("{plugin}/resources/README"), ReadCatalogue),
+        later(Method::GET, format!("{plugin}/resources/icon"), ReadCatalogue),
+        later(Method::GET, format!("{plugin}/resources/assets/{{*path}}"), ReadCatalogue),
+        later(Method::POST, format!("{extensions}/search"), ReadCatalogue),
+        later(Method::POST, format!("{extensions}/likes/status"), ReadCatalogue),
+        later(Method::PUT, format!("{extensions}/{{type}}/{{author}}/{{name}}/like"), Review),
+        later(Method::GET, format!("{market}/tags"), ReadCatalogue),
+        later(Method::GET, format!("{market}/recommendation-lists"), ReadCatalogue),
+        later(Method::POST, format!("{tokens}/generate"), LogIn).charged(Charge::Login),
+        later(Method::POST, format!("{tokens}/get"), LogIn),
+        later(Method::POST, format!("{tokens}/refresh"), LogIn).charged(Charge::Login),
+    ]
+}
+
+async fn no_mcp() -> Refusal {
+    Refusal::not_found("mcp not found")
+}
+
+async fn no_skill() -> Refusal {
+    Refusal::not_found("skill not found")
+}
+
+fn data(value: Value, _: &Heard) -> Value {
+    json!({"code": 0, "msg": "ok", "data": value})
+}
+
+#[cfg(test)]
+mod tests;
