@@ -36,5 +36,6 @@ mod read_models;
 mod repackaging;
 mod sandbox;
 mod signing;
+mod tokens;
 mod verifying;
 mod websocket;

@@ -7,6 +7,8 @@ pub mod commands;
 pub mod directories;
 pub mod error;
 pub mod failure;
+#[cfg(test)]
+mod fakes;
 pub mod identity;
 pub mod policy;
 pub mod ports;

@@ -212,7 +212,10 @@ impl From<CommandError<TaskError>> for Error {
     fn from(error: CommandError<TaskError>) -> Self {
         error.told("task", |refusal| match refusal {
             TaskError::Unknown => Self::not_found(refusal.to_string()),
-            _ => Self::new(Kind::Conflict, refusal.to_string()),
+            TaskError::AlreadyRequested
+            | TaskError::Finished
+            | TaskError::Unfinished
+            | TaskError::StaleAttempt { .. } => Self::new(Kind::Conflict, refusal.to_string()),
         })
     }
 }

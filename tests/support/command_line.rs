@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    io::{Seek as _, Write as _},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -50,6 +51,16 @@ impl Cli {
     #[must_use]
     pub fn args<I: IntoIterator<Item: Into<OsString>>>(mut self, args: I) -> Self {
         self.command.args(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// What stands on standard input, which is no terminal; nothing by default.
+    #[must_use]
+    pub fn input(mut self, text: &str) -> Self {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file.rewind().unwrap();
+        self.command.stdin(file);
         self
     }
 

@@ -290,10 +290,14 @@ impl Yard {
         twin
     }
 
-    /// Another node on the same database, with a directory of its own.
+    /// Another node on the same database, with a directory of its own and the master key of this one.
     pub async fn neighbour(&self, role: &str) -> Self {
         let mut plan = Plan { database: self.database.clone(), ..Plan::default() };
         plan.settings = self.settings.clone();
+        if !plan.settings.contains_key("PLUGYARD_SECRET_KEY") {
+            let made_here = self.data_dir().join("secret.key");
+            plan = plan.set("PLUGYARD_SECRET_KEY_FILE", made_here.to_str().expect("a path of text"));
+        }
         plan.set("PLUGYARD_ROLE", role).start().await
     }
 }

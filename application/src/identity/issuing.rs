@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use domain::{
     account::AccountError,
-    api_key::{ApiKeyCommand, ApiKeyIssued, KeyKind},
+    api_key::{ApiKeyCommand, ApiKeyError, ApiKeyIssued, KeyKind},
     recorded::Cursor,
     values::{AccountId, Allowance, Dialect, KeyId, Role, Scope, Sealed},
 };
@@ -17,7 +17,7 @@ use crate::{
     caller::Caller,
     commands::{CommandError, Outcome},
     error::{Error, Kind},
-    policy::{Action, Owner, Standing},
+    policy::{Action, Owner, Standing, Verdict},
     ports::vault::{Opened, Secret},
     principal::Principal,
     secret_text::{SecretKind, fingerprint},
@@ -110,11 +110,12 @@ impl Identity {
 
     fn judge_wish(&self, principal: &Principal, wish: &KeyWish) -> Result<(), Error> {
         let owner = if wish.owner.is_some() { Owner::Foreign } else { Owner::Own };
-        principal.must(Action::IssueKey, owner, NOT_YOURS).map_err(|error| match error.kind {
-            Kind::NotFound => Error::new(Kind::Forbidden, NOT_YOURS),
-            _ => error,
-        })?;
         let refused = || Err(Error::new(Kind::Forbidden, NOT_YOURS));
+        let verdict = principal.verdict(Action::IssueKey, owner);
+        if verdict == Verdict::Hidden {
+            return refused();
+        }
+        verdict.enforced(NOT_YOURS)?;
         let beyond_scopes = wish.scopes.as_ref().is_some_and(|scopes| !scopes.is_subset(&principal.scopes));
         let wider = wish.scopes.is_none() && !wish.role.scopes().is_subset(&principal.scopes);
         if principal.standing < Standing::from(wish.role) || beyond_scopes || wider {
@@ -129,6 +130,10 @@ impl Identity {
             return Err(Error::invalid(
                 "Name at least one dialect: inkdrop, backstage, langbot, space or nexus",
             ));
+        }
+        let fits = |scopes: &BTreeSet<Scope>| !scopes.is_empty() && scopes.is_subset(&wish.role.scopes());
+        if !wish.scopes.iter().all(fits) {
+            return Err(Error::invalid(ApiKeyError::ScopeBeyondRole.to_string()));
         }
         if wish.expires_at.is_some_and(|end| end <= self.clock.now()) {
             return Err(Error::invalid("The time of expiry has passed"));

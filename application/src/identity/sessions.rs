@@ -67,7 +67,7 @@ impl Identity {
         self.open_session(account.id, account.role, dialect, caller).await
     }
 
-    async fn open_session(
+    pub(super) async fn open_session(
         &self,
         account: AccountId,
         role: Role,

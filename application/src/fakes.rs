@@ -1,0 +1,340 @@
+//! Every port of identity, kept in memory.
+
+mod credentials;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    authenticating::Authenticating,
+    caller::Caller,
+    commands::{CommandError, Commands, Once, Outcome},
+    error::Error,
+    identity::{Identity, KeyWish},
+    ports::{credentials::Claims, freshness::Freshness, system::Clock, system::Ids},
+    queries::keys::{AccountQueries, AccountView, Changes, KeyQueries, KeyView},
+};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::{
+    account::{Account, AccountCommand, AccountError, AccountEvent},
+    api_key::{ApiKey, ApiKeyCommand, ApiKeyError, ApiKeyEvent},
+    recorded::Cursor,
+    values::{AccountId, Actor, Dialect, Digest, KeyId, Metadata, Role, Sealed},
+};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+pub(crate) const BOOTSTRAP: &str = "the-bootstrap-credential";
+
+/// Keys and accounts as the service of identity knows them.
+pub(crate) struct Registry {
+    state: Mutex<State>,
+    down: AtomicBool,
+}
+
+struct State {
+    now: DateTime<Utc>,
+    accounts: HashMap<AccountId, AccountView>,
+    keys: HashMap<KeyId, (KeyView, i64)>,
+    changes: i64,
+    position: i64,
+    once: HashMap<(String, String), ([u8; 32], Value)>,
+    /// Subjects by the id of their data key, and whether that is destroyed.
+    subjects: HashMap<Uuid, (String, bool)>,
+    signed: HashMap<String, Claims>,
+    tickets: HashMap<[u8; 32], (Option<KeyId>, DateTime<Utc>)>,
+    buckets: HashMap<String, Duration>,
+    made: u64,
+}
+
+impl Registry {
+    pub(crate) fn at(now: DateTime<Utc>) -> Arc<Self> {
+        let state = State {
+            now,
+            accounts: HashMap::new(),
+            keys: HashMap::new(),
+            changes: 0,
+            position: 0,
+            once: HashMap::new(),
+            subjects: HashMap::new(),
+            signed: HashMap::new(),
+            tickets: HashMap::new(),
+            buckets: HashMap::new(),
+            made: 0,
+        };
+        Arc::new(Self { state: Mutex::new(state), down: AtomicBool::new(false) })
+    }
+
+    pub(crate) fn identity(self: &Arc<Self>) -> Identity {
+        Identity {
+            account_commands: self.clone(),
+            key_commands: self.clone(),
+            accounts: self.clone(),
+            keys: self.clone(),
+            vault: self.clone(),
+            passwords: self.clone(),
+            tokens: self.clone(),
+            tickets: self.clone(),
+            freshness: self.clone(),
+            randomness: self.clone(),
+            ids: self.clone(),
+            clock: self.clone(),
+        }
+    }
+
+    /// The bootstrap credential is [`BOOTSTRAP`].
+    pub(crate) fn authenticating(self: &Arc<Self>) -> Arc<Authenticating> {
+        let bootstrap = Some(Sha256::digest(BOOTSTRAP).into());
+        let (keys, tokens, tickets, clock) = (self.clone(), self.clone(), self.clone(), self.clone());
+        Arc::new(Authenticating::new(keys, tokens, tickets, clock, bootstrap))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    fn up(&self) -> Result<MutexGuard<'_, State>, Error> {
+        if self.down.load(Ordering::SeqCst) { Err(Error::unavailable()) } else { Ok(self.lock()) }
+    }
+}
+
+/// What a credential is asked for with, where nothing else matters.
+pub(crate) fn wish(owner: &str, dialect: Dialect, role: Role) -> KeyWish {
+    KeyWish {
+        owner: Some(owner.parse().unwrap()),
+        dialects: [dialect].into(),
+        role,
+        scopes: None,
+        label: None,
+        expires_at: None,
+        allowance: None,
+    }
+}
+
+pub(crate) fn caller() -> Caller {
+    let actor = Actor { principal: "tester".to_owned(), dialect: Dialect::Yard, ip_hash: None };
+    Caller { dialect: Dialect::Yard, metadata: Metadata::of_request(&actor, "request-1"), once: None }
+}
+
+impl Registry {
+    /// The log and the read models are not reachable.
+    pub(crate) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    pub(crate) fn passes(&self, time: Duration) {
+        self.lock().now += time;
+    }
+}
+
+impl State {
+    fn moved(&mut self) -> Cursor {
+        self.position += 1;
+        Cursor { epoch: 1, transaction: 1, position: self.position }
+    }
+
+    fn account(&mut self, id: AccountId, event: AccountEvent) {
+        let now = self.now;
+        if let AccountEvent::AccountRegistered(registered) = event {
+            let (name, role) = (registered.name, registered.role);
+            let view = AccountView { id, name, role, password: None, registered_at: now, erased_at: None };
+            self.accounts.insert(id, view);
+            return;
+        }
+        let view = self.accounts.get_mut(&id).unwrap();
+        match event {
+            AccountEvent::AccountRegistered(_) => {}
+            AccountEvent::AccountRoleChanged { role } => view.role = role,
+            AccountEvent::PasswordChanged { password } => view.password = Some(password),
+            AccountEvent::SubjectErased { .. } => (view.password, view.erased_at) = (None, Some(now)),
+        }
+    }
+
+    fn key(&mut self, id: KeyId, event: ApiKeyEvent) {
+        self.changes += 1;
+        let (now, change) = (self.now, self.changes);
+        if let ApiKeyEvent::ApiKeyIssued(issued) = event {
+            let view = KeyView {
+                id,
+                account: issued.account_uid,
+                kind: issued.kind,
+                dialects: issued.dialects,
+                role: issued.role,
+                scopes: issued.scopes,
+                secret_sha256: issued.secret_sha256,
+                label: issued.label,
+                expires_at: issued.expires_at,
+                allowance: issued.allowance,
+                issued_at: now,
+                revoked_at: None,
+            };
+            self.keys.insert(id, (view, change));
+            return;
+        }
+        let (view, changed) = self.keys.get_mut(&id).unwrap();
+        *changed = change;
+        match event {
+            ApiKeyEvent::ApiKeyIssued(_) => {}
+            ApiKeyEvent::ApiKeyRefreshed { secret_sha256, expires_at } => {
+                (view.secret_sha256, view.expires_at) = (secret_sha256, Some(expires_at));
+            }
+            ApiKeyEvent::ApiKeyRevoked { .. } => view.revoked_at = Some(now),
+        }
+    }
+}
+
+#[async_trait]
+impl Commands<Account> for Registry {
+    async fn execute(
+        &self,
+        id: &str,
+        command: AccountCommand,
+        _: Metadata,
+    ) -> Result<Option<Cursor>, CommandError<AccountError>> {
+        let mut state = self.up().map_err(|_down| CommandError::Unavailable)?;
+        let id: AccountId = id.parse().unwrap();
+        let was = match state.accounts.get(&id) {
+            None => Account::Absent,
+            Some(view) if view.erased_at.is_some() => Account::Erased,
+            Some(view) => Account::Live(view.role),
+        };
+        let events = was.decide(command).map_err(CommandError::Refused)?;
+        let is_change = !events.is_empty();
+        for event in events {
+            state.account(id, event);
+        }
+        Ok(is_change.then(|| state.moved()))
+    }
+
+    async fn execute_once(
+        &self,
+        id: &str,
+        command: AccountCommand,
+        by: Metadata,
+        _: Once,
+    ) -> Result<Outcome, CommandError<AccountError>> {
+        Commands::<Account>::execute(self, id, command, by).await.map(Outcome::Written)
+    }
+}
+
+#[async_trait]
+impl Commands<ApiKey> for Registry {
+    async fn execute(
+        &self,
+        id: &str,
+        command: ApiKeyCommand,
+        _: Metadata,
+    ) -> Result<Option<Cursor>, CommandError<ApiKeyError>> {
+        let mut state = self.up().map_err(|_down| CommandError::Unavailable)?;
+        let id: KeyId = id.parse().unwrap();
+        let was = match state.keys.get(&id) {
+            None => ApiKey::Absent,
+            Some((view, _)) if view.revoked_at.is_some() => ApiKey::Revoked,
+            Some((view, _)) => ApiKey::Live { kind: view.kind, secret_sha256: view.secret_sha256.clone() },
+        };
+        let events = was.decide(command).map_err(CommandError::Refused)?;
+        let is_change = !events.is_empty();
+        for event in events {
+            state.key(id, event);
+        }
+        Ok(is_change.then(|| state.moved()))
+    }
+
+    async fn execute_once(
+        &self,
+        id: &str,
+        command: ApiKeyCommand,
+        by: Metadata,
+        once: Once,
+    ) -> Result<Outcome, CommandError<ApiKeyError>> {
+        let place = (once.scope, once.key);
+        let known = self.lock().once.get(&place).cloned();
+        match known {
+            Some((hash, answer)) if hash == once.request_hash => return Ok(Outcome::Repeated(answer)),
+            Some(_) => return Err(CommandError::KeyReused),
+            None => {}
+        }
+        let written = Commands::<ApiKey>::execute(self, id, command, by).await?;
+        self.lock().once.insert(place, (once.request_hash, once.response));
+        Ok(Outcome::Written(written))
+    }
+}
+
+#[async_trait]
+impl AccountQueries for Registry {
+    async fn account(&self, id: AccountId) -> Result<Option<AccountView>, Error> {
+        Ok(self.up()?.accounts.get(&id).cloned())
+    }
+
+    async fn accounts(&self, limit: u32, offset: u32) -> Result<(Vec<AccountView>, u64), Error> {
+        let mut views: Vec<AccountView> = self.up()?.accounts.values().cloned().collect();
+        views.sort_by_key(|view| (std::cmp::Reverse(view.registered_at), view.id));
+        let total = views.len() as u64;
+        Ok((views.into_iter().skip(offset as usize).take(limit as usize).collect(), total))
+    }
+}
+
+#[async_trait]
+impl KeyQueries for Registry {
+    async fn by_secret(&self, sha256: &Digest) -> Result<Option<KeyView>, Error> {
+        let state = self.up()?;
+        Ok(state.keys.values().map(|(view, _)| view).find(|view| view.secret_sha256 == *sha256).cloned())
+    }
+
+    async fn by_id(&self, id: KeyId) -> Result<Option<KeyView>, Error> {
+        Ok(self.up()?.keys.get(&id).map(|(view, _)| view.clone()))
+    }
+
+    async fn list(
+        &self,
+        account: Option<AccountId>,
+        limit: u32,
+        offset: u32,
+    ) -> Result<(Vec<KeyView>, u64), Error> {
+        let state = self.up()?;
+        let of_account = |view: &&KeyView| account.is_none_or(|account| account == view.account);
+        let mut views: Vec<KeyView> =
+            state.keys.values().map(|(view, _)| view).filter(of_account).cloned().collect();
+        views.sort_by_key(|view| (std::cmp::Reverse(view.issued_at), view.id));
+        let total = views.len() as u64;
+        Ok((views.into_iter().skip(offset as usize).take(limit as usize).collect(), total))
+    }
+
+    async fn changed_after(&self, change: Option<i64>) -> Result<Changes, Error> {
+        let state = self.up()?;
+        let after = change.unwrap_or(i64::MAX);
+        let changed = state.keys.values().filter(|(_, number)| *number > after);
+        Ok(Changes { keys: changed.map(|(view, _)| view.id).collect(), newest: state.changes })
+    }
+}
+
+#[async_trait]
+impl Freshness for Registry {
+    async fn reached(&self, _: &str, _: Cursor) -> bool {
+        true
+    }
+
+    async fn lag(&self, _: &str) -> u64 {
+        0
+    }
+}
+
+impl Clock for Registry {
+    fn now(&self) -> DateTime<Utc> {
+        self.lock().now
+    }
+}
+
+impl Ids for Registry {
+    fn secret(&self) -> Uuid {
+        Uuid::new_v4()
+    }
+}

@@ -1,0 +1,148 @@
+use std::{collections::BTreeSet, time::Duration};
+
+use domain::values::{Allowance, Scope};
+
+use super::*;
+use crate::{
+    failure::Reason,
+    secret_text::{SecretKind, fingerprint},
+};
+
+#[tokio::test]
+async fn a_key_is_shown_once_and_only_its_hash_is_kept() {
+    let ground = Ground::new();
+    let key = ground.issued("ann", Dialect::Langbot, Role::Publisher).await;
+    assert_eq!(SecretKind::read(key.secret.reveal()), Some(SecretKind::LangbotKey));
+    assert!(key.position.is_some());
+    let kept = ground.identity.key(&Principal::bootstrap(), key.id).await.unwrap();
+    assert_eq!(kept.secret_sha256, fingerprint(key.secret.reveal()));
+    assert_eq!((kept.role, kept.scopes), (Role::Publisher, Role::Publisher.scopes()));
+    assert!(!format!("{key:?}").contains(key.secret.reveal()), "no debug line shows it");
+}
+
+#[tokio::test]
+async fn two_names_are_two_owners_and_one_name_is_one_however_it_is_written() {
+    let ground = Ground::new();
+    let first = ground.issued("Ann", Dialect::Nexus, Role::User).await.account;
+    assert_eq!(ground.issued("aNN", Dialect::Backstage, Role::User).await.account, first);
+    assert_ne!(ground.issued("bob", Dialect::Nexus, Role::User).await.account, first);
+    let name = ground.identity.name_of(Some(first)).await.unwrap();
+    assert_eq!(name.as_deref(), Some("Ann"));
+}
+
+#[tokio::test]
+async fn nobody_issues_more_than_they_have() {
+    let ground = Ground::new();
+    let user = ground.holder("ann", Role::User).await;
+    let own = |dialect, role| KeyWish { owner: None, ..wish("ann", dialect, role) };
+    let modest = own(Dialect::Nexus, Role::User);
+    let beyond = [
+        own(Dialect::Nexus, Role::Publisher),
+        own(Dialect::Nexus, Role::Admin),
+        own(Dialect::Backstage, Role::User),
+        wish("ann", Dialect::Nexus, Role::User),
+        wish("bob", Dialect::Nexus, Role::User),
+        KeyWish { scopes: Some(BTreeSet::from([Scope::Admin])), ..modest.clone() },
+        KeyWish { allowance: Allowance::new(1_000_000, 1), ..modest.clone() },
+    ];
+    for wish in beyond {
+        let refused = ground.identity.issue(&user, wish.clone(), caller()).await.unwrap_err();
+        assert_eq!(refused.kind, Kind::Forbidden, "{wish:?}");
+    }
+    let made = ground.identity.issue(&user, modest.clone(), caller()).await.unwrap();
+    assert_eq!(Some(made.account), user.account);
+
+    let reader = Principal { scopes: BTreeSet::from([Scope::Read]), ..user };
+    let refused = ground.identity.issue(&reader, modest.clone(), caller()).await.unwrap_err();
+    assert_eq!(refused.kind, Kind::Forbidden, "issuing is writing");
+    let refused = ground.identity.issue(&Principal::anonymous(), modest, caller()).await.unwrap_err();
+    assert_eq!(refused.kind, Kind::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_wish_that_makes_no_sense_is_refused_in_words() {
+    let ground = Ground::new();
+    let usual = wish("ann", Dialect::Nexus, Role::User);
+    let nonsense = [
+        KeyWish { dialects: BTreeSet::new(), ..usual.clone() },
+        KeyWish { dialects: BTreeSet::from([Dialect::Cli]), ..usual.clone() },
+        KeyWish { expires_at: Some(chrono::DateTime::UNIX_EPOCH), ..usual.clone() },
+        KeyWish { label: Some(String::new()), ..usual.clone() },
+        KeyWish { label: Some("a\nb".to_owned()), ..usual.clone() },
+        KeyWish { label: Some("x".repeat(201)), ..usual.clone() },
+        KeyWish { scopes: Some(BTreeSet::new()), ..usual.clone() },
+        KeyWish { scopes: Some(BTreeSet::from([Scope::Admin])), ..usual.clone() },
+        KeyWish { owner: None, ..usual.clone() },
+    ];
+    for wish in nonsense {
+        let refused =
+            ground.identity.issue(&Principal::bootstrap(), wish.clone(), caller()).await.unwrap_err();
+        assert_eq!(refused.kind, Kind::Invalid, "{wish:?}");
+    }
+    let (accounts, _) = ground.identity.accounts(&Principal::bootstrap(), 10, 0).await.unwrap();
+    assert_eq!(accounts, [], "nobody was registered for a key that was refused");
+    for name in ["", "a b", "-a", "ä", "a\0", &"x".repeat(65)] {
+        assert!(name.parse::<AccountName>().is_err(), "{name:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_is_answered_with_the_same_secret_and_another_wish_with_a_refusal() {
+    let ground = Ground::new();
+    let expires_at = Some(chrono::DateTime::UNIX_EPOCH + Duration::from_mins(1));
+    let first = KeyWish { expires_at, ..wish("ann", Dialect::Nexus, Role::User) };
+    let issue = async |wish: &KeyWish, hash| {
+        ground.identity.issue(&Principal::bootstrap(), wish.clone(), repeated(hash)).await
+    };
+    let made = issue(&first, 1).await.unwrap();
+    // The same request a little later: what lasts a minute ends a little later.
+    let later = KeyWish { expires_at: expires_at.map(|end| end + Duration::from_secs(5)), ..first };
+    let again = issue(&later, 1).await.unwrap();
+    assert_eq!(again, IssuedKey { position: None, ..made });
+    assert_eq!(ground.live_keys().await, 1);
+    let other = issue(&later, 2).await.unwrap_err();
+    assert_eq!((other.kind, other.reason), (Kind::Invalid, Some(Reason::IdempotencyKeyReused)));
+}
+
+#[tokio::test]
+async fn a_repeat_for_an_erased_account_reveals_nothing() {
+    let ground = Ground::new();
+    let wish = wish("ann", Dialect::Nexus, Role::User);
+    let issue = async || ground.identity.issue(&Principal::bootstrap(), wish.clone(), repeated(1)).await;
+    let account = issue().await.unwrap().account;
+    ground.identity.erase(&Principal::bootstrap(), account, "asked to", &caller()).await.unwrap();
+    assert_eq!(issue().await.unwrap_err().kind, Kind::Conflict);
+}
+
+#[tokio::test]
+async fn a_foreign_key_looks_as_if_it_were_not_there() {
+    let ground = Ground::new();
+    let ann = ground.holder("ann", Role::Publisher).await;
+    let foreign = ground.issued("bob", Dialect::Nexus, Role::User).await.id;
+    let unknown = KeyId(uuid::Uuid::nil());
+    for id in [foreign, unknown] {
+        let read = ground.identity.key(&ann, id).await.unwrap_err();
+        let revoked = ground.identity.revoke(&ann, id, "mine now", caller()).await.unwrap_err();
+        assert_eq!((&read, &revoked), (&Error::not_found(NO_KEY), &Error::not_found(NO_KEY)));
+        let nobody = ground.identity.revoke(&Principal::anonymous(), id, "x", caller()).await.unwrap_err();
+        assert_eq!(nobody.kind, Kind::Unauthenticated, "whether it is there or not");
+    }
+    assert_eq!(ground.live_keys().await, 2);
+    let listed = ground.identity.keys(&ann, 10, 0).await.unwrap();
+    assert_eq!((listed.total, listed.keys[0].id), (1, ann.key.unwrap()));
+    assert!(ground.identity.keys(&Principal::anonymous(), 10, 0).await.is_err());
+}
+
+#[tokio::test]
+async fn revoking_twice_is_revoking_once() {
+    let ground = Ground::new();
+    let ann = ground.holder("ann", Role::User).await;
+    let id = ann.key.unwrap();
+    assert!(ground.identity.revoke(&ann, id, "lost", caller()).await.unwrap().is_some());
+    assert_eq!(ground.identity.revoke(&ann, id, "lost", caller()).await.unwrap(), None);
+    assert_eq!(ground.live_keys().await, 0);
+    for reason in ["", "a\u{1b}[2J", &"x".repeat(201)] {
+        let refused = ground.identity.revoke(&ann, id, reason, caller()).await.unwrap_err();
+        assert_eq!(refused.kind, Kind::Invalid, "{reason:?}");
+    }
+}
