@@ -152,3 +152,6 @@ fn refuse_for_both(refusal: &Refusal, heard: &Heard) -> (StatusCode, Value) {
     }
     (status, body)
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,12 +113,7 @@ impl Door {
         self.key_of("somebody", &[self.dialect], role).await
     }
 
-    pub(crate) async fn key_of(
-        &self,
-        owner: &str,
-        dialects: &[Dialect],
-        role: Role,
-    ) -> (String, String) {
+    pub(crate) async fn key_of(&self, owner: &str, dialects: &[Dialect], role: Role) -> (String, String) {
         let wish = KeyWish {
             owner: Some(owner.parse().unwrap()),
             dialects: dialects.iter().copied().collect(),

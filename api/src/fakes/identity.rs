@@ -71,6 +71,22 @@ impl Fakes {
     }
 }
 
+impl Fakes {
+    fn answered<E: std::error::Error>(&self, once: &Once) -> Result<Option<Value>, CommandError<E>> {
+        let name = format!("{} {}", once.scope, once.key);
+        match self.up().map_err(|_down| CommandError::Unavailable)?.desk.once.get(&name) {
+            Some((hash, answer)) if *hash == once.request_hash => Ok(Some(answer.clone())),
+            Some(_) => Err(CommandError::KeyReused),
+            None => Ok(None),
+        }
+    }
+
+    fn remember(&self, once: Once) {
+        let name = format!("{} {}", once.scope, once.key);
+        self.lock().desk.once.insert(name, (once.request_hash, once.response));
+    }
+}
+
 impl Desk {
     fn apply_to_key(&mut self, id: KeyId, event: ApiKeyEvent) {
         match &event {
@@ -169,15 +185,11 @@ impl Commands<ApiKey> for Fakes {
         by: Metadata,
         once: Once,
     ) -> Result<Outcome, CommandError<ApiKeyError>> {
-        let name = format!("{} {}", once.scope, once.key);
-        let known = self.up().map_err(|_down| CommandError::Unavailable)?.desk.once.get(&name).cloned();
-        match known {
-            Some((hash, answer)) if hash == once.request_hash => return Ok(Outcome::Repeated(answer)),
-            Some(_) => return Err(CommandError::KeyReused),
-            None => {}
+        if let Some(answer) = self.answered(&once)? {
+            return Ok(Outcome::Repeated(answer));
         }
         let written = Commands::<ApiKey>::execute(self, id, command, by).await?;
-        self.lock().desk.once.insert(name, (once.request_hash, once.response));
+        self.remember(once);
         Ok(Outcome::Written(written))
     }
 }
@@ -204,9 +216,14 @@ impl Commands<Account> for Fakes {
         id: &str,
         command: AccountCommand,
         by: Metadata,
-        _: Once,
+        once: Once,
     ) -> Result<Outcome, CommandError<AccountError>> {
-        Ok(Outcome::Written(Commands::<Account>::execute(self, id, command, by).await?))
+        if let Some(answer) = self.answered(&once)? {
+            return Ok(Outcome::Repeated(answer));
+        }
+        let written = Commands::<Account>::execute(self, id, command, by).await?;
+        self.remember(once);
+        Ok(Outcome::Written(written))
     }
 }
 

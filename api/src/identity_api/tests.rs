@@ -32,7 +32,10 @@ async fn whoever_asks_is_told_who_he_is() {
     let nobody = get(&door, "/identity", "").await;
     assert_eq!((nobody.status, &nobody.body["standing"]), (200, &json!("anonymous")));
     let bootstrap = get(&door, "/identity", ADMIN).await;
-    assert_eq!((&bootstrap.body["proof"], &bootstrap.body["principal"]), (&json!("bootstrap"), &json!("bootstrap")));
+    assert_eq!(
+        (&bootstrap.body["proof"], &bootstrap.body["principal"]),
+        (&json!("bootstrap"), &json!("bootstrap"))
+    );
     let (id, key) = door.key_of("ada", &[Dialect::Backstage, Dialect::Nexus], Role::User).await;
     for (path, member) in [("/identity", None), ("/nexus/identity", Some("data"))] {
         let told = get(&door, path, &key).await;
@@ -81,7 +84,8 @@ async fn every_dialect_wraps_the_same_answers() {
     assert_eq!((issued.status, &issued.body["code"]), (201, &json!(0)), "{issued:?}");
     let id = issued.body["data"]["id"].as_str().unwrap();
     assert_eq!(issued.header("location"), format!("/langbot/identity/keys/{id}"));
-    let revoked = door.say(Method::DELETE, &format!("/langbot/identity/keys/{id}"), ADMIN, &Value::Null).await;
+    let revoked =
+        door.say(Method::DELETE, &format!("/langbot/identity/keys/{id}"), ADMIN, &Value::Null).await;
     assert_eq!((revoked.status, revoked.body), (200, json!({"code": 0, "msg": "ok", "data": {}})));
     for mount in ["/inkdrop", "/backstage", "/space", "/nexus", "/langbot", ""] {
         assert_eq!(get(&door, &format!("{mount}/identity/keys"), ADMIN).await.status, 200, "{mount}");
@@ -106,7 +110,10 @@ async fn what_belongs_to_others_looks_as_if_it_were_not_there() {
     }
     assert!(said.iter().all(|detail| detail == "No such key"), "{said:?}");
     assert_eq!(get(&door, "/identity/keys", &ada).await.body["total"], 1);
-    assert_eq!(door.say(Method::DELETE, &format!("/identity/keys/{own}"), &ada, &Value::Null).await.status, 204);
+    assert_eq!(
+        door.say(Method::DELETE, &format!("/identity/keys/{own}"), &ada, &Value::Null).await.status,
+        204
+    );
     assert_eq!(get(&door, "/identity/keys", ADMIN).await.body["total"], 2);
 }
 
@@ -201,7 +208,9 @@ async fn accounts_are_the_admins_and_erasing_is_everybodys_own() {
     let list = get(&door, "/identity/accounts", ADMIN).await;
     let erased = list.body["accounts"].as_array().unwrap().iter().filter(|one| !one["erased_at"].is_null());
     assert_eq!((erased.count(), &list.body["total"]), (1, &json!(2)));
-    for body in [json!({}), json!({"role": "user", "password": "short"}), json!({"role": "user", "admin": true})] {
+    for body in
+        [json!({}), json!({"role": "user", "password": "short"}), json!({"role": "user", "admin": true})]
+    {
         let refused = door.say(Method::PUT, "/identity/accounts/ivy", ADMIN, &body).await;
         assert!(matches!(refused.status, 400 | 422), "{body}");
     }

@@ -138,7 +138,9 @@ async fn nothing_is_installed_and_nothing_runs() {
     let state = get(&door, "/api/v1/system/status/plugin-system", ADMIN).await;
     assert_eq!(state.body["data"]["is_enable"], false);
     let none = json!({"code": -1, "msg": "plugin not found"});
-    for tail in ["", "/config", "/logs", "/readme?language=en", "/icon", "/assets/a/b.js", "/authenticated-icon"] {
+    for tail in
+        ["", "/config", "/logs", "/readme?language=en", "/icon", "/assets/a/b.js", "/authenticated-icon"]
+    {
         let answer = get(&door, &format!("/api/v1/plugins/a/n{tail}"), ADMIN).await;
         assert_eq!((answer.status, &answer.body), (404, &none), "{tail}");
     }

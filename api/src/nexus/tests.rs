@@ -122,7 +122,8 @@ async fn a_refresh_token_is_good_once_and_a_session_ends_at_logout() {
 async fn the_list_is_empty_and_its_query_is_read() {
     let door = door();
     for base in ["/api/v1/plugins", "/v1/plugins"] {
-        let list = door.say(Method::GET, &format!("{base}?status=active&search=x"), ADMIN, &Value::Null).await;
+        let list =
+            door.say(Method::GET, &format!("{base}?status=active&search=x"), ADMIN, &Value::Null).await;
         let summary = json!({"total": 0, "active": 0, "inactive": 0, "error": 0, "disabled": 0});
         assert_eq!(list.body["data"], json!({"plugins": [], "summary": summary}));
         assert_eq!(list.body["request_id"], list.header("x-request-id"));
