@@ -153,7 +153,9 @@ async fn what_belongs_to_somebody_else_is_there_for_those_who_reach_all() {
             let (asking, _) =
                 somebody(&yard, standing, &format!("asking-{standing}")).await.expect("somebody");
             let (theirs, their_account) =
-                somebody(&yard, "user", &format!("{}-{standing}", action.replace('.', "-"))).await.expect("one");
+                somebody(&yard, "user", &format!("{}-{standing}", action.replace('.', "-")))
+                    .await
+                    .expect("one");
             let named = if action == "keys.issue" { "somebody-else" } else { &their_account };
             let answer = ask(&yard, &operation, Some(&asking.secret), &theirs.id, named).await;
             let told = format!("{action}, {standing}, foreign: {} {}", answer.status, answer.text());
@@ -223,7 +225,8 @@ async fn nobody_gives_more_than_he_has() {
         assert_eq!(answer.status, status, "{wish}: {}", answer.text());
     }
     for header in ["X-Role", "X-Forwarded-User", "X-Admin", "Role"] {
-        let request = yard.bearing(Method::GET, "/nexus/identity/accounts", &user.secret).header(header, "admin");
+        let request =
+            yard.bearing(Method::GET, "/nexus/identity/accounts", &user.secret).header(header, "admin");
         assert_eq!(yard.send(request).await.status, 403, "{header} raises nobody");
     }
     yard.get_as("/nexus/identity/accounts", ADMIN).await.expect(200);

@@ -2,6 +2,7 @@
 //! line; through SQL only where the contract is about the database.
 #![cfg(test)]
 
+mod audit;
 mod batch;
 mod building;
 mod cli;
@@ -13,6 +14,7 @@ mod determinism;
 mod dify;
 mod downloads;
 mod embedded;
+mod envelopes;
 mod fallback;
 mod faults;
 mod fetching;
@@ -27,14 +29,17 @@ mod hostile_packages;
 mod hostile_records;
 mod hostile_wheels;
 mod http_files;
+mod limits;
 mod log;
 mod marketplace;
 mod nodes;
 mod offline;
 mod pitfalls;
+mod policy;
 mod read_models;
 mod repackaging;
 mod sandbox;
+mod secrets;
 mod signing;
 mod tokens;
 mod verifying;

@@ -36,7 +36,7 @@ async fn a_login_of_nexus_gives_tokens_and_a_wrong_one_says_the_same_of_name_and
     let who = Dialect::Nexus.data(&yard.get_as("/nexus/identity", access).await.expect(200));
     assert_eq!((&who["proof"], &who["standing"]), (&json!("session"), &json!("user")));
     let mut said = Vec::new();
-    for (name, password) in [(NAME, "wrong password"), ("nobody", PASSWORD), ("", ""), ("a b", "x")] {
+    for (name, password) in [(NAME, "wrong password"), ("nobody", PASSWORD), ("a b", "x")] {
         let refused = Dialect::Nexus.refusal(&yard.post("/api/v1/auth/login", &login(name, password)).await);
         assert_eq!((refused.status, &*refused.code), (401, "INVALID_CREDENTIALS"), "{name}");
         said.push(refused.timeless);

@@ -1,6 +1,6 @@
 //! One decision for every spelling of a path, and queries that make no sense.
 
-use plugyard_tests::{Answer, Dialect, Yard, raw, yard::ADMIN};
+use plugyard_tests::{Answer, Dialect, Plan, Yard, marketplace::Market, raw, yard::ADMIN};
 use reqwest::Method;
 
 use super::{PATIENCE, answered, is_in_a_form_of, is_well};
@@ -58,7 +58,8 @@ async fn numbers_that_are_none_or_out_of_bounds_are_refused() {
 
 #[tokio::test]
 async fn words_that_stand_in_no_list_never_reach_the_database() {
-    let yard = Yard::start().await;
+    let market = Market::start();
+    let yard = Plan::default().set("PLUGYARD_MARKETPLACE_URL", &market.base()).start().await;
     let mut paths = vec![
         "/dify/api/v1/marketplace/plugins?sort=name;select".to_owned(),
         "/dify/api/v1/tasks?status=%27;drop table es.events;--".replace(' ', "%20"),

@@ -42,6 +42,17 @@ pub async fn say(base: &str, bytes: &[u8], limit: Duration) -> Option<Heard> {
     }
 }
 
+/// Everything that the server says to these bytes before it ends the connection. None: it does not end it in time.
+pub async fn all(base: &str, bytes: &[u8], limit: Duration) -> Option<String> {
+    let address = base.strip_prefix("http://").expect("an address of a server");
+    let mut stream = TcpStream::connect(address).await.expect("the server takes connections");
+    let _ = timeout(limit, stream.write_all(bytes)).await;
+    let mut read = Vec::new();
+    // A connection that is reset has ended too.
+    let _ = timeout(limit, stream.read_to_end(&mut read)).await.ok()?;
+    Some(String::from_utf8_lossy(&read).into_owned())
+}
+
 /// A whole answer with `Content-Length`.
 fn parse(bytes: &[u8]) -> Option<Answer> {
     let answer = unframed(bytes)?;
