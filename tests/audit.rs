@@ -87,6 +87,6 @@ async fn a_revocation_and_an_erasure_are_told_with_their_reason_and_no_name() {
     let events = tail(&yard).await;
     let revoked = events.iter().find(|event| event["type"] == "ApiKeyRevoked").expect("it is told");
     assert_eq!(revoked["data"]["reason"], "lost on a train", "{revoked}");
-    assert!(events.iter().any(|event| event["type"] == "AccountErased"), "{events:#?}");
+    assert!(events.iter().any(|event| event["type"] == "SubjectErased"), "{events:#?}");
     assert!(!events.iter().any(|event| event.to_string().contains("grace")), "no name");
 }
