@@ -9,6 +9,8 @@ use plugyard_tests::{
     yard::task_id,
 };
 
+const ADMIN: &str = "the-bootstrap-credential";
+
 #[tokio::test]
 async fn every_example_is_answered_as_it_says() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../api/http");
@@ -25,11 +27,16 @@ async fn every_example_is_answered_as_it_says() {
 async fn replay(text: &str) -> usize {
     let (market, sample) = (Market::start(), Sample::new("plugin"));
     market.list(&sample.plugin, "tool");
-    let yard = Plan::default().set("PLUGYARD_MARKETPLACE_URL", &market.base()).start().await;
+    let yard = Plan::default()
+        .set("PLUGYARD_MARKETPLACE_URL", &market.base())
+        .set("PLUGYARD_ADMIN_TOKEN", ADMIN)
+        .start()
+        .await;
     let file = yard.ground().join("cwd/plugin.difypkg");
     std::fs::write(&file, sample.plugin.bytes()).unwrap();
     let mut values = Values::default()
         .with("base", "")
+        .with("admin_token", ADMIN)
         .with("plugin_page", &market.page_of(&sample.plugin))
         .with("author", &sample.plugin.author)
         .with("name", &sample.plugin.name)

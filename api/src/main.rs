@@ -110,6 +110,7 @@ async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitC
         Command::User { command } => cli::user::run(settings, command).await?,
         Command::Policy { json } => cli::policy::run(json)?,
         Command::Sign { command } => return cli::sign::run(command).await,
+        Command::Secrets { command } => return cli::secrets::run(settings, command).await,
         Command::Openapi => return cli::openapi::run(),
         Command::Isolated { .. } => return Ok(infrastructure::isolation::serve_child()),
         Command::Sandboxed { .. } => return Ok(infrastructure::sandbox::serve_launcher()),

@@ -5,6 +5,7 @@ mod arguments;
 mod commands;
 mod environment;
 mod index;
+mod keyring;
 mod marketplace;
 mod values;
 
@@ -13,20 +14,15 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use domain::values::{Arch, FloorPolicy, Os};
-use infrastructure::{
-    builder::BuildMode,
-    fetch::FetchAllow,
-    signing::Category,
-    vault::{Keyring, MasterKey},
-};
+use infrastructure::{builder::BuildMode, fetch::FetchAllow, signing::Category, vault::Keyring};
 use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
 
 pub(crate) use arguments::Options;
 pub(crate) use commands::{
-    Command, EventsCommand, ProjectionsCommand, RepackageArguments, Role, SignCommand, TokenArguments,
-    TokenCommand, UserCommand, Verify,
+    Command, EventsCommand, ProjectionsCommand, RepackageArguments, Role, SecretsCommand, SignCommand,
+    TokenArguments, TokenCommand, UserCommand, Verify,
 };
 pub(crate) use environment::Environment;
 pub(crate) use marketplace::{Categories, ChecksumRule, Market};
@@ -36,6 +32,7 @@ pub(crate) use index::Index;
 
 use arguments::Arguments;
 use index::{index_url, mirrors};
+use keyring::keyring;
 
 use crate::crossroads::PluginsDialect;
 
@@ -188,18 +185,6 @@ impl Settings {
     }
 }
 
-fn keyring(environment: &Environment) -> anyhow::Result<Option<Keyring>> {
-    let key = |name: &str| -> anyhow::Result<Option<MasterKey>> {
-        let text = environment.secret_or_file(name)?;
-        text.map(|text| text.reveal().parse()).transpose().with_context(|| name.to_owned())
-    };
-    match (key("PLUGYARD_SECRET_KEY")?, key("PLUGYARD_SECRET_KEY_PREVIOUS")?) {
-        (None, None) => Ok(None),
-        (None, Some(_)) => bail!("PLUGYARD_SECRET_KEY_PREVIOUS needs PLUGYARD_SECRET_KEY"),
-        (Some(current), previous) => Ok(Some(Keyring::given(current, previous)?)),
-    }
-}
-
 /// What comes from git comes as source.
 fn building(mode: BuildMode, git: bool) -> anyhow::Result<Building> {
     if git && mode == BuildMode::Off {
@@ -283,6 +268,7 @@ pub(crate) mod tests {
             "--blobs=s3://u:hush@bucket",
             "--marketplace-url=https://u:hush@market.example/api/v1",
             "PLUGYARD_ADMIN_TOKEN=hush",
+            "PLUGYARD_SECRET_KEY=hush+hush+hush+hush+hush+hush+hush+hush+hus=",
             "DATABASE_URL=postgres://u:hush@h/d",
             "AWS_SECRET_ACCESS_KEY=hush",
         ];
@@ -294,7 +280,7 @@ pub(crate) mod tests {
 
     #[test]
     fn secrets_are_no_flags() {
-        for flag in ["--admin-token=hush", "--database-url=postgres://h/d"] {
+        for flag in ["--admin-token=hush", "--database-url=postgres://h/d", "--secret-key=hush"] {
             assert!(settings(&["--data-dir=/d", flag]).is_err(), "{flag}");
         }
     }

@@ -1,4 +1,4 @@
-//! Rate limits across nodes, in es.rate_buckets: for each bucket the moment at which it is full again.
+//! Rate limits across nodes, in `es.rate_buckets`: for each bucket the moment at which it is full again.
 
 use std::{collections::HashMap, time::Duration};
 

@@ -1,4 +1,4 @@
-//! One-time tickets in es.tickets: taking one removes it, so that it is good once on all nodes together.
+//! One-time tickets in `es.tickets`: taking one removes it, so that it is good once on all nodes together.
 
 use application::{error::Error, ports::credentials::Tickets};
 use async_trait::async_trait;

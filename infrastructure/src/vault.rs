@@ -1,4 +1,4 @@
-//! Data keys in es.subject_keys, one a subject, wrapped by a master key that is never in the database.
+//! Data keys in `es.subject_keys`, one a subject, wrapped by a master key that is never in the database.
 //!
 //! The row of the service itself says which master key wraps new keys: nodes that are given a new one go on with the
 //! old one until a rotation has moved that row. A key destroyed by another node holds here for two seconds at most.
@@ -29,8 +29,8 @@ pub use rotation::{Rotated, Wrapping, rotate, wrappings};
 
 /// The subject whose data key is the service's own.
 const YARD: &str = "yard";
-/// Bytes that fit into a sealed value.
-const LONGEST: usize = 48 * 1024;
+/// Bytes that fit into a sealed value, beside nonce and tag.
+const LONGEST: usize = 48 * 1024 - 24 - 16;
 /// A key is made between two rotations, not while several happen.
 const TRIES: usize = 3;
 
@@ -47,6 +47,8 @@ pub enum VaultError {
     UnknownMaster { master: String, keys: i64, here: String },
     #[error("the data key {0} does not open with the master key {1}: its row was changed")]
     Changed(Uuid, String),
+    #[error("a sealed value names the data key {0}, which is not in the database")]
+    NoKey(Uuid),
     #[error("the service's own data key is gone from the database")]
     NoOwnKey,
     #[error("another rotation is running; wait for its end")]
@@ -71,7 +73,7 @@ pub struct PgVault {
     own: DataKey,
 }
 
-/// A row of es.subject_keys.
+/// A row of `es.subject_keys`.
 struct SubjectKey {
     id: Uuid,
     subject: String,
@@ -115,6 +117,20 @@ impl PgVault {
         Err(VaultError::Rotating)
     }
 
+    /// The key of this id; None if it was destroyed.
+    async fn key_of(&self, id: Uuid) -> Result<Option<DataKey>, VaultError> {
+        if let Some(key) = self.memory.get(id) {
+            return Ok(Some(key));
+        }
+        let asked = self.memory.ask();
+        let found = by_id(&self.reads, id).await?.ok_or(VaultError::NoKey(id))?;
+        let key = self.unwrapped(&found)?;
+        if let Some(key) = &key {
+            self.memory.put(id, key.clone(), asked);
+        }
+        Ok(key)
+    }
+
     fn unwrapped(&self, row: &SubjectKey) -> Result<Option<DataKey>, VaultError> {
         let Some((wrapped, master)) = &row.wrapped else { return Ok(None) };
         unwrap(&self.master(master)?, wrapped, row).map(Some)
@@ -138,9 +154,6 @@ impl PgVault {
 impl Vault for PgVault {
     async fn seal(&self, subject: &str, use_: &str, value: &Secret) -> Result<Sealed, Error> {
         refuse_own(subject)?;
-        if value.reveal().len() > LONGEST {
-            return Err(Error::invalid(format!("A secret has at most {LONGEST} bytes")));
-        }
         let found = self.key_for(subject).await.map_err(|error| unavailable(&error))?;
         let (id, key) = found.ok_or_else(|| Error::new(Kind::Conflict, "What this belongs to was erased"))?;
         let sealed = key.seal(id, use_, value.reveal()).map_err(|error| unavailable(&error.into()))?;
@@ -149,23 +162,8 @@ impl Vault for PgVault {
 
     async fn open(&self, sealed: &Sealed, use_: &str) -> Result<Opened, Error> {
         let id = sealed.key();
-        let key = match self.memory.get(id) {
-            Some(key) => key,
-            None => {
-                let asked = self.memory.ask();
-                let found = by_id(&self.reads, id).await.map_err(|error| unavailable(&error.into()))?;
-                let Some(found) = found else {
-                    tracing::error!(key = %id, "a sealed value names a data key that was never here");
-                    return Err(Error::unavailable());
-                };
-                match self.unwrapped(&found).map_err(|error| unavailable(&error))? {
-                    None => return Ok(Opened::Erased),
-                    Some(key) => {
-                        self.memory.put(id, key.clone(), asked);
-                        key
-                    }
-                }
-            }
+        let Some(key) = self.key_of(id).await.map_err(|error| unavailable(&error))? else {
+            return Ok(Opened::Erased);
         };
         let opened = key.open(sealed, use_).map(Secret::from).map(Opened::Plain);
         opened.ok_or_else(|| {
@@ -290,6 +288,7 @@ fn unavailable(error: &VaultError) -> Error {
         VaultError::Keyring(_)
         | VaultError::UnknownMaster { .. }
         | VaultError::Changed(..)
+        | VaultError::NoKey(_)
         | VaultError::NoOwnKey
         | VaultError::Rotating
         | VaultError::NothingToChangeTo

@@ -115,7 +115,10 @@ impl Values {
             return value.clone();
         }
         let known = name.split_once(".response.body.");
-        let member = known.and_then(|(answer, member)| self.answers.get(answer)?.get(member)?.as_str());
+        let member = known.and_then(|(answer, path)| {
+            let answer = self.answers.get(answer)?;
+            path.split('.').try_fold(answer, |value, member| value.get(member))?.as_str()
+        });
         member.unwrap_or_else(|| panic!("no value for {{{{{name}}}}}")).to_owned()
     }
 }

@@ -2,7 +2,7 @@
 //! without a server beside it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     io::Write as _,
 };
 
@@ -110,8 +110,8 @@ async fn list(identity: &Identity, as_json: bool) -> anyhow::Result<()> {
     }
     let mut names = BTreeMap::new();
     for key in &keys {
-        if !names.contains_key(&key.account) {
-            names.insert(key.account, identity.name_of(Some(key.account)).await?.unwrap_or_default());
+        if let Entry::Vacant(place) = names.entry(key.account) {
+            place.insert(identity.name_of(Some(key.account)).await?.unwrap_or_default());
         }
     }
     let now = System.now();

@@ -174,7 +174,9 @@ impl Commands<ApiKey> for Fakes {
         let key = state.desk.keys.get(&id).map_or(ApiKey::Absent, |(key, _)| key.clone());
         let events = key.decide(command).map_err(CommandError::Refused)?;
         let written = !events.is_empty();
-        events.into_iter().for_each(|event| state.desk.apply_to_key(id, event));
+        for event in events {
+            state.desk.apply_to_key(id, event);
+        }
         Ok(written.then_some(HERE))
     }
 
@@ -207,7 +209,9 @@ impl Commands<Account> for Fakes {
         let account = state.desk.accounts.get(&id).map_or(Account::Absent, |(account, _)| *account);
         let events = account.decide(command).map_err(CommandError::Refused)?;
         let written = !events.is_empty();
-        events.into_iter().for_each(|event| state.desk.apply_to_account(id, event));
+        for event in events {
+            state.desk.apply_to_account(id, event);
+        }
         Ok(written.then_some(HERE))
     }
 

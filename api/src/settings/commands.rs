@@ -55,6 +55,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: SignCommand,
     },
+    /// The master key that seals what the database holds of secrets
+    Secrets {
+        #[command(subcommand)]
+        command: SecretsCommand,
+    },
     /// Prints the description of the API, as OpenAPI
     Openapi,
     /// Reads one hostile package on behalf of a parent process
@@ -100,6 +105,19 @@ pub(crate) enum EventsCommand {
     },
     /// Checks the hash chain of every stream and the signed heads of the log
     Verify,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum SecretsCommand {
+    /// Which master keys are known, and how many data keys each of them wraps
+    Status {
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Changes the master key: a new one in the data directory, or the one of `PLUGYARD_SECRET_KEY` for that of
+    /// `PLUGYARD_SECRET_KEY_PREVIOUS`; may be run beside a server
+    Rotate,
 }
 
 #[derive(Debug, Clone, Subcommand)]

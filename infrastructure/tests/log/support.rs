@@ -1,10 +1,6 @@
-//! One cluster for the tests that run at the same time, a database for each of them, and a small projection.
+//! A node's worth of machinery on a database of its own, and a small projection.
 
-use std::{
-    os::unix::fs::PermissionsExt,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::{
@@ -13,48 +9,15 @@ use domain::{
     values::{Dialect, Metadata, Platform, Suffix, TargetOptions, TaskId},
 };
 use infrastructure::{
-    embedded_postgres::EmbeddedPostgres,
     event_log::{LogCommands, LogWriter},
-    postgres::{Pools, migrate},
+    postgres::Pools,
     subscription::{ApplyError, Policy, Projection, Runner, Signals, first_generation},
 };
-use sqlx::{ConnectOptions, Executor, PgConnection, postgres::PgConnectOptions};
-use tokio::sync::Mutex;
+use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-struct Cluster {
-    postgres: Option<EmbeddedPostgres>,
-    directory: Option<tempfile::TempDir>,
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let (mut postgres, directory) = (self.postgres.take(), self.directory.take());
-        // The runtime of the last test is still there, but may not be blocked: a thread with its own waits.
-        let stopping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(postgres.as_mut().unwrap().stop());
-            drop(directory);
-        });
-        stopping.join().unwrap();
-    }
-}
-
-static CLUSTER: Mutex<Weak<Cluster>> = Mutex::const_new(Weak::new());
-
-async fn cluster() -> Arc<Cluster> {
-    let mut shared = CLUSTER.lock().await;
-    if let Some(running) = shared.upgrade() {
-        return running;
-    }
-    let mode = std::fs::Permissions::from_mode(0o755);
-    let directory = tempfile::Builder::new().permissions(mode).tempdir().unwrap();
-    let postgres = EmbeddedPostgres::start(&directory.path().join("yard")).await.unwrap();
-    let cluster = Arc::new(Cluster { postgres: Some(postgres), directory: Some(directory) });
-    *shared = Arc::downgrade(&cluster);
-    cluster
-}
+use crate::cluster::{Cluster, fresh_database};
 
 /// A fresh database with the schema, and a node's worth of machinery on it.
 pub(crate) struct Log {
@@ -70,13 +33,7 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) async fn fresh() -> Self {
-        let cluster = cluster().await;
-        let postgres = cluster.postgres.as_ref().unwrap();
-        let name = format!("log_{}", Uuid::new_v4().simple());
-        let mut maintenance = postgres.options().connect().await.unwrap();
-        maintenance.execute(format!("create database {name}").as_str()).await.unwrap();
-        let options = postgres.options().clone().database(&name);
-        migrate(&options).await.unwrap();
+        let (options, cluster) = fresh_database().await;
         Self::on(options, cluster)
     }
 

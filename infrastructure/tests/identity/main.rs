@@ -1,0 +1,11 @@
+//! Keys, tickets and quotas on a real PostgreSQL.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
+#[path = "../log/cluster.rs"]
+mod cluster;
+mod quotas;
+mod rotation;
+mod support;
+mod tickets;
+mod vault;
