@@ -45,14 +45,17 @@ async fn numbers_that_are_none_or_out_of_bounds_are_refused() {
         "[]",
         "true",
     ];
+    let mut taken = Vec::new();
     for (dialect, path, name) in lists {
         for value in senseless {
             let path = format!("{path}?{name}={value}");
             let answer = answered(&yard, &path, yard.bearing(Method::GET, &path, ADMIN)).await;
-            let status = dialect.refusal(&answer).status;
-            assert!([400, 422].contains(&status), "{path}: {status} {}", answer.text());
+            if !dialect.read(&answer).is_some_and(|refused| [400, 422].contains(&refused.status)) {
+                taken.push(format!("{path}: {} {}", answer.status, answer.text()));
+            }
         }
     }
+    assert!(taken.is_empty(), "{taken:#?}");
     is_well(&yard).await;
 }
 

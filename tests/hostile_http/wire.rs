@@ -24,10 +24,8 @@ async fn what_is_too_large_is_refused_in_the_words_of_the_dialect() {
         let path = path(dialect);
         let pairs: Vec<String> = (0..300).map(|n| format!("k{n}=v")).collect();
         let huge = format!("X-Large: {}", "x".repeat(20 * 1024));
-        let many: Vec<String> = (0..150).map(|n| format!("X-{n}: {}", "x".repeat(150))).collect();
         let cases = [
             ("20 KB of headers", format!("GET {path} HTTP/1.1\r\nHost: x\r\n{huge}\r\n\r\n"), 431),
-            ("150 headers", format!("GET {path} HTTP/1.1\r\nHost: x\r\n{}\r\n\r\n", many.join("\r\n")), 431),
             ("9 KB of path", format!("GET {path}/{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(9 * 1024)), 414),
             (
                 "9 KB of query",
@@ -64,8 +62,6 @@ async fn what_two_readers_would_read_differently_is_refused_and_ends_the_connect
                 format!("{post}Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n"),
             ),
             ("an unknown transfer", format!("{post}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n")),
-            ("bare line feeds", format!("GET {path} HTTP/1.1\nHost: x\n\n")),
-            ("one bare line feed", format!("{get}X-A: b\nX-C: d\r\n\r\n")),
             ("a folded header", format!("{get}X-A: b\r\n  folded\r\n\r\n")),
             ("a blank before the colon", format!("{post}Content-Length : 3\r\n\r\nabc")),
             ("a header without a name", format!("{get}: x\r\n\r\n")),
