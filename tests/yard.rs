@@ -37,6 +37,7 @@ mod offline;
 mod pitfalls;
 mod policy;
 mod read_models;
+mod readme;
 mod repackaging;
 mod sandbox;
 mod secrets;

@@ -137,6 +137,11 @@ impl Yard {
         self.settings.iter().fold(Cli::on(self.ground()), |cli, (name, value)| cli.set(name, value))
     }
 
+    /// The environment of the server, for other programs beside it.
+    pub fn settings(&self) -> &BTreeMap<String, String> {
+        &self.settings
+    }
+
     /// For the next start.
     pub fn set(&mut self, setting: &str, value: &str) {
         self.settings.insert(setting.into(), value.into());
