@@ -39,7 +39,6 @@ async fn numbers_that_are_none_or_out_of_bounds_are_refused() {
         "1;select",
         "1.5",
         "9223372036854775808",
-        "+1%20",
         "%F0%9F%92%A9",
         "1'--",
         "[]",
