@@ -5,7 +5,6 @@
 //! memory is trusted for longer than a second and a half.
 
 mod memory;
-mod rereading;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -16,7 +15,7 @@ use domain::{
 };
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -33,7 +32,6 @@ use crate::{
 };
 
 use memory::Memory;
-pub use rereading::Rereading;
 
 /// How often revocations are looked for when nobody hints at any.
 const LOOK: Duration = Duration::from_millis(500);
@@ -59,8 +57,6 @@ pub struct Authenticating {
     /// SHA-256 of the setting.
     pub bootstrap: Option<[u8; 32]>,
     memory: Memory,
-    /// The number of the newest change of a key that was looked at.
-    seen: Mutex<Option<i64>>,
 }
 
 impl Authenticating {
@@ -71,7 +67,7 @@ impl Authenticating {
         clock: Arc<dyn Clock>,
         bootstrap: Option<[u8; 32]>,
     ) -> Self {
-        Self { keys, tokens, tickets, clock, bootstrap, memory: Memory::default(), seen: Mutex::default() }
+        Self { keys, tokens, tickets, clock, bootstrap, memory: Memory::default() }
     }
 
     /// `dialect` is where it was sent; [`Dialect::Yard`] takes what is good anywhere. `Unauthenticated` for whatever
@@ -97,6 +93,19 @@ impl Authenticating {
         self.good(&key, dialect)
     }
 
+    /// Whether [`Self::authenticate`] can judge it by itself, so that no guess costs a look into the database.
+    pub fn remembers(&self, credential: &Credential) -> bool {
+        match credential {
+            Credential::Token(secret) | Credential::Pair { secret, .. } => {
+                let text = secret.reveal();
+                self.is_bootstrap(secret)
+                    || text.contains('.')
+                    || self.memory.by_secret(&fingerprint(text)).is_some()
+            }
+            Credential::Ticket(_) => false,
+        }
+    }
+
     /// For a credential that is to tell which of two dialects is meant: both, where it is good for both.
     pub async fn dialects(&self, credential: &Credential) -> Result<BTreeSet<Dialect>, Error> {
         Ok(self.authenticate(credential, Dialect::Yard).await?.dialects)
@@ -105,8 +114,20 @@ impl Authenticating {
     /// Looks for revoked keys until `stop`; `hints` says when looking is worth it.
     pub async fn follow(&self, hints: Signal, stop: CancellationToken) {
         let mut hint = hints.waiter();
+        let mut seen = None;
         while !stop.is_cancelled() {
-            self.look().await;
+            let began = Instant::now();
+            match self.keys.changed_after(seen).await {
+                Ok(changes) => {
+                    if seen.is_some_and(|seen| changes.newest < seen) {
+                        self.memory.forget_all();
+                    }
+                    self.memory.forget(&changes.keys);
+                    self.memory.looked(began);
+                    seen = Some(changes.newest);
+                }
+                Err(error) => tracing::debug!(%error, "revoked keys cannot be looked for"),
+            }
             let hinted = async {
                 tokio::time::sleep(BETWEEN_LOOKS).await;
                 hint.raised().await;
@@ -119,21 +140,9 @@ impl Authenticating {
         }
     }
 
-    /// Forgets what the read model shows as changed since the last look, whoever looked.
-    async fn look(&self) {
-        let mut seen = self.seen.lock().await;
-        let began = Instant::now();
-        match self.keys.changed_after(*seen).await {
-            Ok(changes) => {
-                if seen.is_some_and(|seen| changes.newest < seen) {
-                    self.memory.forget_all();
-                }
-                self.memory.forget(&changes.keys);
-                self.memory.looked(began);
-                *seen = Some(changes.newest);
-            }
-            Err(error) => tracing::debug!(%error, "revoked keys cannot be looked for"),
-        }
+    /// For a key that was revoked here: this node need not look for it.
+    pub fn forget(&self, key: KeyId) {
+        self.memory.forget(&[key]);
     }
 
     fn is_bootstrap(&self, secret: &Secret) -> bool {

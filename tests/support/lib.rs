@@ -27,6 +27,7 @@ pub mod python;
 pub mod raw;
 pub mod records;
 pub mod samples;
+pub mod schema;
 pub mod socket;
 pub mod source;
 pub mod tree;

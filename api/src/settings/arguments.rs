@@ -7,6 +7,8 @@ use domain::values::Floor;
 use infrastructure::{builder::BuildMode, fetch::FetchAllow, signing::Category};
 use tracing::Level;
 
+use crate::cors::Origin;
+
 use super::commands::{Command, Role};
 use super::marketplace::{Categories, ChecksumRule};
 use super::values::{Bytes, List, Network, RateLimits, Span};
@@ -140,7 +142,8 @@ pub(crate) struct Options {
     )]
     pub(super) signing_category: Category,
     /// `off`, or limits other than the documented ones, by commas: `NAME=REQUESTS/SECONDS` or `NAME=off`, of `dify`,
-    /// `inkdrop`, `backstage`, `backstage.authenticated`, `nexus`, `nexus.authenticated`, `login`
+    /// `inkdrop`, `backstage`, `backstage.authenticated`, `nexus`, `nexus.authenticated`, `login`,
+    /// `credentials` (refused ones)
     #[arg(
         long,
         env = "PLUGYARD_RATE_LIMITS",
@@ -160,6 +163,16 @@ pub(crate) struct Options {
         hide_default_value = true
     )]
     pub(super) trusted_proxies: List<Network>,
+    /// Origins whose pages may use the API, such as `https://app.example.org`, by commas
+    #[arg(
+        long,
+        env = "PLUGYARD_CORS_ORIGINS",
+        global = true,
+        value_name = "LIST",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(super) cors_origins: List<Origin>,
     /// What the documented Linux platforms mean
     #[arg(long, env = "PLUGYARD_GLIBC_FLOOR", global = true, value_name = "F", default_value = "2.39")]
     pub(super) glibc_floor: Floor,
