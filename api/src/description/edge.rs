@@ -132,6 +132,7 @@ impl Edge {
             (body || in_query, Fault::Malformed, "The request is malformed"),
             (credentials, Fault::BadCredential, "The credential is missing or not good"),
             (!is_open(operation.action), Fault::Forbidden, "The credential has not the right"),
+            (operation.path.contains('{'), Fault::UnknownPath, "The path cannot be read"),
             (body, Fault::Late, "The body did not arrive in time"),
             (body, Fault::TooLarge, "The body is too large"),
             (true, Fault::UrlTooLong, "The URL is longer than 8 KiB"),
