@@ -22,7 +22,7 @@ use url::form_urlencoded::byte_serialize;
 use self::values::{Dice, fitting, odd_bytes, odd_json, odd_text};
 
 /// Requests of each operation with each credential.
-const EACH: usize = 12;
+const EACH: usize = 20;
 const SOON: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
