@@ -66,8 +66,9 @@ pub(crate) fn operations() -> Vec<Operation> {
     ]
 }
 
+/// Nothing stays nothing.
 fn data(value: Value, _: &Heard) -> Value {
-    json!({"data": value})
+    if value.is_null() { value } else { json!({"data": value}) }
 }
 
 fn stamp(headers: &mut HeaderMap) {

@@ -17,7 +17,10 @@ use axum::{
 use serde_json::Value;
 
 use self::merge::{Part, Written};
-use crate::{dify, operations::Operation, refusal::Refusal, space, voice::Voice, yard};
+use crate::{
+    backstage, dify, identity_api, inkdrop, langbot, nexus, operations::Operation, refusal::Refusal, space,
+    voice::Voice, yard,
+};
 
 /// What stands in `openapi/` for the operations of one dialect below one mount.
 struct Source {
@@ -27,7 +30,11 @@ struct Source {
     texts: &'static [&'static str],
 }
 
-const SOURCES: [Source; 3] = [
+const IDENTITY: &str = include_str!("../openapi/identity.yaml");
+const SPACE: &str = include_str!("../openapi/space.yaml");
+
+/// Below their mounts; what is served at the root as well is not described twice.
+const SOURCES: [Source; 8] = [
     Source {
         mount: "/dify",
         voice: &dify::VOICE,
@@ -35,18 +42,48 @@ const SOURCES: [Source; 3] = [
         texts: &[include_str!("../openapi/dify.yaml"), include_str!("../openapi/dify-marketplace.yaml")],
     },
     Source {
+        mount: "/inkdrop",
+        voice: &inkdrop::VOICE,
+        operations: || with_identity(inkdrop::operations()),
+        texts: &[include_str!("../openapi/inkdrop.yaml"), IDENTITY],
+    },
+    Source {
+        mount: "/backstage",
+        voice: &backstage::VOICE,
+        operations: || with_identity(backstage::operations()),
+        texts: &[include_str!("../openapi/backstage.yaml"), IDENTITY],
+    },
+    Source {
+        mount: "/langbot",
+        voice: &langbot::VOICE,
+        operations: || with_identity(langbot::operations()),
+        texts: &[include_str!("../openapi/langbot.yaml"), IDENTITY],
+    },
+    Source { mount: "/langbot", voice: &space::VOICE, operations: space::operations, texts: &[SPACE] },
+    Source {
+        mount: "/nexus",
+        voice: &nexus::VOICE,
+        operations: || with_identity(nexus::operations()),
+        texts: &[include_str!("../openapi/nexus.yaml"), IDENTITY],
+    },
+    Source {
         mount: "/space",
         voice: &space::VOICE,
-        operations: space::operations,
-        texts: &[include_str!("../openapi/space.yaml")],
+        operations: || with_identity(space::operations()),
+        texts: &[SPACE, IDENTITY],
     },
     Source {
         mount: "",
         voice: &yard::VOICE,
         operations: yard::operations,
-        texts: &[include_str!("../openapi/yard.yaml")],
+        texts: &[include_str!("../openapi/yard.yaml"), IDENTITY],
     },
 ];
+
+fn with_identity(mut operations: Vec<Operation>) -> Vec<Operation> {
+    operations.extend(identity_api::operations());
+    operations
+}
 
 /// Both forms, ready to be sent.
 struct Ready {

@@ -68,8 +68,10 @@ async fn no_skill() -> Refusal {
     Refusal::not_found("skill not found")
 }
 
+/// Clients take `data` apart without asking what it is.
 fn data(value: Value, _: &Heard) -> Value {
-    json!({"code": 0, "msg": "ok", "data": value})
+    let data = if value.is_null() { json!({}) } else { value };
+    json!({"code": 0, "msg": "ok", "data": data})
 }
 
 #[cfg(test)]

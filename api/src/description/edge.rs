@@ -100,6 +100,14 @@ impl Edge {
         around(&envelope, &schema)
     }
 
+    /// What says that something was done and nothing else.
+    pub(super) fn nothing(&self) -> (&'static str, Value) {
+        if (self.voice.accept)(Value::Null, &self.heard()).is_null() {
+            return ("204", json!({"description": "Done"}));
+        }
+        ("200", json!({"description": "Done", "said": {"type": "object"}}))
+    }
+
     fn security(&self, action: Action) -> Value {
         let Accepts { bearer, api_key, basic } = self.voice.accepts;
         let forms = [("bearer", bearer), ("key", api_key), ("basic", basic)];
@@ -129,7 +137,8 @@ impl Edge {
             (true, Fault::UrlTooLong, "The URL is longer than 8 KiB"),
             (true, Fault::MediaType, "The body is packed, or of a wrong type"),
             (once, Fault::KeyReused, "The idempotency key was used for another request"),
-            (self.is_limited(operation.charge), Fault::Limited, "Too many requests"),
+            // Whoever shows bad credentials has to wait everywhere.
+            (credentials || self.is_limited(operation.charge), Fault::Limited, "Too many requests"),
             (true, Fault::HeadersTooLarge, "The headers are larger than 16 KiB"),
             (true, Fault::Internal, "A fault of ours"),
             (true, Fault::Unavailable, "Not now; try again"),

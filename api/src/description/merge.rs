@@ -12,8 +12,9 @@ use crate::{operations::Operation, voice::Voice};
 const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
 const SCHEMAS: &str = "#/components/schemas/";
 
-/// One file. `answer` is the JSON of a 200; a response may say `json` or `said` for its schema, the latter before the
-/// dialect's envelope; `body` is a JSON body; `refusals` are statuses with what they mean here.
+/// One file. `answer` is the JSON of a 200, `said` the same before the dialect's envelope, `nothing` an answer that says
+/// nothing; a response may name its schema as `json` or `said`; `body` is a JSON body; `refusals` are statuses with what
+/// they mean here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
@@ -53,7 +54,7 @@ impl Part {
         let edge = Edge::of(self.voice)?;
         let Written { tag, refusal, schemas, mut paths, probes } = std::mem::take(&mut self.written);
         let missing = |what: &str| format!("{}: no {what} is written", edge.name);
-        push(&mut document["tags"], tag.with_context(|| missing("tag"))?);
+        tagged(&mut document["tags"], tag.with_context(|| missing("tag"))?);
         let mut named = schemas;
         named.insert("Refusal".to_owned(), refusal.with_context(|| missing("refusal"))?);
         for (name, mut schema) in named {
@@ -111,6 +112,10 @@ fn shape(written: &mut Map<String, Value>, edge: &Edge) {
     if let Some(schema) = written.remove("said") {
         responses.insert("200".to_owned(), json!({"description": "OK", "said": schema}));
     }
+    if written.remove("nothing").is_some() {
+        let (status, response) = edge.nothing();
+        responses.insert(status.to_owned(), response);
+    }
     for response in responses.values_mut().filter_map(Value::as_object_mut) {
         let plain = response.remove("json");
         if let Some(schema) = plain.or_else(|| response.remove("said").map(|schema| edge.enveloped(schema))) {
@@ -151,9 +156,11 @@ fn own_names(value: &mut Value, dialect: &str) {
     }
 }
 
-fn push(list: &mut Value, value: Value) {
-    match list {
-        Value::Array(values) => values.push(value),
-        other => *other = Value::Array(vec![value]),
+/// A dialect has one tag, however many mounts it has.
+fn tagged(tags: &mut Value, tag: Value) {
+    match tags {
+        Value::Array(tags) if tags.contains(&tag) => {}
+        Value::Array(tags) => tags.push(tag),
+        other => *other = Value::Array(vec![tag]),
     }
 }

@@ -1,6 +1,6 @@
 //! The one shape of a refusal in this dialect: `{"detail": ..}`.
 
-use application::{Error, failure::Reason};
+use application::Error;
 use axum::{
     Json,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER},
@@ -140,7 +140,7 @@ impl IntoResponse for DifyError {
 
 #[cfg(test)]
 mod tests {
-    use application::Kind;
+    use application::{Kind, failure::Reason};
 
     use super::*;
 

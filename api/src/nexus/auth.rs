@@ -1,7 +1,10 @@
 //! Sessions as this dialect's clients begin, renew and end them.
 
+use std::sync::Arc;
+
 use application::{
     Error, Kind,
+    authenticating::Authenticating,
     identity::{ACCESS_LASTS, Identity, OpenedSession},
     ports::vault::Secret,
 };
@@ -57,13 +60,19 @@ pub(super) async fn refresh(
 
 pub(super) async fn log_out(
     State(identity): State<Identity>,
+    State(authenticating): State<Arc<Authenticating>>,
     State(work): State<Work>,
     asker: Asker,
 ) -> Result<(LogPosition, Said), Refusal> {
     let principal = asker.principal.clone();
-    let caller = asker.caller("/api/v1/auth/logout", &json!(principal.key));
+    let key = principal.key;
+    let caller = asker.caller("/api/v1/auth/logout", &json!(key));
     let ending = async move { identity.log_out(&principal, caller).await };
-    Ok((LogPosition(work.finish(ending).await?), Said::nothing()))
+    let position = work.finish(ending).await?;
+    if let Some(key) = key {
+        authenticating.forget(key);
+    }
+    Ok((LogPosition(position), Said::nothing()))
 }
 
 fn wrong(error: Error) -> Refusal {

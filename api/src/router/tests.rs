@@ -93,7 +93,7 @@ async fn no_spelling_gets_past_the_policy() {
     for (method, path, status) in plain {
         for mount in ["", "/nexus", "/langbot"] {
             let as_it_is = say(&door, &method, &format!("{mount}{path}"), &user).await.status;
-            assert!(as_it_is == status || !mount.is_empty() && as_it_is >= 403, "{method} {mount}{path}");
+            assert!(as_it_is == status || (!mount.is_empty() && as_it_is >= 403), "{method} {mount}{path}");
             let last = path.rfind('/').unwrap_or_default();
             let (head, tail) = path.split_at(last);
             for spelling in [
