@@ -229,6 +229,11 @@ async fn a_revoked_key_ends_on_every_node_within_two_seconds() {
         } else {
             let path = format!("/nexus/identity/keys/{}", token.id);
             yard.send(yard.bearing(Method::DELETE, &path, &token.secret)).await;
+            assert_eq!(
+                yard.get_as("/nexus/identity", &token.secret).await.status,
+                401,
+                "at once where it was asked"
+            );
         }
         until("both nodes refuse it", seconds(2), async || {
             let here = yard.get_as("/nexus/identity", &token.secret).await.status;

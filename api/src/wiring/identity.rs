@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use application::{
-    authenticating::Authenticating,
+    authenticating::{Authenticating, Rereading},
     caller::Caller,
     identity::Identity,
     ports::{
@@ -55,13 +55,14 @@ pub(super) async fn build_identity(
     let address_key = vault.derived_key("addresses").await?;
     let tickets = Arc::new(PgTickets::new(pools.writes.clone()));
     let keys = Arc::new(PgKeys::new(pools.reads.clone()));
-    let authenticating = Authenticating::new(
+    let authenticating = Arc::new(Authenticating::new(
         keys.clone(),
         tokens.clone(),
         tickets.clone(),
         Arc::new(System),
         settings.admin_token.as_ref().map(|token| Sha256::digest(token.reveal()).into()),
-    );
+    ));
+    let freshness = Arc::new(Rereading { freshness, authenticating: authenticating.clone() });
     let identity = Identity {
         account_commands: Arc::new(LogCommands::new(pools, writer.clone())),
         key_commands: Arc::new(LogCommands::new(pools, writer.clone())),
@@ -77,7 +78,7 @@ pub(super) async fn build_identity(
         clock: Arc::new(System),
     };
     let quotas = Arc::new(PgQuotas::new(pools.writes.clone()));
-    Ok(Identifying { identity, authenticating: Arc::new(authenticating), quotas, address_key })
+    Ok(Identifying { identity, authenticating, quotas, address_key })
 }
 
 /// Accounts and keys for one command, on the database of the settings. It follows the log itself, so that what the
