@@ -4,6 +4,7 @@
 //! old one until a rotation has moved that row. A key destroyed by another node holds here for two seconds at most.
 
 mod keyring;
+mod locked;
 mod memory;
 mod rotation;
 mod sealing;
@@ -24,6 +25,7 @@ use memory::Memory;
 use sealing::DataKey;
 
 pub use keyring::{FILE, InvalidMasterKey, Keyring, KeyringError, MasterKey};
+pub use locked::LockedVault;
 pub use rotation::{Rotated, Wrapping, rotate, wrappings};
 
 /// The subject whose data key is the service's own.
