@@ -26,6 +26,7 @@ mod hostile_packages;
 mod hostile_records;
 mod hostile_wheels;
 mod http_files;
+mod idempotency;
 mod log;
 mod marketplace;
 mod nodes;

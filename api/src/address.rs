@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use axum::http::{Extensions, HeaderMap};
+use axum::http::{Extensions, HeaderMap, HeaderValue, header::HOST};
 use ipnet::IpNet;
 use sha2::{Digest as _, Sha256};
 
@@ -45,6 +45,16 @@ impl Addresses {
             client = address;
         }
         Client(client)
+    }
+
+    /// The name under which the client has asked for this service.
+    pub(crate) fn host<'h>(&self, headers: &'h HeaderMap, extensions: &Extensions) -> Option<&'h str> {
+        let peer = extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical());
+        let forwarded =
+            headers.get("x-forwarded-host").filter(|_| peer.is_some_and(|peer| self.trusts(peer)));
+        // Of several, the first is what the client has written.
+        let first = |value: &'h HeaderValue| value.to_str().ok()?.split(',').next().map(str::trim);
+        forwarded.or_else(|| headers.get(HOST)).and_then(first)
     }
 
     /// Tells two addresses apart without naming either.
@@ -109,6 +119,20 @@ mod tests {
         assert_eq!(client(&trusted, "192.0.2.1", &forged), "203.0.113.9");
         assert_eq!(client(&trusted, "192.0.2.1", &["203.0.113.9, nonsense"]), "192.0.2.1");
         assert_eq!(client(&trusted, "::ffff:192.0.2.1", &["203.0.113.9:4711"]), "203.0.113.9");
+    }
+
+    #[test]
+    fn the_name_of_the_host_is_what_the_client_wrote_or_a_configured_proxy_says() {
+        let host = |trusted: &[IpNet]| {
+            let mut extensions = Extensions::new();
+            extensions.insert(Peer("192.0.2.1:1".parse().unwrap()));
+            let headers = [("host", "inside:8000"), ("x-forwarded-host", "yard.example, other")];
+            let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            let headers: HeaderMap = headers.into_iter().collect();
+            Addresses::new(trusted, [0; 32]).host(&headers, &extensions).map(str::to_owned)
+        };
+        assert_eq!(host(&[]).unwrap(), "inside:8000");
+        assert_eq!(host(&["192.0.2.0/24".parse().unwrap()]).unwrap(), "yard.example");
     }
 
     #[test]

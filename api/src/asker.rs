@@ -31,11 +31,6 @@ pub(crate) struct Asker {
 }
 
 impl Asker {
-    /// For what needs no idempotency key, because doing it again changes nothing.
-    pub(crate) fn metadata(self) -> Metadata {
-        self.metadata
-    }
-
     /// `operation` is the documented path, and `canonical` the meaning of the body: two spellings of one request are one
     /// request, through either mount.
     pub(crate) fn caller(self, operation: &str, canonical: &Value) -> Caller {
@@ -63,9 +58,11 @@ where
             dialect: voice.dialect,
             ip_hash: Some(Addresses::from_ref(state).hash(client)),
         };
-        let key = match parts.headers.get("idempotency-key") {
-            Some(key) => Some(read_key(key.as_bytes())?),
-            None => None,
+        let mut keys = parts.headers.get_all("idempotency-key").iter();
+        let key = match (keys.next(), keys.next()) {
+            (None, _) => None,
+            (Some(key), None) => Some(read_key(key.as_bytes())?),
+            (Some(_), Some(_)) => return Err(Refusal::meaningless("Send one Idempotency-Key")),
         };
         let metadata = Metadata::of_request(&actor, &id.0);
         Ok(Self { principal, dialect: voice.dialect, metadata, method: parts.method.clone(), key })
@@ -73,7 +70,9 @@ where
 }
 
 /// What a layer around every operation has left.
-async fn layered<T: Clone + Send + Sync + 'static>(parts: &mut Parts) -> Result<Extension<T>, Refusal> {
+pub(crate) async fn layered<T: Clone + Send + Sync + 'static>(
+    parts: &mut Parts,
+) -> Result<Extension<T>, Refusal> {
     parts.extract::<Extension<T>>().await.map_err(|_no_layer| Refusal::internal())
 }
 

@@ -3,11 +3,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use application::{
-    authenticating::{Authenticating, Credential},
-    ports::vault::Secret,
-    principal::Principal,
-};
+use application::{authenticating::Credential, ports::vault::Secret, principal::Principal};
 use axum::{
     extract::{Request, State},
     http::{
@@ -18,11 +14,12 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use domain::values::Dialect;
 
 use crate::{
     address::Client,
     guard,
-    limits::Charge,
+    limits::{Charge, Standing},
     refusal::{Fault, Refusal},
     services::Services,
     voice::Voice,
@@ -50,19 +47,14 @@ impl Accepts {
     /// `Ok(None)`: none was sent. What is sent in a form that is not taken, or cannot be read, is a bad one.
     pub(crate) fn read(self, headers: &HeaderMap) -> Result<Option<Credential>, Refusal> {
         if self.api_key
-            && let Some(key) = headers.get("x-api-key")
+            && let Some(key) = single(headers, "x-api-key")?
         {
-            return token(key.as_bytes()).map(Some);
+            return token(key).map(Some);
         }
         if self == Self::NOTHING {
             return Ok(None);
         }
-        let mut given = headers.get_all(AUTHORIZATION).iter();
-        let Some(value) = given.next() else { return Ok(None) };
-        if given.next().is_some() {
-            return Err(bad());
-        }
-        let value = value.as_bytes();
+        let Some(value) = single(headers, AUTHORIZATION.as_str())? else { return Ok(None) };
         let place = value.iter().position(|&byte| byte == b' ').ok_or_else(bad)?;
         let (scheme, rest) = (&value[..place], value[place..].trim_ascii());
         if self.bearer && scheme.eq_ignore_ascii_case(b"bearer") {
@@ -82,55 +74,93 @@ impl Accepts {
     }
 }
 
-/// Around everything of one dialect, inside its voice: the request goes on with its principal, or ends here. Wrong
-/// credentials count against the limit of the address.
+/// Around everything of one dialect, inside its voice: the request goes on with its principal, or ends here.
 pub(crate) async fn authenticate(
     State(services): State<Services>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let Some(&voice) = request.extensions().get::<&'static Voice>() else {
+    let extensions = request.extensions();
+    let voice = extensions.get::<&'static Voice>().copied();
+    let (Some(voice), Some(client)) = (voice, extensions.get::<Client>().copied()) else {
         return Refusal::internal().into_response();
     };
-    match asking(&services.authenticating, voice, request.headers()).await {
+    match asking(&services, voice, client, request.headers()).await {
         Ok(principal) => {
-            request.extensions_mut().insert(Asking(principal));
-            next.run(request).await
+            request.extensions_mut().insert(Asking(principal.clone()));
+            let mut response = next.run(request).await;
+            if response.extensions().get::<Standing>().is_none() {
+                let now = Instant::now();
+                let standing = services.limits.look(voice.dialect, Charge::Shown, &principal, client, now);
+                standing.map(|standing| response.extensions_mut().insert(standing));
+            }
+            response.extensions_mut().get_or_insert(Asking(principal));
+            response
         }
         Err(refusal) => {
-            let client = request.extensions().get::<Client>().copied();
-            guard::read_on(request).await;
-            let anonymous = Principal::anonymous();
-            let standing = client.and_then(|client| {
-                services.limits.take(voice.dialect, Charge::Usual, &anonymous, client, Instant::now())
-            });
-            match standing {
-                Some(Err(standing)) => Refusal::limited(standing).into_response(),
-                Some(Ok(standing)) => {
-                    let mut response = refusal.into_response();
-                    response.extensions_mut().insert(standing);
-                    response
-                }
-                None => refusal.into_response(),
-            }
+            guard::read_on(request.into_body()).await;
+            refusal.into_response()
         }
     }
 }
 
 async fn asking(
-    authenticating: &Authenticating,
+    services: &Services,
     voice: &Voice,
+    client: Client,
     headers: &HeaderMap,
 ) -> Result<Arc<Principal>, Refusal> {
-    let Some(credential) = voice.accepts.read(headers).map_err(|bad| voice.accepts.challenged(bad))? else {
-        return Ok(Arc::new(Principal::anonymous()));
-    };
-    match authenticating.authenticate(&credential, voice.dialect).await {
+    match voice.accepts.read(headers) {
+        Ok(None) => Ok(Arc::new(Principal::anonymous())),
+        Ok(Some(credential)) => prove(services, voice, client, &credential, voice.dialect).await,
+        Err(bad) => Err(count(services, voice, client, bad)),
+    }
+}
+
+/// Whom the credential speaks for in `dialect`. An address whose credentials were refused too often has to wait, unless
+/// its credential can be judged without asking the database.
+pub(crate) async fn prove(
+    services: &Services,
+    voice: &Voice,
+    client: Client,
+    credential: &Credential,
+    dialect: Dialect,
+) -> Result<Arc<Principal>, Refusal> {
+    let (anonymous, now) = (Principal::anonymous(), Instant::now());
+    let refused = services.limits.look(dialect, Charge::Refused, &anonymous, client, now);
+    if let Some(standing) = refused.filter(|standing| standing.remaining == 0)
+        && !services.authenticating.remembers(credential)
+    {
+        return Err(Refusal::limited(standing));
+    }
+    match services.authenticating.authenticate(credential, dialect).await {
         Ok(principal) => Ok(Arc::new(principal)),
         Err(error) if error.kind == application::Kind::Unauthenticated => {
-            Err(voice.accepts.challenged(Refusal::new(Fault::BadCredential, error.message)))
+            let bad = Refusal::new(Fault::BadCredential, error.message);
+            Err(count(services, voice, client, bad))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// A refused credential counts twice: as one, and as an anonymous request of the dialect.
+fn count(services: &Services, voice: &Voice, client: Client, bad: Refusal) -> Refusal {
+    let (anonymous, now) = (Principal::anonymous(), Instant::now());
+    let take = |charge| services.limits.take(voice.dialect, charge, &anonymous, client, now);
+    match (take(Charge::Refused), take(Charge::Usual)) {
+        (Some(Err(exhausted)), _) | (_, Some(Err(exhausted))) => Refusal::limited(exhausted),
+        (_, Some(Ok(standing))) => Refusal { standing: Some(standing), ..voice.accepts.challenged(bad) },
+        (_, None) => voice.accepts.challenged(bad),
+    }
+}
+
+/// Of two, nobody knows which was meant.
+fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h [u8]>, Refusal> {
+    let mut given = headers.get_all(name).iter();
+    match (given.next(), given.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => Ok(Some(value.as_bytes())),
+        (Some(_), Some(_)) => Err(bad()),
     }
 }
 
@@ -154,3 +184,6 @@ fn text(bytes: &[u8]) -> Result<String, Refusal> {
 fn bad() -> Refusal {
     Refusal::new(Fault::BadCredential, "The credential is not valid")
 }
+
+#[cfg(test)]
+mod tests;

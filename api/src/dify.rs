@@ -1,6 +1,5 @@
 //! The Dify repackaging API, at its own mount and at the documented paths. Knows its wire forms and nothing else.
 
-mod arrival;
 mod batch;
 mod body;
 mod download;

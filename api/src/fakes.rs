@@ -1,6 +1,7 @@
 //! Ports that keep everything in memory, for the tests of the handlers.
 
 pub(crate) mod door;
+mod gate;
 mod identity;
 mod marketplace;
 mod operator;
@@ -45,6 +46,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub(crate) use gate::{Gate, Reply, voice};
 pub(crate) use identity::ADMIN;
 pub(crate) use served::Served;
 pub(crate) use views::{ARTIFACT, completed_view, queued_view};
@@ -159,6 +161,9 @@ impl Commands<Task> for Fakes {
         _: Metadata,
     ) -> Result<Option<Cursor>, CommandError<TaskError>> {
         let mut state = self.up().map_err(|_down| CommandError::Unavailable)?;
+        if command == TaskCommand::Acknowledge {
+            return Ok(None);
+        }
         let id: TaskId = id.parse().unwrap();
         if let TaskCommand::Request(TaskRequested { original_filename, options, group, .. }) = command {
             if state.tasks.contains_key(&id) {
@@ -171,6 +176,12 @@ impl Commands<Task> for Fakes {
             }
             let view = TaskView { id, original_filename, platform: options.platform, group, ..queued_view() };
             state.tasks.insert(id, view);
+        } else if command == TaskCommand::ExpireArtifact {
+            let view = state.tasks.get_mut(&id).ok_or(CommandError::Refused(TaskError::Unknown))?;
+            if view.status == TaskStatus::Expired {
+                return Ok(None);
+            }
+            view.status = TaskStatus::Expired;
         } else {
             assert!(matches!(command, TaskCommand::Cancel { .. }), "nobody expected {command:?}");
             let view = state.tasks.get_mut(&id).ok_or(CommandError::Refused(TaskError::Unknown))?;
@@ -191,11 +202,12 @@ impl Commands<Task> for Fakes {
         by: Metadata,
         once: Once,
     ) -> Result<Outcome, CommandError<TaskError>> {
-        let known = self.lock().once.get(&once.key).cloned();
+        let name = format!("{} {}", once.scope, once.key);
+        let known = self.lock().once.get(&name).cloned();
         match known {
             Some((hash, answer)) if hash == once.request_hash => return Ok(Outcome::Repeated(answer)),
             Some(_) => return Err(CommandError::KeyReused),
-            None => self.lock().once.insert(once.key, (once.request_hash, once.response)),
+            None => self.lock().once.insert(name, (once.request_hash, once.response)),
         };
         Commands::<Task>::execute(self, id, command, by).await.map(Outcome::Written)
     }

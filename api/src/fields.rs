@@ -1,18 +1,16 @@
 //! Reading a request's members: all that is malformed is listed at once, and unknown members are ignored.
 
-use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
-use axum::{
-    body::{Body, to_bytes},
-    http::Uri,
-};
+use axum::{body::Body, http::Uri};
 use serde_json::{Map, Value, json};
 
-use crate::json::Unambiguous;
-use crate::refusal::{Fault, Issue, Refusal};
+use crate::{
+    arrival::whole,
+    json::Unambiguous,
+    refusal::{Issue, Refusal},
+};
 
-const LARGEST_JSON: usize = 1024 * 1024;
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
 const NUL: &str = "Value error, the character U+0000 is not allowed";
 
 /// The members of one request.
@@ -25,19 +23,7 @@ pub(crate) struct Fields {
 
 impl Fields {
     pub(crate) async fn of_json(body: Body) -> Result<Self, Refusal> {
-        let read = tokio::time::timeout(LONGEST_WAIT, to_bytes(body, LARGEST_JSON));
-        let bytes = match read.await {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(_cut_or_too_large)) => {
-                return Err(Refusal::new(
-                    Fault::TooLarge,
-                    "The request body is incomplete or larger than 1 MiB",
-                ));
-            }
-            Err(_elapsed) => {
-                return Err(Refusal::new(Fault::Late, "The request body did not arrive in time"));
-            }
-        };
+        let bytes = whole(body).await?;
         let malformed = |issue| Err(Refusal::malformed(vec![issue]));
         if bytes.is_empty() {
             return malformed(Issue::missing(&["body"]));
@@ -119,9 +105,8 @@ impl Fields {
         if known.contains(&text.as_str()) {
             return;
         }
-        let quoted: Vec<String> = known.iter().map(|text| format!("'{text}'")).collect();
         let input = text.clone().into();
-        self.found("enum", name, &format!("Input should be one of {}", quoted.join(", ")), input);
+        self.found("enum", name, &one_of(known), input);
     }
 
     pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
@@ -182,7 +167,7 @@ impl Fields {
         Some(texts)
     }
 
-    /// A whole number from 1 to `most`, as query strings write it.
+    /// A whole number from 1 to `most`, as query strings or JSON write it.
     pub(crate) fn count(&mut self, name: &str, most: u32) -> Option<u32> {
         self.number(name, 1, most)
     }
@@ -202,8 +187,9 @@ impl Fields {
         }
         let is_zero = digits.bytes().all(|byte| byte == b'0');
         let number = digits.parse().ok().filter(|number| *number <= most);
+        let below = (text.starts_with('-') && !is_zero) || number.is_some_and(|number| number < least);
         match number {
-            _ if (text.starts_with('-') && !is_zero) || (is_zero && least > 0) => {
+            _ if below => {
                 let msg = format!("Input should be greater than or equal to {least}");
                 self.found("greater_than_equal", name, &msg, value);
                 None
@@ -271,6 +257,11 @@ impl Fields {
     }
 }
 
+fn one_of(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    format!("Input should be one of {}", quoted.join(", "))
+}
+
 /// PostgreSQL text cannot hold it. The parser has bounded the depth.
 fn holds_nul(value: &Value) -> bool {
     match value {
@@ -282,72 +273,4 @@ fn holds_nul(value: &Value) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// 0: not given.
-    fn count(query: &'static str) -> Option<u32> {
-        let mut fields = Fields::of_query(&Uri::try_from(format!("/x?{query}")).unwrap());
-        let count = fields.count("limit", 100);
-        fields.well_formed().ok().map(|()| count.unwrap_or_default())
-    }
-
-    #[test]
-    fn a_count_is_in_its_bounds_or_refused_never_clamped() {
-        assert_eq!(count(""), Some(0));
-        assert_eq!(count("limit=1&limit=100"), Some(100));
-        for query in [
-            "limit=0",
-            "limit=-1",
-            "limit=101",
-            "limit=99999999999999999999",
-            "limit=x",
-            "limit=",
-            "limit=1.5",
-        ] {
-            assert_eq!(count(query), None, "{query}");
-        }
-    }
-
-    #[test]
-    fn a_number_may_begin_at_nothing() {
-        let number = |query: &str| {
-            let mut fields = Fields::of_query(&Uri::try_from(format!("/x?offset={query}")).unwrap());
-            let number = fields.number("offset", 0, u32::MAX);
-            fields.well_formed().ok().and(number)
-        };
-        assert_eq!((number("0"), number("-0"), number("7")), (Some(0), Some(0), Some(7)));
-        assert_eq!((number("-1"), number("4294967296"), number("")), (None, None, None));
-    }
-
-    #[tokio::test]
-    async fn a_list_is_read_whole_or_not_at_all() {
-        for (text, read) in [
-            (r#"{"p":["a","b"]}"#, true),
-            (r#"{"p":["a","b","c"]}"#, false),
-            (r#"{"p":[]}"#, false),
-            (r#"{"p":["a",1]}"#, false),
-            (r#"{"p":"a"}"#, false),
-            (r"{}", false),
-        ] {
-            let mut fields = Fields::of_json(Body::from(text)).await.unwrap();
-            fields.texts("p", 2);
-            assert_eq!(fields.well_formed().is_ok(), read, "{text}");
-        }
-    }
-
-    #[tokio::test]
-    async fn nul_is_refused_wherever_it_hides() {
-        for text in [r#"{"a":"\u0000"}"#, r#"{"a":{"b":["x\u0000"]}}"#, r#"{"\u0000":1}"#] {
-            let fields = Fields::of_json(Body::from(text)).await.unwrap();
-            assert!(fields.well_formed().is_err(), "{text}");
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_no_json_object_is_malformed() {
-        for text in ["", "{", "[]", "7", "NaN", r#"{"a":1e999}"#, r#"{"a":"\ud800"}"#, &"[".repeat(5000)] {
-            assert!(Fields::of_json(Body::from(text.to_owned())).await.is_err(), "{text}");
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,5 @@
-//! JSON as a request may send it: a member that stands twice is refused, because two readers would see two values.
+//! JSON as a request may send it: a member that stands twice is refused, because two readers would see two values, and
+//! so is what is nested 128 deep: the parser counts, and keeps this reader from recursing further.
 
 use std::fmt;
 
@@ -88,6 +89,19 @@ mod tests {
     fn a_member_that_stands_twice_is_refused_at_any_depth() {
         for text in [r#"{"a":1,"a":1}"#, r#"{"b":[{"a":1,"\u0061":2}]}"#, r#"{"a":NaN}"#, "1e999"] {
             assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_nested_128_deep_is_refused() {
+        let nested = |open: &str, close: &str, depth: usize| {
+            read(&format!("{}1{}", open.repeat(depth), close.repeat(depth))).is_some()
+        };
+        for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"[{"a":"#, "}]")] {
+            let levels = open.matches(['[', '{']).count();
+            assert!(nested(open, close, 127 / levels), "{open}");
+            assert!(!nested(open, close, 128 / levels), "{open}");
+            assert!(!nested(open, close, 100_000), "{open}");
         }
     }
 }

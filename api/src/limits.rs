@@ -72,9 +72,16 @@ impl Limits {
         Some(buckets.get_or_insert_mut(key, || Bucket::full(now)).take(rate, now))
     }
 
-    /// Where the address stands; counts nothing.
-    pub(crate) fn look(&self, dialect: Dialect, client: Client, now: Instant) -> Option<Standing> {
-        let (key, rate) = resolve(&self.rates, dialect, Charge::Shown, &Principal::anonymous(), client)?;
+    /// Where somebody stands; counts nothing.
+    pub(crate) fn look(
+        &self,
+        dialect: Dialect,
+        charge: Charge,
+        principal: &Principal,
+        client: Client,
+        now: Instant,
+    ) -> Option<Standing> {
+        let (key, rate) = resolve(&self.rates, dialect, charge, principal, client)?;
         let bucket = self.lock().peek(&key).copied();
         Some(bucket.unwrap_or_else(|| Bucket::full(now)).standing(rate, now))
     }
@@ -108,7 +115,7 @@ pub(crate) async fn charge(
             response
         }
         Some(Err(standing)) => {
-            guard::read_on(request).await;
+            guard::read_on(request.into_body()).await;
             Refusal::limited(standing).into_response()
         }
     }

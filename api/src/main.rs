@@ -2,11 +2,13 @@
 
 mod address;
 mod admin;
+mod arrival;
 mod asker;
 mod backstage;
 mod cli;
 mod connection;
 mod consistency;
+mod cors;
 mod credential;
 mod crossroads;
 mod crowd;
@@ -30,10 +32,12 @@ mod package_url;
 mod refusal;
 mod report;
 mod router;
+mod security;
 mod serve;
 mod services;
 mod settings;
 mod shutdown;
+mod socket_caller;
 mod space;
 mod telemetry;
 mod voice;

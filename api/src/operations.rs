@@ -8,7 +8,7 @@ use axum::{
     Extension, Router,
     extract::{Request, State},
     handler::Handler,
-    http::Method,
+    http::{HeaderMap, Method, header::CONTENT_TYPE},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, on},
@@ -16,15 +16,17 @@ use axum::{
 
 use crate::{
     consistency::read_after,
-    credential, guard,
+    credential::{self, Asking},
+    guard,
     limits::{self, Charge},
     mount::Mount,
     refusal::{Fault, Refusal},
+    security,
     services::Services,
     voice::{Speaking, Voice, speak},
 };
 
-const LONGEST_ANSWER: Duration = Duration::from_secs(30);
+pub(crate) const LONGEST_ANSWER: Duration = Duration::from_secs(30);
 
 /// One method of one path.
 pub(crate) struct Operation {
@@ -35,7 +37,7 @@ pub(crate) struct Operation {
     pub(crate) charge: Charge,
     /// Served by this version; the others answer 501, and the description leaves them out.
     pub(crate) built: bool,
-    /// May take longer than half a minute: bytes in either direction, sockets.
+    /// May take longer than half a minute, and takes more than JSON: bytes in either direction, sockets.
     patient: bool,
     route: MethodRouter<Services>,
 }
@@ -109,10 +111,11 @@ impl Operation {
     fn guarded(self, services: &Services) -> (String, MethodRouter<Services>) {
         let mut route = self.route;
         if !self.patient {
-            route = route.layer(middleware::from_fn(in_time));
+            route = route.layer(middleware::from_fn(json_body)).layer(middleware::from_fn(in_time));
         }
         let charged = limits::Charging { services: services.clone(), charge: self.charge };
         let route = route
+            .layer(middleware::from_fn_with_state(self.action, security::keep))
             .layer(middleware::from_fn_with_state(services.clone(), read_after))
             .layer(middleware::from_fn_with_state(self.action, may))
             .layer(middleware::from_fn_with_state(charged, limits::charge));
@@ -148,10 +151,14 @@ fn spoken(
     mount: Mount,
 ) -> Router<Services> {
     let speaking = Speaking { services: services.clone(), voice, mount };
-    router
+    let router = router
         .layer(middleware::from_fn_with_state(services.clone(), credential::authenticate))
         .layer(middleware::from_fn(guard::measure))
-        .layer(middleware::from_fn_with_state(speaking, speak))
+        .layer(middleware::from_fn_with_state(speaking, speak));
+    match services.cross_origin.layer(voice.dialect) {
+        Some(layer) => router.layer(layer),
+        None => router,
+    }
 }
 
 /// For routes without credentials and limits: a refusal is worded all the same.
@@ -169,7 +176,7 @@ async fn wrong_method() -> Refusal {
 }
 
 async fn not_built(request: Request) -> Refusal {
-    guard::read_on(request).await;
+    guard::read_on(request.into_body()).await;
     Refusal::not_built()
 }
 
@@ -180,26 +187,52 @@ async fn in_time(request: Request, next: Next) -> Response {
     }
 }
 
+/// JSON, or what says nothing of its kind: a client that sends none, and curl, which calls everything a form.
+async fn json_body(request: Request, next: Next) -> Response {
+    match content_type(request.headers()) {
+        None => next.run(request).await,
+        Some(kind) if is_json(kind) || kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") => {
+            next.run(request).await
+        }
+        Some(_) => {
+            guard::read_on(request.into_body()).await;
+            let told = "Content-Type is not supported: send application/json";
+            Refusal::new(Fault::MediaType, told).into_response()
+        }
+    }
+}
+
+/// Without parameters; what is no text is no JSON either.
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(CONTENT_TYPE)?.to_str().unwrap_or("?");
+    Some(text.split(';').next().unwrap_or(text).trim()).filter(|kind| !kind.is_empty())
+}
+
+fn is_json(kind: &str) -> bool {
+    let kind = kind.to_ascii_lowercase();
+    kind == "application/json" || kind.ends_with("+json")
+}
+
 /// Whether whoever asks may do this at all; whose thing it is, is judged where the thing is known.
 async fn may(
     State(action): State<Action>,
-    Extension(principal): Extension<credential::Asking>,
+    Extension(Asking(principal)): Extension<Asking>,
     Extension(voice): Extension<&'static Voice>,
     request: Request,
     next: Next,
 ) -> Response {
-    match principal.0.verdict(action, Owner::Own) {
-        Verdict::Allowed => next.run(request).await,
-        verdict => {
-            guard::read_on(request).await;
-            let refusal = match verdict {
-                Verdict::Unauthenticated => voice.accepts.challenged(Refusal::new(
-                    Fault::NoCredential,
-                    "Authentication required: send a credential",
-                )),
-                _ => Refusal::new(Fault::Forbidden, "This credential does not have the permission for this"),
-            };
-            refusal.into_response()
+    let refusal = match principal.verdict(action, Owner::Own) {
+        Verdict::Allowed => return next.run(request).await,
+        Verdict::Unauthenticated => voice
+            .accepts
+            .challenged(Refusal::new(Fault::NoCredential, "Authentication required: send a credential")),
+        Verdict::Refused | Verdict::Hidden => {
+            Refusal::new(Fault::Forbidden, "This credential does not have the permission for this")
         }
-    }
+    };
+    guard::read_on(request.into_body()).await;
+    refusal.into_response()
 }
+
+#[cfg(test)]
+mod tests;

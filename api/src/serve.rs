@@ -30,10 +30,11 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 const MOST_HEADERS: usize = 100;
 /// Holds a URL of the longest form that can still be refused in words.
 const LARGEST_HEAD: usize = 96 * 1024;
-/// To one connection more than its client may hold.
+/// To one connection more than its client may hold; nobody knows yet which dialect it would have spoken.
 const CROWDED: &[u8] =
-    b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\nretry-after: 2\r\n\
-    connection: close\r\ncontent-length: 51\r\n\r\n{\"detail\":\"Too many connections from this address\"}";
+    b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/problem+json\r\nretry-after: 2\r\n\
+    connection: close\r\ncontent-length: 113\r\n\r\n{\"type\":\"about:blank\",\"title\":\"Too Many Requests\",\
+    \"status\":429,\"detail\":\"Too many connections from this address\"}";
 /// While draining, health probes still get an answer for this long.
 const GRACE: Duration = Duration::from_millis(500);
 /// Beyond the time that everything else has.

@@ -25,6 +25,7 @@ use domain::task::Task;
 use crate::{
     address::Addresses,
     admin::Projections,
+    cors::CrossOrigin,
     crossroads::PluginsDialect,
     dify::{SigningPublicKey, Sockets},
     health::Health,
@@ -56,6 +57,7 @@ pub(crate) struct Services {
     pub(crate) projections: Arc<dyn Projections>,
     pub(crate) limits: SharedLimits,
     pub(crate) addresses: Addresses,
+    pub(crate) cross_origin: CrossOrigin,
     pub(crate) sockets: Arc<Sockets>,
     pub(crate) signing: SigningPublicKey,
     pub(crate) uploads: Uploads,
@@ -128,6 +130,7 @@ impl Services {
             projections: ports.projections,
             limits: Arc::new(Limits::new(settings.rate_limits.clone())),
             addresses: Addresses::new(&settings.trusted_proxies, address_key.into_inner()),
+            cross_origin: CrossOrigin::new(&settings.cors_origins),
             sockets: Arc::new(Sockets::new(settings.sockets, telemetry.sockets.clone())),
             signing: SigningPublicKey::new(wiring::signing_key(settings)?.map(|key| key.public().pem())),
             uploads: Uploads(settings.uploads_dir()),

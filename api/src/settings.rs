@@ -30,6 +30,8 @@ pub(crate) use values::{RateLimits, Secret};
 
 pub(crate) use index::Index;
 
+use crate::cors::Origin;
+
 use arguments::Arguments;
 use index::{index_url, mirrors};
 use keyring::keyring;
@@ -67,6 +69,8 @@ pub(crate) struct Settings {
     pub(crate) signing_category: Category,
     pub(crate) rate_limits: RateLimits,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Whose pages may ask.
+    pub(crate) cors_origins: Vec<Origin>,
     pub(crate) floors: FloorPolicy,
     pub(crate) workers: usize,
     pub(crate) retention: Duration,
@@ -161,6 +165,7 @@ impl Settings {
             signing_category: options.signing_category,
             rate_limits: options.rate_limits,
             trusted_proxies: options.trusted_proxies.0.into_iter().map(|network| network.0).collect(),
+            cors_origins: options.cors_origins.0,
             floors,
             workers: options.workers,
             retention: options.retention.0,

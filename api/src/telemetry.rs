@@ -17,7 +17,10 @@ use axum::{
 use infrastructure::{event_log::LogWriter, postgres::Pools};
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 use tracing::Level;
-use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    Layer, filter::Targets, fmt::MakeWriter, layer::SubscriberExt as _, registry::LookupSpan,
+    util::SubscriberInitExt as _,
+};
 
 use log::LogGauges;
 pub(crate) use observe::{RequestId, observe};
@@ -26,16 +29,25 @@ pub(crate) use observe::{RequestId, observe};
 pub(crate) fn log_to_stderr(level: Level) {
     // PostgreSQL's notices are of no interest to whoever runs this.
     let level = Targets::new().with_default(level).with_target("sqlx", Level::WARN.min(level));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let started = if std::io::stderr().is_terminal() {
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         tracing_subscriber::registry().with(level).with(lines.with_target(false)).try_init()
     } else {
-        let json = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
-        tracing_subscriber::registry().with(level).with(json).try_init()
+        tracing_subscriber::registry().with(level).with(json_lines(std::io::stderr)).try_init()
     };
     if started.is_ok() {
         std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));
     }
+}
+
+/// One object a line, whatever is in it.
+fn json_lines<S, W>(writer: W) -> impl Layer<S>
+where
+    S: tracing::Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).json();
+    lines.flatten_event(true).with_current_span(false).with_span_list(false)
 }
 
 /// The numbers of this process. Others add theirs through [`Telemetry::registry`].
@@ -92,4 +104,28 @@ pub(crate) async fn metrics(State(telemetry): State<Arc<Telemetry>>) -> Response
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// The log of one thread, and what was written to it.
+#[cfg(test)]
+fn json_lines_for_tests() -> (impl tracing::Subscriber, Arc<std::sync::Mutex<Vec<u8>>>) {
+    #[derive(Clone, Default)]
+    struct Kept(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let kept = Kept::default();
+    let writer = kept.clone();
+    let info = Targets::new().with_default(Level::INFO);
+    let lines = tracing_subscriber::registry().with(info).with(json_lines(move || writer.clone()));
+    (lines, kept.0)
 }

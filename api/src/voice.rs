@@ -3,6 +3,7 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
+use application::principal::Principal;
 use axum::{
     Json,
     body::{Body, HttpBody as _},
@@ -22,9 +23,10 @@ use serde_json::Value;
 use crate::{
     address::Client,
     credential::Accepts,
-    limits::{self, ResetForm, Standing},
+    limits::{self, Charge, ResetForm, Standing},
     mount::Mount,
     refusal::Refusal,
+    security,
     services::Services,
     telemetry::RequestId,
 };
@@ -106,11 +108,15 @@ pub(crate) async fn speak(State(speaking): State<Speaking>, mut request: Request
     let heard = Heard { request_id, at: services.clock.now() };
     let mut response = put_into_words(voice, response, &heard);
     let standing = response.extensions().get::<Standing>().copied();
-    let looked = || client.and_then(|client| services.limits.look(voice.dialect, client, Instant::now()));
+    let looked = || {
+        let anonymous = Principal::anonymous();
+        services.limits.look(voice.dialect, Charge::Shown, &anonymous, client?, Instant::now())
+    };
     if let Some(standing) = standing.or_else(looked) {
         limits::announce(&standing, voice.reset, response.headers_mut(), heard.at);
     }
     (voice.stamp)(response.headers_mut());
+    security::protect(response.headers_mut(), services.cross_origin.is_open(voice.dialect));
     response.extensions_mut().insert(voice.dialect);
     response
 }

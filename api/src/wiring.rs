@@ -19,7 +19,9 @@ pub(crate) use identity::{Identifying, by_command, with_identity};
 pub(crate) use operator::Operator;
 pub(crate) use packaging::{build_repackaging, build_tools, signing_key};
 
-use crate::{services::Services, settings::Settings, shutdown::Shutdown, telemetry::Telemetry};
+use crate::{
+    limits::share, services::Services, settings::Settings, shutdown::Shutdown, telemetry::Telemetry,
+};
 
 /// A running service: what the handlers use, and what ends after everything else.
 pub(crate) struct Yard {
@@ -31,7 +33,11 @@ pub(crate) struct Yard {
 pub(crate) async fn build_services(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<Yard> {
     let telemetry = Arc::new(Telemetry::new()?);
     let (ports, close) = node::start(settings, shutdown, &telemetry).await?;
-    Ok(Yard { services: Services::new(settings, shutdown, telemetry, ports)?, close })
+    let services = Services::new(settings, shutdown, telemetry, ports)?;
+    let (limits, quotas, addresses) =
+        (services.limits.clone(), services.quotas.clone(), services.addresses.clone());
+    shutdown.background.spawn(share(limits, quotas, addresses, shutdown.stopping.clone()));
+    Ok(Yard { services, close })
 }
 
 /// The database of the settings, brought up to date. Whoever opens it closes it.

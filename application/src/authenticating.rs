@@ -93,6 +93,19 @@ impl Authenticating {
         self.good(&key, dialect)
     }
 
+    /// Whether [`Self::authenticate`] can judge it by itself, so that no guess costs a look into the database.
+    pub fn remembers(&self, credential: &Credential) -> bool {
+        match credential {
+            Credential::Token(secret) | Credential::Pair { secret, .. } => {
+                let text = secret.reveal();
+                self.is_bootstrap(secret)
+                    || text.contains('.')
+                    || self.memory.by_secret(&fingerprint(text)).is_some()
+            }
+            Credential::Ticket(_) => false,
+        }
+    }
+
     /// For a credential that is to tell which of two dialects is meant: both, where it is good for both.
     pub async fn dialects(&self, credential: &Credential) -> Result<BTreeSet<Dialect>, Error> {
         Ok(self.authenticate(credential, Dialect::Yard).await?.dialects)

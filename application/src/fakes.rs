@@ -1,6 +1,7 @@
 //! Every port of identity, kept in memory.
 
 mod credentials;
+mod queries;
 
 use std::{
     collections::HashMap,
@@ -17,8 +18,8 @@ use crate::{
     commands::{CommandError, Commands, Once, Outcome},
     error::Error,
     identity::{Identity, KeyWish},
-    ports::{credentials::Claims, freshness::Freshness, system::Clock, system::Ids},
-    queries::keys::{AccountQueries, AccountView, Changes, KeyQueries, KeyView},
+    ports::credentials::Claims,
+    queries::keys::{AccountView, KeyView},
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -26,7 +27,7 @@ use domain::{
     account::{Account, AccountCommand, AccountError, AccountEvent},
     api_key::{ApiKey, ApiKeyCommand, ApiKeyError, ApiKeyEvent},
     recorded::Cursor,
-    values::{AccountId, Actor, Dialect, Digest, KeyId, Metadata, Role, Sealed},
+    values::{AccountId, Actor, Dialect, KeyId, Metadata, Role},
 };
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -265,76 +266,5 @@ impl Commands<ApiKey> for Registry {
         let written = Commands::<ApiKey>::execute(self, id, command, by).await?;
         self.lock().once.insert(place, (once.request_hash, once.response));
         Ok(Outcome::Written(written))
-    }
-}
-
-#[async_trait]
-impl AccountQueries for Registry {
-    async fn account(&self, id: AccountId) -> Result<Option<AccountView>, Error> {
-        Ok(self.up()?.accounts.get(&id).cloned())
-    }
-
-    async fn accounts(&self, limit: u32, offset: u32) -> Result<(Vec<AccountView>, u64), Error> {
-        let mut views: Vec<AccountView> = self.up()?.accounts.values().cloned().collect();
-        views.sort_by_key(|view| (std::cmp::Reverse(view.registered_at), view.id));
-        let total = views.len() as u64;
-        Ok((views.into_iter().skip(offset as usize).take(limit as usize).collect(), total))
-    }
-}
-
-#[async_trait]
-impl KeyQueries for Registry {
-    async fn by_secret(&self, sha256: &Digest) -> Result<Option<KeyView>, Error> {
-        let state = self.up()?;
-        Ok(state.keys.values().map(|(view, _)| view).find(|view| view.secret_sha256 == *sha256).cloned())
-    }
-
-    async fn by_id(&self, id: KeyId) -> Result<Option<KeyView>, Error> {
-        Ok(self.up()?.keys.get(&id).map(|(view, _)| view.clone()))
-    }
-
-    async fn list(
-        &self,
-        account: Option<AccountId>,
-        limit: u32,
-        offset: u32,
-    ) -> Result<(Vec<KeyView>, u64), Error> {
-        let state = self.up()?;
-        let of_account = |view: &&KeyView| account.is_none_or(|account| account == view.account);
-        let mut views: Vec<KeyView> =
-            state.keys.values().map(|(view, _)| view).filter(of_account).cloned().collect();
-        views.sort_by_key(|view| (std::cmp::Reverse(view.issued_at), view.id));
-        let total = views.len() as u64;
-        Ok((views.into_iter().skip(offset as usize).take(limit as usize).collect(), total))
-    }
-
-    async fn changed_after(&self, change: Option<i64>) -> Result<Changes, Error> {
-        let state = self.up()?;
-        let after = change.unwrap_or(i64::MAX);
-        let changed = state.keys.values().filter(|(_, number)| *number > after);
-        Ok(Changes { keys: changed.map(|(view, _)| view.id).collect(), newest: state.changes })
-    }
-}
-
-#[async_trait]
-impl Freshness for Registry {
-    async fn reached(&self, _: &str, _: Cursor) -> bool {
-        true
-    }
-
-    async fn lag(&self, _: &str) -> u64 {
-        0
-    }
-}
-
-impl Clock for Registry {
-    fn now(&self) -> DateTime<Utc> {
-        self.lock().now
-    }
-}
-
-impl Ids for Registry {
-    fn secret(&self) -> Uuid {
-        Uuid::new_v4()
     }
 }

@@ -104,3 +104,58 @@ impl Principal {
         self.verdict(action, owner).enforced(not_there)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use domain::values::Digest;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn key(kind: KeyKind) -> KeyView {
+        KeyView {
+            id: KeyId(Uuid::from_u128(1)),
+            account: AccountId(Uuid::from_u128(2)),
+            kind,
+            dialects: [Dialect::Nexus].into(),
+            role: Role::Publisher,
+            scopes: [Scope::Read].into(),
+            secret_sha256: Digest::of_bytes([0; 32]),
+            label: None,
+            expires_at: None,
+            allowance: Allowance::new(5, 1),
+            issued_at: DateTime::UNIX_EPOCH,
+            revoked_at: None,
+        }
+    }
+
+    #[test]
+    fn a_principal_has_what_its_key_has_and_no_more() {
+        let principal = Principal::of(&key(KeyKind::Token));
+        assert_eq!((principal.proof, principal.standing), (Proof::Token, Standing::Publisher));
+        assert_eq!(principal.allowance, Allowance::new(5, 1));
+        assert_eq!(principal.verdict(Action::ReadHost, Owner::Own), Verdict::Allowed);
+        assert_eq!(principal.verdict(Action::PublishPackage, Owner::Own), Verdict::Refused, "it may read");
+        assert_eq!(Principal::of(&key(KeyKind::Session)).proof, Proof::Session);
+    }
+
+    #[test]
+    fn the_log_names_an_account_and_never_a_key() {
+        let principal = Principal::of(&key(KeyKind::Token));
+        assert_eq!(principal.id(), Uuid::from_u128(2).to_string());
+        assert_eq!(Principal::bootstrap().id(), "bootstrap");
+        assert_eq!(Principal::anonymous().id(), "anonymous");
+    }
+
+    #[test]
+    fn what_nobody_owns_is_foreign_to_everybody() {
+        let mine = Principal::of(&key(KeyKind::Token));
+        assert_eq!(mine.owner_of(mine.account), Owner::Own);
+        for other in [Principal::anonymous(), Principal::bootstrap()] {
+            assert_eq!(other.owner_of(None), Owner::Foreign);
+            assert_eq!(other.owner_of(mine.account), Owner::Foreign);
+        }
+        assert!(Principal::anonymous().is_anonymous() && !mine.is_anonymous());
+    }
+}

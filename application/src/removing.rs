@@ -9,13 +9,15 @@ use domain::{
     values::{Digest, Metadata},
 };
 use futures::future::join_all;
+use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use crate::{
-    commands::Commands,
+    caller::Caller,
+    commands::{Commands, Outcome},
     error::Error,
     ports::{blobs::Blobs, freshness::Freshness},
-    queries::tasks::{TaskQueries, TaskView},
+    queries::tasks::{TaskQueries, TaskStatus, TaskView},
     tasks::READ_MODEL,
 };
 
@@ -45,7 +47,72 @@ pub struct Removed {
     pub refusal: Option<Error>,
 }
 
+impl Removed {
+    fn as_promised(self, promised: Option<&Value>) -> Result<Self, Error> {
+        match (promised, self.refusal) {
+            (None, refusal) => Ok(Self { refusal, ..self }),
+            (Some(_), Some(refusal)) => Err(refusal),
+            (Some(answer), None) => {
+                let count = answer["count"].as_u64().and_then(|count| usize::try_from(count).ok());
+                Ok(Self {
+                    count: count.ok_or_else(Error::unavailable)?,
+                    position: self.position,
+                    refusal: None,
+                })
+            }
+        }
+    }
+}
+
 impl Removing {
+    /// One result, as a caller asks for it. Under an idempotency key a repeat counts what the first request counted.
+    pub async fn remove_one(&self, view: &TaskView, caller: Caller) -> Result<Removed, Error> {
+        let offered = usize::from(view.status == TaskStatus::Completed);
+        let promised = self.promised(&caller, "remove_file", json!({"count": offered})).await?;
+        let removed = self.remove(std::slice::from_ref(view), |_| caller.metadata.clone()).await?;
+        removed.as_promised(promised.as_ref())
+    }
+
+    /// Every result that was completed before this time. Under an idempotency key not more than 1000 at once, so that
+    /// they can be counted before the first one goes.
+    pub async fn clean_up(
+        &self,
+        before: chrono::DateTime<chrono::Utc>,
+        caller: Caller,
+    ) -> Result<Removed, Error> {
+        const MOST: u32 = 1000;
+        let by = |_: &TaskView| caller.metadata.clone();
+        if caller.once.is_none() {
+            return self.remove_older(before, by).await;
+        }
+        let mut due = self.tasks.due_to_expire(before, MOST).await?;
+        let answer = json!({"count": due.len(), "before": before});
+        let promised = self.promised(&caller, "clean_up", answer).await?;
+        let first = promised.as_ref().and_then(|answer| answer["before"].as_str()?.parse().ok());
+        if let Some(first) = first.filter(|first| *first != before) {
+            // What has become due since then is no part of that request.
+            due = self.tasks.due_to_expire(first, MOST).await?;
+        }
+        self.remove(&due, by).await?.as_promised(promised.as_ref())
+    }
+
+    /// The answer that the log keeps under the caller's key: of the first request, so that its repeats, also those at
+    /// the same time, bring to an end what it began and are told the same.
+    async fn promised(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        answer: Value,
+    ) -> Result<Option<Value>, Error> {
+        let Some(once) = caller.once(operation, answer.clone()) else { return Ok(None) };
+        let by = caller.metadata.clone();
+        let outcome = self.commands.execute_once(operation, TaskCommand::Acknowledge, by, once).await?;
+        Ok(Some(match outcome {
+            Outcome::Written(_) => answer,
+            Outcome::Repeated(first) => first,
+        }))
+    }
+
     /// `by` says who wants it gone.
     pub async fn remove(
         &self,

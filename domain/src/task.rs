@@ -65,6 +65,7 @@ impl Task {
             TaskCommand::Fail { attempt, fault } => self.fail(attempt, fault),
             TaskCommand::Cancel { by } => self.cancel(by),
             TaskCommand::ExpireArtifact => self.expire(),
+            TaskCommand::Acknowledge => Ok(Vec::new()),
         }
     }
 

@@ -40,7 +40,7 @@ pub enum VaultError {
     #[error(transparent)]
     Keyring(#[from] KeyringError),
     #[error(
-        "{keys} data keys in the database are wrapped by the master key {master}, which is not here (here: {here}): set \
+        "the database holds data keys ({keys}) wrapped by the master key {master}, which is not here (here: {here}): set \
          PLUGYARD_SECRET_KEY to it, or PLUGYARD_SECRET_KEY_PREVIOUS while it is being changed, or put the secret.key \
          that holds it into the data directory"
     )]

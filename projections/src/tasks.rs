@@ -19,6 +19,8 @@ use uuid::Uuid;
 
 pub use reader::PgTasks;
 
+use crate::generation::Generation;
+
 pub(crate) struct Tasks;
 
 #[async_trait]
@@ -31,9 +33,10 @@ impl Projection for Tasks {
         &TaskEvent::TYPES
     }
 
-    async fn create(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error> {
-        let table = table(generation);
-        let statements = [
+    async fn create(&self, owner: &mut PgConnection, number: i32) -> Result<(), sqlx::Error> {
+        let generation = of(number);
+        let table = generation.table();
+        let statements = vec![
             format!(
                 "create table if not exists {table} (
                    task_id uuid primary key,
@@ -51,54 +54,33 @@ impl Projection for Tasks {
             format!("create index on {table} (artifact) where status = 'completed'"),
             format!("create index on {table} (input) where status in ('queued', 'running')"),
             format!("create index on {table} ((view ->> 'group')) where view ->> 'group' is not null"),
-            format!(
-                "comment on table {table} is 'Written by the projection tasks, read by the Dify task API'"
-            ),
-            format!("grant select, insert, update, delete on {table} to plugyard_app"),
         ];
-        for statement in statements {
-            sqlx::query(&statement).execute(&mut *owner).await?;
-        }
-        Ok(())
+        generation
+            .create(owner, statements, "Written by the projection tasks, read by the Dify task API")
+            .await
     }
 
-    async fn show(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error> {
-        let table = table(generation);
-        for statement in [
-            format!("create or replace view read.tasks as select * from {table}"),
-            "grant select on read.tasks to plugyard_app".to_owned(),
-        ] {
-            sqlx::query(&statement).execute(&mut *owner).await?;
-        }
-        Ok(())
+    async fn show(&self, owner: &mut PgConnection, number: i32) -> Result<(), sqlx::Error> {
+        of(number).show(owner).await
     }
 
-    async fn remove(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error> {
-        sqlx::query(&format!("drop table if exists {}", table(generation))).execute(owner).await.map(drop)
+    async fn remove(&self, owner: &mut PgConnection, number: i32) -> Result<(), sqlx::Error> {
+        of(number).remove(owner).await
     }
 
-    async fn fingerprint(
-        &self,
-        connection: &mut PgConnection,
-        generation: i32,
-    ) -> Result<String, sqlx::Error> {
-        sqlx::query_scalar(&format!(
-            "select count(*) || ' ' || coalesce(md5(string_agg(md5(t::text), '' order by task_id)), '')
-               from {} t",
-            table(generation)
-        ))
-        .fetch_one(connection)
-        .await
+    async fn fingerprint(&self, connection: &mut PgConnection, number: i32) -> Result<String, sqlx::Error> {
+        let columns = "task_id, status, created_at, ended_at, artifact, input, view";
+        of(number).fingerprint(connection, "task_id", columns).await
     }
 
     /// Loads the rows of the page once, folds in memory, writes them once.
     async fn apply(
         &self,
         transaction: &mut PgConnection,
-        generation: i32,
+        number: i32,
         events: &[Recorded],
     ) -> Result<(), ApplyError> {
-        let table = table(generation);
+        let table = of(number).table();
         let ids: Vec<Uuid> = events.iter().filter_map(task_of).map(|id| id.0).collect();
         let mut rows = load(transaction, &table, &ids).await?;
         for recorded in events {
@@ -112,8 +94,8 @@ impl Projection for Tasks {
     }
 }
 
-fn table(generation: i32) -> String {
-    format!("read.tasks_v{generation}")
+fn of(number: i32) -> Generation {
+    Generation { model: application::tasks::READ_MODEL, number }
 }
 
 fn task_of(recorded: &Recorded) -> Option<TaskId> {

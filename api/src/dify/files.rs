@@ -129,10 +129,11 @@ pub(super) async fn remove(
     NamedFile(id): NamedFile,
     asker: Asker,
 ) -> Result<(LogPosition, Json<Value>), DifyError> {
-    let view = queries.get(id).await?.filter(|view| offered(view).is_some());
-    let view = view.ok_or_else(DifyError::no_file)?;
-    let by = asker.metadata();
-    let removed = work.finish(async move { removing.remove(&[view], |_| by.clone()).await }).await?;
+    // Whether one that has gone already went by this very request, its idempotency key tells.
+    let was_offered = |view: &TaskView| matches!(view.status, TaskStatus::Completed | TaskStatus::Expired);
+    let view = queries.get(id).await?.filter(was_offered).ok_or_else(DifyError::no_file)?;
+    let caller = asker.caller("/api/v1/files/remove", &json!(id));
+    let removed = work.finish(async move { removing.remove_one(&view, caller).await }).await?;
     match removed.refusal {
         Some(refusal) => Err(refusal.into()),
         // Somebody else was faster.
@@ -156,8 +157,8 @@ pub(super) async fn clean_up(
     fields.well_formed()?;
     let days = days.map_or_else(|| usual_days(&removing), u64::from);
     let before = clock.now().checked_sub_days(Days::new(days)).unwrap_or_default();
-    let by = asker.metadata();
-    let removed = work.finish(async move { removing.remove_older(before, |_| by.clone()).await }).await?;
+    let caller = asker.caller("/api/v1/files/cleanup", &json!({"retention_days": days}));
+    let removed = work.finish(async move { removing.clean_up(before, caller).await }).await?;
     if let (0, Some(refusal)) = (removed.count, removed.refusal) {
         return Err(refusal.into());
     }

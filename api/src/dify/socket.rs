@@ -34,7 +34,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{DifyError, Sockets, body::Frame, named::Named, pace::Pace, sockets::Place};
-use crate::{address::Client, mount::Mount, services::Services, shutdown::Shutdown};
+use crate::{
+    address::Client, credential::Asking, mount::Mount, services::Services, shutdown::Shutdown,
+    socket_caller::SocketCaller,
+};
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 const PING: Duration = Duration::from_secs(20);
@@ -72,6 +75,7 @@ pub(super) async fn open(
     State(desk): State<Desk>,
     Extension(mount): Extension<Mount>,
     Extension(client): Extension<Client>,
+    SocketCaller(principal): SocketCaller,
     named: Result<Named, DifyError>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, DifyError> {
@@ -84,11 +88,11 @@ pub(super) async fn open(
     if desk.shutdown.is_draining() {
         return Err(DifyError::unavailable("The server is shutting down"));
     }
-    let place = desk.sockets.enter(client).ok_or_else(too_many)?;
+    let place = desk.sockets.enter(client, &principal).ok_or_else(too_many)?;
     let (ends, tracked) = (desk.shutdown.draining.clone(), desk.shutdown.foreground.token());
     let upgrade =
         upgrade.read_buffer_size(BUFFER).write_buffer_size(0).max_write_buffer_size(2 * LARGEST_READ);
-    Ok(upgrade.max_message_size(LARGEST_READ).max_frame_size(LARGEST_READ).on_upgrade(
+    let mut response = upgrade.max_message_size(LARGEST_READ).max_frame_size(LARGEST_READ).on_upgrade(
         async move |mut socket| {
             let end = match view {
                 Some(view) => {
@@ -101,7 +105,10 @@ pub(super) async fn open(
             }
             drop((place, tracked));
         },
-    ))
+    );
+    // For the log: a ticket proves more than the headers do.
+    response.extensions_mut().insert(Asking(principal));
+    Ok(response)
 }
 
 fn no_upgrade() -> DifyError {

@@ -1,4 +1,4 @@
-//! How many task sockets may be open, in all and from one address.
+//! How many task sockets may be open: in all, and from one principal or address.
 
 use std::{
     collections::HashMap,
@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use application::principal::Principal;
 use prometheus::IntGauge;
 
 use crate::{address::Client, settings::SocketCaps};
@@ -24,14 +25,21 @@ pub(crate) struct Sockets {
 #[derive(Default)]
 struct Open {
     in_all: usize,
-    by_address: HashMap<IpAddr, usize>,
+    by_holder: HashMap<Holder, usize>,
     ever: u64,
+}
+
+/// By whom sockets are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Holder {
+    Household(IpAddr),
+    Principal(String),
 }
 
 /// One open socket; dropping it makes room.
 pub(super) struct Place {
     sockets: Arc<Sockets>,
-    address: IpAddr,
+    holder: Holder,
     number: u64,
 }
 
@@ -41,18 +49,22 @@ impl Sockets {
         Self { caps, gauge, open: Mutex::default() }
     }
 
-    pub(super) fn enter(self: &Arc<Self>, client: Client) -> Option<Place> {
-        let address = client.household();
+    pub(super) fn enter(self: &Arc<Self>, client: Client, principal: &Principal) -> Option<Place> {
+        let holder = if principal.is_anonymous() {
+            Holder::Household(client.household())
+        } else {
+            Holder::Principal(principal.id())
+        };
         let mut open = self.lock();
-        let here = open.by_address.get(&address).copied().unwrap_or_default();
+        let here = open.by_holder.get(&holder).copied().unwrap_or_default();
         if open.in_all >= self.caps.in_all || here >= self.caps.per_address {
             return None;
         }
         open.in_all += 1;
-        open.by_address.insert(address, here + 1);
+        open.by_holder.insert(holder.clone(), here + 1);
         open.ever = open.ever.wrapping_add(1);
         self.gauge.inc();
-        Some(Place { sockets: self.clone(), address, number: open.ever })
+        Some(Place { sockets: self.clone(), holder, number: open.ever })
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -73,10 +85,10 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.sockets.lock();
         open.in_all -= 1;
-        if let Some(here) = open.by_address.get_mut(&self.address) {
+        if let Some(here) = open.by_holder.get_mut(&self.holder) {
             *here -= 1;
             if *here == 0 {
-                open.by_address.remove(&self.address);
+                open.by_holder.remove(&self.holder);
             }
         }
         drop(open);
@@ -89,18 +101,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn caps_hold_in_all_and_per_address_and_leaving_makes_room() {
+    fn caps_hold_in_all_and_per_holder_and_leaving_makes_room() {
         let gauge = IntGauge::new("open", "open").unwrap();
         let sockets = Arc::new(Sockets::new(SocketCaps { in_all: 3, per_address: 2 }, gauge.clone()));
-        let enter = |last: u8| sockets.enter(Client(IpAddr::from([192, 0, 2, last])));
+        let enter_as =
+            |last: u8, who: &Principal| sockets.enter(Client(IpAddr::from([192, 0, 2, last])), who);
+        let enter = |last: u8| enter_as(last, &Principal::anonymous());
         let (first, second) = (enter(1).unwrap(), enter(1).unwrap());
         assert!(enter(1).is_none(), "one address has two");
-        let third = enter(2).unwrap();
+        let third = enter_as(1, &Principal::bootstrap()).unwrap();
         assert!(enter(3).is_none(), "three in all");
         assert_eq!(gauge.get(), 3);
         drop((first, third));
         assert!(enter(1).is_some());
         drop(second);
-        assert_eq!((gauge.get(), sockets.lock().by_address.len()), (0, 0));
+        assert_eq!((gauge.get(), sockets.lock().by_holder.len()), (0, 0));
     }
 }

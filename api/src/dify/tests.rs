@@ -3,6 +3,7 @@
 mod catalogue;
 mod creating;
 mod reading;
+mod removing;
 mod sockets;
 
 use std::{net::SocketAddr, sync::Arc};

@@ -26,15 +26,14 @@ use tempfile::TempPath;
 use tokio::io::AsyncWriteExt as _;
 
 use super::{
-    DifyError,
-    arrival::Arrival,
-    batch,
+    DifyError, batch,
     body::Record,
     order::{self, Options},
     tasks::created,
 };
 use crate::{
-    asker::Asker, consistency::LogPosition, fields::Fields, refusal::Issue, services::Uploads, work::Work,
+    arrival::Arrival, asker::Asker, consistency::LogPosition, fields::Fields, refusal::Issue,
+    services::Uploads, work::Work,
 };
 
 const MOST_PARTS: usize = 20;
@@ -134,7 +133,7 @@ fn several_platforms(texts: &mut Vec<(String, String)>) -> Option<Vec<String>> {
 
 impl Form {
     async fn read(parts: &mut Multipart, dir: &Path) -> Result<Self, DifyError> {
-        let (mut form, mut arrival) = (Self::default(), Arrival::begin());
+        let (mut form, mut arrival) = (Self::default(), Arrival::of_upload());
         for _ in 0..MOST_PARTS {
             let Some(field) = in_time(&arrival, parts.next_field()).await? else { return Ok(form) };
             let name = field.name().unwrap_or_default().to_owned();

@@ -11,6 +11,6 @@ pub(super) async fn list() -> Said {
 
 /// Whatever the path names.
 pub(super) async fn none_there(request: Request) -> Refusal {
-    guard::read_on(request).await;
+    guard::read_on(request.into_body()).await;
     Refusal::not_found("plugin not found")
 }

@@ -19,6 +19,8 @@ pub(crate) enum LimitName {
     NexusAuthenticated,
     /// Of every dialect that has one.
     Login,
+    /// Refused ones, in whatever dialect.
+    Credentials,
 }
 
 /// What an operation counts as.
@@ -29,28 +31,29 @@ pub(crate) enum Charge {
     /// The creation of work.
     Creation,
     Login,
+    /// A credential that was refused.
+    Refused,
     /// Nothing: the headers tell where the address stands.
     Shown,
 }
 
-/// Whose bucket of which limit.
+/// Which bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    pub(super) limit: LimitName,
-    pub(super) who: Who,
+pub(super) enum Key {
+    Of(LimitName, Who),
+    /// Of a key with an allowance of its own, wherever it is used.
+    Own(KeyId),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Who {
     Household(IpAddr),
     Account(AccountId),
-    /// One with an allowance of its own.
-    Key(KeyId),
     Bootstrap,
 }
 
 impl LimitName {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Dify,
         Self::Inkdrop,
         Self::Backstage,
@@ -58,6 +61,7 @@ impl LimitName {
         Self::Nexus,
         Self::NexusAuthenticated,
         Self::Login,
+        Self::Credentials,
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -69,11 +73,12 @@ impl LimitName {
             Self::Nexus => "nexus",
             Self::NexusAuthenticated => "nexus.authenticated",
             Self::Login => "login",
+            Self::Credentials => "credentials",
         }
     }
 }
 
-/// None: nothing is counted.
+/// None: nothing is counted. The allowance of a key stands above the limits of the dialects, also where these are off.
 pub(super) fn resolve(
     rates: &RateLimits,
     dialect: Dialect,
@@ -81,19 +86,25 @@ pub(super) fn resolve(
     principal: &Principal,
     client: Client,
 ) -> Option<(Key, Allowance)> {
+    let whoever = match charge {
+        Charge::Login | Charge::Refused => None,
+        Charge::Usual | Charge::Creation | Charge::Shown => Some(principal),
+    };
+    if let Some(Principal { key: Some(key), allowance: Some(allowance), .. }) = whoever {
+        return Some((Key::Own(*key), *allowance));
+    }
     let by_address = |limit| (limit, Who::Household(client.household()));
+    let by_principal = |anonymous, authenticated| match identified(principal) {
+        Some(who) => (authenticated, who),
+        None => by_address(anonymous),
+    };
     let (limit, who) = match (dialect, charge) {
         (_, Charge::Login) => by_address(LimitName::Login),
+        (_, Charge::Refused) => by_address(LimitName::Credentials),
         (Dialect::Dify, Charge::Creation | Charge::Shown) => by_address(LimitName::Dify),
         (Dialect::Inkdrop, _) => by_address(LimitName::Inkdrop),
-        (Dialect::Backstage, _) => match identified(principal) {
-            Some(who) => (LimitName::BackstageAuthenticated, who),
-            None => by_address(LimitName::Backstage),
-        },
-        (Dialect::Nexus, _) => match identified(principal) {
-            Some(who) => (LimitName::NexusAuthenticated, who),
-            None => by_address(LimitName::Nexus),
-        },
+        (Dialect::Backstage, _) => by_principal(LimitName::Backstage, LimitName::BackstageAuthenticated),
+        (Dialect::Nexus, _) => by_principal(LimitName::Nexus, LimitName::NexusAuthenticated),
         (
             Dialect::Dify
             | Dialect::Langbot
@@ -104,16 +115,13 @@ pub(super) fn resolve(
             _,
         ) => return None,
     };
-    let rate = rates.of(limit)?;
-    let own = principal.allowance.filter(|_| matches!(who, Who::Key(_)));
-    Some((Key { limit, who }, own.unwrap_or(rate)))
+    Some((Key::Of(limit, who), rates.of(limit)?))
 }
 
 fn identified(principal: &Principal) -> Option<Who> {
-    match (principal.proof, principal.account, principal.key) {
-        (Proof::Nothing, ..) => None,
-        (_, _, Some(key)) if principal.allowance.is_some() => Some(Who::Key(key)),
-        (_, Some(account), _) => Some(Who::Account(account)),
-        (..) => Some(Who::Bootstrap),
+    match (principal.proof, principal.account) {
+        (Proof::Nothing, _) => None,
+        (_, Some(account)) => Some(Who::Account(account)),
+        (_, None) => Some(Who::Bootstrap),
     }
 }

@@ -27,16 +27,7 @@ pub(crate) async fn share(
     stop: CancellationToken,
 ) {
     while !stop.is_cancelled() {
-        for used in limits.unshared().chunks(AT_ONCE) {
-            let rows: Vec<Used> = used.iter().map(|(key, spent)| row(key, *spent, &addresses)).collect();
-            match quotas.settle(&rows).await {
-                Ok(missing) => limits.learn(used, &missing),
-                Err(error) => {
-                    tracing::debug!(%error, "limits cannot be shared for a moment");
-                    limits.take_back(used);
-                }
-            }
-        }
+        settle(&limits, &*quotas, &addresses).await;
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(EVERY) => {}
@@ -44,14 +35,33 @@ pub(crate) async fn share(
     }
 }
 
-fn row(key: &Key, spent: Duration, addresses: &Addresses) -> Used {
-    let who = match key.who {
-        Who::Household(address) => addresses.hash(Client(address)),
-        Who::Account(account) => account.to_string(),
-        Who::Key(id) => format!("key:{id}"),
-        Who::Bootstrap => "bootstrap".to_owned(),
+/// No statement when nothing was taken.
+pub(super) async fn settle(limits: &Limits, quotas: &dyn Quotas, addresses: &Addresses) {
+    for used in limits.unshared().chunks(AT_ONCE) {
+        let rows: Vec<Used> = used
+            .iter()
+            .map(|(key, spent)| Used { bucket: bucket_name(key, addresses), spent: *spent })
+            .collect();
+        match quotas.settle(&rows).await {
+            Ok(missing) => limits.learn(used, &missing),
+            Err(error) => {
+                tracing::debug!(%error, "limits cannot be shared for a moment");
+                limits.take_back(used);
+            }
+        }
+    }
+}
+
+fn bucket_name(key: &Key, addresses: &Addresses) -> String {
+    let (limit, who) = match key {
+        Key::Own(id) => return format!("key:{id}"),
+        Key::Of(limit, who) => (limit.as_str(), who),
     };
-    Used { bucket: format!("{}:{who}", key.limit.as_str()), spent }
+    match who {
+        Who::Household(address) => format!("{limit}:{}", addresses.hash(Client(*address))),
+        Who::Account(account) => format!("{limit}:{account}"),
+        Who::Bootstrap => format!("{limit}:bootstrap"),
+    }
 }
 
 impl Limits {

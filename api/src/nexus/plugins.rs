@@ -24,7 +24,7 @@ pub(super) async fn list(uri: Uri) -> Result<Said, Refusal> {
 
 /// Whatever the path names.
 pub(super) async fn none_there(request: Request) -> Refusal {
-    guard::read_on(request).await;
+    guard::read_on(request.into_body()).await;
     unknown()
 }
 

@@ -7,6 +7,8 @@ use domain::values::Floor;
 use infrastructure::{builder::BuildMode, fetch::FetchAllow, signing::Category};
 use tracing::Level;
 
+use crate::cors::Origin;
+
 use super::commands::{Command, Role};
 use super::marketplace::{Categories, ChecksumRule};
 use super::values::{Bytes, List, Network, RateLimits, Span};
@@ -140,7 +142,8 @@ pub(crate) struct Options {
     )]
     pub(super) signing_category: Category,
     /// `off`, or limits other than the documented ones, by commas: `NAME=REQUESTS/SECONDS` or `NAME=off`, of `dify`,
-    /// `inkdrop`, `backstage`, `backstage.authenticated`, `nexus`, `nexus.authenticated`, `login`
+    /// `inkdrop`, `backstage`, `backstage.authenticated`, `nexus`, `nexus.authenticated`, `login`,
+    /// `credentials` (refused ones)
     #[arg(
         long,
         env = "PLUGYARD_RATE_LIMITS",
@@ -160,6 +163,16 @@ pub(crate) struct Options {
         hide_default_value = true
     )]
     pub(super) trusted_proxies: List<Network>,
+    /// Origins whose pages may use the API, such as `https://app.example.org`, by commas
+    #[arg(
+        long,
+        env = "PLUGYARD_CORS_ORIGINS",
+        global = true,
+        value_name = "LIST",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(super) cors_origins: List<Origin>,
     /// What the documented Linux platforms mean
     #[arg(long, env = "PLUGYARD_GLIBC_FLOOR", global = true, value_name = "F", default_value = "2.39")]
     pub(super) glibc_floor: Floor,
@@ -223,5 +236,51 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("not a number above 0".to_owned()),
         Ok(number) => Ok(number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{TokenCommand, UserCommand};
+
+    fn parts(line: &str) -> Result<(Options, Command), clap::Error> {
+        Arguments::try_parse_from(["plugyard"].into_iter().chain(line.split(' '))).map(Arguments::parts)
+    }
+
+    #[test]
+    fn the_role_of_a_process_is_no_role_of_a_credential() {
+        for line in ["serve --role worker", "--role worker serve", "--role worker --workers 3"] {
+            let (options, command) = parts(line).unwrap();
+            assert_eq!(options.role, Role::Worker, "{line}");
+            assert!(matches!(command, Command::Serve { .. }), "{line}");
+        }
+        let (options, command) = parts("token create --dialect nexus --role admin").unwrap();
+        assert_eq!(options.role, Role::All);
+        let Command::Token { command: TokenCommand::Create(arguments) } = command else {
+            panic!("{command:?}")
+        };
+        assert_eq!(arguments.role, domain::values::Role::Admin);
+        let (_, command) = parts("user set ann --role publisher").unwrap();
+        let Command::User { command: UserCommand::Set { role, .. } } = command else { panic!("{command:?}") };
+        assert_eq!(role, Some(domain::values::Role::Publisher));
+        assert!(parts("serve --role admin").is_err());
+        assert!(parts("token create --dialect nexus --role worker").is_err());
+    }
+
+    #[test]
+    fn a_token_is_for_one_dialect_or_several_and_for_none_that_needs_no_credential() {
+        use domain::values::Dialect;
+        for line in ["--dialect nexus,backstage", "--dialect nexus --dialect backstage"] {
+            let (_, command) = parts(&format!("token create --role user {line}")).unwrap();
+            let Command::Token { command: TokenCommand::Create(arguments) } = command else {
+                panic!("{line}")
+            };
+            assert_eq!(arguments.dialects, [Dialect::Nexus, Dialect::Backstage]);
+            assert_eq!((arguments.name.as_str(), arguments.scopes.len()), ("default", 0));
+        }
+        for dialect in ["dify", "cli", "yard", "nexus,"] {
+            assert!(parts(&format!("token create --role user --dialect {dialect}")).is_err(), "{dialect}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use axum::{
 use domain::values::Dialect;
 
 use super::Telemetry;
-use crate::{address::Addresses, services::Services};
+use crate::{address::Addresses, credential::Asking, services::Services};
 
 const HEADER: &str = "x-request-id";
 const LONGEST: usize = 128;
@@ -38,7 +38,14 @@ struct Line {
     id: RequestId,
     route: Option<MatchedPath>,
     began: Instant,
-    answer: Option<(StatusCode, &'static str)>,
+    answer: Option<Answered>,
+}
+
+struct Answered {
+    status: StatusCode,
+    dialect: &'static str,
+    /// Whom the request spoke for, where somebody got so far as to ask: an id, never a name or a credential.
+    principal: Option<String>,
 }
 
 impl Drop for Line {
@@ -47,9 +54,10 @@ impl Drop for Line {
         let route = self.route.as_ref().map_or("other", MatchedPath::as_str);
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let request_id = &*self.id.0;
-        if let Some((status, dialect)) = self.answer {
-            self.telemetry.count(route, status, dialect, took);
-            tracing::info!(request_id, route, status = status.as_u16(), ms, "answered");
+        if let Some(Answered { status, dialect, principal }) = &self.answer {
+            self.telemetry.count(route, *status, dialect, took);
+            let (status, principal) = (status.as_u16(), principal.as_deref());
+            tracing::info!(request_id, route, status, ms, dialect, principal, "answered");
         } else {
             tracing::info!(request_id, route, ms, "the client went away");
         }
@@ -67,8 +75,12 @@ pub(crate) async fn observe(State(services): State<Services>, mut request: Reque
     let telemetry = services.telemetry.clone();
     let mut line = Line { telemetry, id: id.clone(), route, began, answer: None };
     let mut response = next.run(request).await;
-    let dialect = response.extensions().get::<Dialect>().map_or("none", |dialect| dialect.as_str());
-    line.answer = Some((response.status(), dialect));
+    let extensions = response.extensions();
+    line.answer = Some(Answered {
+        status: response.status(),
+        dialect: extensions.get::<Dialect>().map_or("none", |dialect| dialect.as_str()),
+        principal: extensions.get::<Asking>().map(|Asking(principal)| principal.id()),
+    });
     name(response.headers_mut(), &id, began.elapsed());
     response
 }
@@ -84,7 +96,17 @@ fn name(headers: &mut HeaderMap, id: &RequestId, took: Duration) {
 
 #[cfg(test)]
 mod tests {
+    use application::policy::Action;
+    use axum::http::Method;
+    use serde_json::json;
+
     use super::*;
+    use crate::{
+        credential::Accepts,
+        fakes::{ADMIN, Gate, voice},
+        operations::get,
+        telemetry::json_lines_for_tests,
+    };
 
     fn kept(value: &[u8]) -> bool {
         let mut headers = HeaderMap::new();
@@ -99,5 +121,37 @@ mod tests {
         for refused in [&b""[..], &[b'a'; LONGEST + 1], b"tab\there", "ü".as_bytes()] {
             assert!(!kept(refused), "{refused:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_request_leaves_one_line_of_json_that_names_its_principal_and_none_of_its_text() {
+        let accepts = Accepts { bearer: true, api_key: true, basic: false };
+        let open = get("/open/{name}", Action::ReadCatalogue, async || "fine");
+        let gate = Gate::new(voice(Dialect::Nexus, accepts), vec![open], &[]);
+        let (lines, kept) = json_lines_for_tests();
+        let logging = tracing::subscriber::set_default(lines);
+        let admin = format!("Bearer {ADMIN}");
+        let odd = "\t[31m\u{80}\u{9b}hush";
+        for headers in [
+            &[("authorization", admin.as_str())][..],
+            &[("authorization", "Bearer hush")],
+            &[("x-request-id", "a\tb"), ("user-agent", odd), ("x-api-key", odd)],
+            &[("x-request-id", "\"}{\"hush\": 1")],
+        ] {
+            gate.ask(Method::GET, "/open/%1B%5B31mhush%0A%7B%7D?ticket=hush", headers).await;
+        }
+        drop(logging);
+        let text = String::from_utf8(kept.lock().unwrap().clone()).unwrap();
+        let mut lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let told: Vec<_> = lines.iter().map(|line| (&line["status"], &line["principal"])).collect();
+        assert_eq!(json!(told), json!([[200, "bootstrap"], [401, null], [401, null], [200, "anonymous"]]));
+        assert!(
+            lines.iter().all(|line| line["dialect"] == "nexus" && line["route"] == "/open/{name}"),
+            "{text}"
+        );
+        let own_id = lines[3]["request_id"].take();
+        assert_eq!(own_id, "\"}{\"hush\": 1", "what the client called its request is all that it can write");
+        assert!(!json!(lines).to_string().contains("hush") && !text.contains('\u{1b}'), "{text}");
     }
 }

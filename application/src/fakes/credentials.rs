@@ -1,18 +1,23 @@
 //! Secrets in memory: sealed so that a test can tell, and no slower than a map.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::values::{Dialect, KeyId, Sealed};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::Registry;
 use crate::{
     Kind,
+    error::Error,
     ports::{
         credentials::{Claims, Passwords, Randomness, SignedTokens, Tickets},
         quotas::{Quotas, Used},
         vault::{Opened, Secret, Vault},
     },
 };
-
-use async_trait::async_trait;
-use sha2::{Digest as _, Sha256};
-
-use super::{DateTime, Dialect, Duration, Error, KeyId, Registry, Sealed, Utc, Uuid};
 
 #[async_trait]
 impl Vault for Registry {

@@ -28,4 +28,6 @@ pub enum TaskCommand {
     },
     /// The retention time is over: the record says so before the file goes.
     ExpireArtifact,
+    /// Changes nothing: the log keeps with it the answer to a request that concerns several tasks, or none any more.
+    Acknowledge,
 }

@@ -281,6 +281,13 @@ fn an_artifact_expires_once_and_only_when_there_is_one() {
 }
 
 #[test]
+fn an_acknowledgement_changes_nothing_wherever_a_task_stands() {
+    for given in [vec![], vec![asked()], vec![asked(), started(1), done(1)]] {
+        task().given(given).when(TaskCommand::Acknowledge).then_expect_events(vec![]);
+    }
+}
+
+#[test]
 fn every_event_survives_its_stored_form() {
     let all = [
         asked(),
@@ -316,6 +323,7 @@ fn any_command() -> impl Strategy<Value = TaskCommand> {
         attempt.prop_map(|attempt| TaskCommand::Fail { attempt, fault: fault("X") }),
         Just(TaskCommand::Cancel { by: "x".to_owned() }),
         Just(TaskCommand::ExpireArtifact),
+        Just(TaskCommand::Acknowledge),
     ]
 }
 

@@ -98,40 +98,11 @@ fn end(view: &mut TaskView, status: TaskStatus, message: &str, recorded: &Record
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use domain::{
-        recorded::{Cursor, Stream},
-        values::{Metadata, TaskId},
-    };
-    use uuid::Uuid;
-
     use super::*;
-
-    /// The story of a golden file, recorded a second apart.
-    fn story(name: &str) -> Vec<Recorded> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infrastructure/golden").join(name);
-        let story: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-        let id = TaskId("123e4567-e89b-42d3-a456-426614174000".parse().unwrap());
-        let recorded = |(sequence, event): (i64, &serde_json::Value)| Recorded {
-            cursor: Cursor { epoch: 1, transaction: 1, position: sequence },
-            event_id: Uuid::from_u128(u128::try_from(sequence).unwrap()),
-            stream: Stream { aggregate_type: "task".to_owned(), aggregate_id: id.to_string() },
-            sequence,
-            event: Event::Task(id, serde_json::from_value(event["payload"].clone()).unwrap()),
-            metadata: Metadata::of_process("test", String::new(), String::new()),
-            recorded_at: chrono::DateTime::from_timestamp(1_000 + sequence, 0).unwrap(),
-        };
-        (1..).zip(story["events"].as_array().unwrap()).map(recorded).collect()
-    }
+    use crate::generation::tests::{self, story};
 
     fn views(story: &[Recorded]) -> Vec<TaskView> {
-        let mut view = None;
-        let step = |recorded| {
-            view = fold(view.take(), recorded);
-            view.clone()
-        };
-        story.iter().filter_map(step).collect()
+        tests::views(story, fold)
     }
 
     #[test]

@@ -1,16 +1,19 @@
 use std::time::Duration;
 
-use application::queries::tasks::{TaskStatus, TaskView};
+use application::{
+    principal::Principal,
+    queries::tasks::{TaskStatus, TaskView},
+};
 use domain::task::Phase;
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Error, Message},
+    tungstenite::{Error, Message, client::IntoClientRequest as _},
 };
 
-use crate::fakes::{Served, completed_view, queued_view};
+use crate::fakes::{ADMIN, Served, completed_view, queued_view};
 
 type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -190,4 +193,74 @@ async fn draining_closes_sockets_with_1001_and_opens_no_new_ones() {
     }
     drop(client);
     served.services.shutdown.foreground_ended().await;
+}
+
+async fn open_with(served: &Served, path: &str, headers: &[(&'static str, &str)]) -> u16 {
+    let mut request = format!("ws://{}{path}", served.address).into_client_request().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    match connect_async(request).await {
+        Ok((_, answer)) => answer.status().as_u16(),
+        Err(Error::Http(answer)) => answer.status().as_u16(),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+async fn ticket(served: &Served) -> String {
+    let ticket = served.services.identity.ticket(&Principal::bootstrap()).await.unwrap();
+    ticket.secret.into_inner()
+}
+
+#[tokio::test]
+async fn a_ticket_opens_one_socket_and_no_second_one() {
+    let served = Served::with(&[]).await;
+    let id = served.fakes.put(queued_view());
+    let path = format!("/ws/tasks/{id}?ticket={}", ticket(&served).await);
+    let plain = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert!(served.say(plain.as_bytes()).await.starts_with("HTTP/1.1 426"), "this does not use it up");
+    assert_eq!(open_with(&served, &path, &[]).await, 101);
+    assert_eq!(open_with(&served, &path, &[]).await, 401);
+    assert_eq!(open_with(&served, &format!("/ws/tasks/{id}?ticket=nobody"), &[]).await, 401);
+    assert_eq!(open_with(&served, &format!("/ws/tasks/{id}?ticket=a&ticket=b"), &[]).await, 400);
+    let ignored = [("authorization", "Bearer nobody")];
+    assert_eq!(
+        open_with(&served, &format!("/ws/tasks/{id}"), &ignored).await,
+        101,
+        "this dialect asks nobody"
+    );
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_opens_no_socket_in_somebodys_name() {
+    let served = Served::with(&["--cors-origins", "https://app.example.org"]).await;
+    let path = format!("/ws/tasks/{}", served.fakes.put(queued_view()));
+    let own = format!("http://{}", served.address);
+    let admin = format!("Bearer {ADMIN}");
+    for (origin, status) in [
+        (own.as_str(), 101),
+        ("https://app.example.org", 101),
+        ("https://evil.example", 403),
+        ("null", 403),
+        ("http://127.0.0.1:1", 403),
+    ] {
+        let headers = [("origin", origin), ("authorization", admin.as_str())];
+        assert_eq!(open_with(&served, &path, &headers).await, status, "{origin}");
+        let spent = format!("{path}?ticket={}", ticket(&served).await);
+        assert_eq!(open_with(&served, &spent, &headers[..1]).await, status, "{origin} with a ticket");
+        assert_eq!(open_with(&served, &path, &headers[..1]).await, 101, "{origin}: nobody is named");
+    }
+}
+
+#[tokio::test]
+async fn sockets_are_counted_by_whom_they_are_opened_for() {
+    let served = Served::with(&["--sockets-per-address", "1"]).await;
+    let path = format!("/ws/tasks/{}", served.fakes.put(queued_view()));
+    let mut kept = vec![open(&served, &path).await.unwrap()];
+    let refused = open(&served, &path).await.map(drop).unwrap_err();
+    assert!(matches!(refused, Error::Http(answer) if answer.status() == 429));
+    let with_ticket = format!("{path}?ticket={}", ticket(&served).await);
+    kept.push(open(&served, &with_ticket).await.unwrap());
+    let with_ticket = format!("{path}?ticket={}", ticket(&served).await);
+    assert!(open(&served, &with_ticket).await.is_err());
 }
