@@ -81,6 +81,35 @@ async fn the_command_and_the_server_publish_the_same_and_the_page_runs_nothing()
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
 }
 
+#[test]
+fn what_does_not_fit_a_schema_is_seen() {
+    let document = json!({"components": {"schemas": {"x.Id": {"type": "string", "minLength": 2}}}});
+    let schema = json!({
+        "type": "object",
+        "required": ["id"],
+        "additionalProperties": false,
+        "properties": {
+            "id": {"$ref": "#/components/schemas/x.Id"},
+            "kinds": {"type": "array", "maxItems": 1, "items": {"enum": ["a", "b"]}},
+            "many": {"oneOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]},
+        },
+    });
+    let fits = |value| misfit(&document, &schema, &value).is_none();
+    assert!(fits(json!({"id": "ab", "kinds": ["a"], "many": null})));
+    for value in [
+        json!([]),
+        json!({}),
+        json!({"id": 1}),
+        json!({"id": "a"}),
+        json!({"id": "ab", "other": 1}),
+        json!({"id": "ab", "kinds": ["c"]}),
+        json!({"id": "ab", "kinds": ["a", "b"]}),
+        json!({"id": "ab", "many": 0}),
+    ] {
+        assert!(!fits(value.clone()), "{value}");
+    }
+}
+
 #[tokio::test]
 async fn whatever_is_sent_is_answered_as_described() {
     let market = Market::start();
