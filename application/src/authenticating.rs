@@ -140,11 +140,6 @@ impl Authenticating {
         }
     }
 
-    /// For a key that was revoked here: this node need not look for it.
-    pub fn forget(&self, key: KeyId) {
-        self.memory.forget(&[key]);
-    }
-
     fn is_bootstrap(&self, secret: &Secret) -> bool {
         let Some(expected) = self.bootstrap else { return false };
         let given: [u8; 32] = Sha256::digest(secret.reveal()).into();

@@ -18,6 +18,7 @@ pub mod queries;
 pub mod removing;
 pub mod repackaging;
 pub mod secret_text;
+pub mod secrets;
 pub mod signal;
 pub mod tasks;
 

@@ -26,6 +26,11 @@ pub(crate) fn own() -> f64 {
     Times::of("self").map_or(0.0, |times| times.own)
 }
 
+/// User and system seconds of another process; nothing once it has gone.
+pub(crate) fn of_process(process: u32) -> f64 {
+    Times::of(&process.to_string()).map_or(0.0, |times| times.own)
+}
+
 /// The same of all children of this process that have ended and been waited for.
 pub(crate) fn ended_children() -> f64 {
     Times::of("self").map_or(0.0, |times| times.children)

@@ -1,5 +1,5 @@
 //! The figures the product promises, measured and printed as one table: `cargo bench -p plugyard-tests`, with words
-//! after `--` to pick areas (`log`, `selection`, `job`, `memory`, `server`).
+//! after `--` to pick areas (`log`, `selection`, `job`, `memory`, `server`, `edge`).
 //!
 //! Figures are ratios against a baseline of the same run, medians of interleaved rounds, because absolute times
 //! say more about the machine than about the product. It informs: a missed target is a line in the table, and only
@@ -13,6 +13,7 @@
 )]
 
 mod cost;
+mod edge;
 mod figures;
 mod job;
 mod log;
@@ -28,7 +29,7 @@ use std::{
 
 use table::Table;
 
-const AREAS: [&str; 5] = ["log", "selection", "job", "memory", "server"];
+const AREAS: [&str; 6] = ["log", "selection", "job", "memory", "server", "edge"];
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
@@ -56,6 +57,7 @@ async fn measure(area: &str) -> Table {
         "selection" => selection::measure(),
         "job" => job::measure().await,
         "memory" => memory::measure().await,
+        "edge" => edge::measure().await,
         _ => server::measure().await,
     }
 }

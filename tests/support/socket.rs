@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Error, Message, protocol::CloseFrame},
+    tungstenite::{Error, Message, client::IntoClientRequest as _, protocol::CloseFrame},
 };
 
 use crate::waiting::seconds;
@@ -30,8 +30,16 @@ impl Socket {
     }
 
     pub async fn try_open(address: &str) -> Result<Self, Error> {
-        let address = address.replacen("http", "ws", 1);
-        let (stream, _) = connect_async(address).await?;
+        Self::try_open_with(address, &[]).await
+    }
+
+    /// With headers of the client's own.
+    pub async fn try_open_with(address: &str, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
+        let mut request = address.replacen("http", "ws", 1).into_client_request()?;
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().expect("a header value"));
+        }
+        let (stream, _) = connect_async(request).await?;
         Ok(Self { stream })
     }
 

@@ -1,5 +1,6 @@
 //! The product as its users meet it: a running server on ground of its own, and the verbs of a session with it.
 
+mod identity;
 mod serving;
 mod upload;
 
@@ -14,7 +15,11 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub use self::{serving::Server, upload::Upload};
+pub use self::{
+    identity::{Token, basic},
+    serving::Server,
+    upload::Upload,
+};
 use crate::{
     Answer, Cli, Cluster, Database, Plugin, Socket, Unpacked, binary, tree, until, waiting::seconds,
 };
@@ -130,6 +135,11 @@ impl Yard {
     /// The command line beside this server, with its settings.
     pub fn cli(&self) -> Cli {
         self.settings.iter().fold(Cli::on(self.ground()), |cli, (name, value)| cli.set(name, value))
+    }
+
+    /// The environment of the server, for other programs beside it.
+    pub fn settings(&self) -> &BTreeMap<String, String> {
+        &self.settings
     }
 
     /// For the next start.

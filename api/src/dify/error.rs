@@ -51,7 +51,7 @@ impl DifyError {
     }
 
     pub(super) fn gone() -> Self {
-        Self::text(StatusCode::GONE, "The file has expired and is no longer available")
+        Refusal::new(Fault::Gone, "The file has expired and is no longer available").into()
     }
 
     pub(crate) fn unknown_path() -> Self {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use application::{authenticating::Authenticating, identity::Identity, ports::system::Clock};
+use application::{identity::Identity, ports::system::Clock};
 use axum::{
     Extension, RequestPartsExt as _,
     body::Body,
@@ -76,7 +76,6 @@ pub(super) async fn issue(
 
 pub(super) async fn revoke(
     State(identity): State<Identity>,
-    State(authenticating): State<Arc<Authenticating>>,
     State(work): State<Work>,
     asker: Asker,
     Named(id): Named,
@@ -85,6 +84,5 @@ pub(super) async fn revoke(
     let caller = asker.caller("/identity/keys/revoke", &json!(id));
     let revoking = async move { identity.revoke(&principal, id, REVOKED, caller).await };
     let position = work.finish(revoking).await?;
-    authenticating.forget(id);
     Ok((LogPosition(position), Said::nothing()))
 }

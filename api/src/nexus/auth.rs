@@ -1,10 +1,7 @@
 //! Sessions as this dialect's clients begin, renew and end them.
 
-use std::sync::Arc;
-
 use application::{
     Error, Kind,
-    authenticating::Authenticating,
     identity::{ACCESS_LASTS, Identity, OpenedSession},
     ports::vault::Secret,
 };
@@ -60,7 +57,6 @@ pub(super) async fn refresh(
 
 pub(super) async fn log_out(
     State(identity): State<Identity>,
-    State(authenticating): State<Arc<Authenticating>>,
     State(work): State<Work>,
     asker: Asker,
 ) -> Result<(LogPosition, Said), Refusal> {
@@ -69,9 +65,6 @@ pub(super) async fn log_out(
     let caller = asker.caller("/api/v1/auth/logout", &json!(key));
     let ending = async move { identity.log_out(&principal, caller).await };
     let position = work.finish(ending).await?;
-    if let Some(key) = key {
-        authenticating.forget(key);
-    }
     Ok((LogPosition(position), Said::nothing()))
 }
 

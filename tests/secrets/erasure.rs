@@ -1,0 +1,72 @@
+//! An account that is erased: nobody reads its name again, and everything else goes on.
+
+use plugyard_tests::{Yard, until, waiting::seconds, yard::ADMIN};
+use serde_json::{Value, json};
+
+use super::{dump, found};
+
+const NAME: &str = "charles.babbage@example.org";
+const PASSWORD: &str = "difference engine no. 2";
+
+/// Keys and accounts as the commands list them, in one order.
+async fn listed(yard: &Yard) -> Vec<String> {
+    let mut lines = Vec::new();
+    for command in [["token", "list", "--json"], ["user", "list", "--json"]] {
+        let list = yard.command(&command).await.json();
+        lines.extend(list.as_array().expect("a list").iter().map(Value::to_string));
+    }
+    lines.sort();
+    lines
+}
+
+#[tokio::test]
+async fn an_erased_account_leaves_no_name_no_key_and_no_broken_chain() {
+    let yard = Yard::start().await;
+    let other = yard.neighbour("api").await;
+    yard.user(NAME, PASSWORD, "user").await;
+    let key = yard.key(NAME, json!({ "dialects": ["nexus"], "label": "a label" })).await;
+    let kept = yard.key_for("somebody-else", &["nexus"], "user").await;
+    let (session, _) = yard.log_in(NAME, PASSWORD).await;
+    until("the other node knows the key", seconds(5), async || {
+        (other.get_as("/nexus/identity", &key.secret).await.status == 200).then_some(())
+    })
+    .await;
+    let secrets = [("the name".to_owned(), NAME.into()), ("the password".to_owned(), PASSWORD.into())];
+    assert_eq!(found(&secrets, &dump(&yard)), [""; 0], "neither was ever in the clear");
+    assert!(listed(&yard).await.iter().any(|line| line.contains(NAME)), "those who may see the name");
+
+    yard.command(&["user", "erase", NAME]).await;
+    for secret in [&key.secret, &session] {
+        for node in [&yard, &other] {
+            until("its credentials end", seconds(2), async || {
+                (node.get_as("/nexus/identity", secret).await.status == 401).then_some(())
+            })
+            .await;
+        }
+    }
+    for node in [&yard, &other] {
+        until("the name is gone", seconds(3), async || {
+            let accounts = node.get_as("/identity/accounts", ADMIN).await.expect(200).text();
+            (accounts.contains("[erased]") && !accounts.contains(NAME)).then_some(())
+        })
+        .await;
+    }
+    let before = listed(&yard).await;
+    assert!(!before.iter().any(|line| line.contains(NAME)), "{before:#?}");
+    assert!(before.iter().any(|line| line.contains("[erased]")), "{before:#?}");
+    assert_eq!(found(&secrets, &dump(&yard)), [""; 0]);
+    let body = json!({ "username": NAME, "password": PASSWORD });
+    yard.post("/nexus/api/v1/auth/login", &body).await.expect(401);
+    yard.get_as("/nexus/identity", &kept.secret).await.expect(200);
+
+    yard.settle().await;
+    yard.command(&["events", "verify"]).await;
+    for model in ["api_keys", "accounts"] {
+        let built = yard.command(&["projections", "rebuild", model]).await.json();
+        assert!(built.is_object(), "{built}");
+    }
+    until("the new models say the same", seconds(10), async || (listed(&yard).await == before).then_some(()))
+        .await;
+    yard.get_as("/nexus/identity", &key.secret).await.expect(401);
+    yard.get_as("/nexus/identity", &kept.secret).await.expect(200);
+}
