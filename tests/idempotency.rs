@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
-use plugyard_tests::{Answer, Files, Plugin, X86_64, Yard, yard::task_id};
+use plugyard_tests::{
+    Answer, Files, Plugin, X86_64, Yard,
+    yard::{ADMIN, task_id},
+};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -20,9 +23,9 @@ async fn parallel(yards: [&Yard; 2], request: impl Fn(&Yard) -> RequestBuilder) 
 
 /// The one answer that all of them were given.
 #[track_caller]
-fn one(answers: Vec<Answer>) -> Value {
+fn one(status: u16, answers: Vec<Answer>) -> Value {
     let bodies: BTreeSet<String> =
-        answers.into_iter().map(|answer| answer.expect(200).json().to_string()).collect();
+        answers.into_iter().map(|answer| answer.expect(status).json().to_string()).collect();
     assert_eq!(bodies.len(), 1, "{bodies:?}");
     bodies.first().unwrap().parse().unwrap()
 }
@@ -54,7 +57,7 @@ async fn a_hundred_deletions_at_once_delete_once_and_are_all_told_so() {
         let path = format!("/api/v1/files/{id}");
         move |yard: &Yard| yard.request(Method::DELETE, &path)
     };
-    let told = one(parallel([&yard, &node], delete(&id)).await);
+    let told = one(200, parallel([&yard, &node], delete(&id)).await);
     assert_eq!(told, json!({"message": "File deleted successfully", "file_id": id}));
     assert_eq!(yard.database().events_of(&id, &["ArtifactExpired"]).await, 1);
     let reused = yard.send(delete(&kept)(&yard).header("Idempotency-Key", "k-1")).await.expect(422);
@@ -77,12 +80,30 @@ async fn a_hundred_clean_ups_at_once_count_what_one_would_have() {
     let aged = "update read.tasks_v1 set ended_at = ended_at - interval '5 days'";
     yard.database().execute(aged).await.unwrap();
     let clean = |yard: &Yard| yard.request(Method::DELETE, "/api/v1/files/cleanup?retention_days=3");
-    let told = one(parallel([&yard, &node], clean).await);
+    let told = one(200, parallel([&yard, &node], clean).await);
     assert_eq!((&told["cleaned_count"], &told["retention_days"]), (&json!(3), &json!(3)));
     for id in &made {
         assert_eq!(yard.database().events_of(id, &["ArtifactExpired"]).await, 1);
     }
     assert_eq!(yard.send(clean(&yard)).await.expect(200).json()["cleaned_count"], 0, "without the key");
+}
+
+#[tokio::test]
+async fn a_hundred_issues_at_once_make_one_key_with_one_secret() {
+    let yard = Yard::start().await;
+    let node = yard.neighbour("api").await;
+    let wish = |role: &str| json!({"owner": "alice", "dialects": ["nexus"], "role": role});
+    let issue = |role: &str| {
+        let wish = wish(role);
+        move |yard: &Yard| yard.request(Method::POST, "/identity/keys").bearer_auth(ADMIN).json(&wish)
+    };
+    let told = one(201, parallel([&yard, &node], issue("user")).await);
+    let secret = told["secret"].as_str().expect("a secret");
+    let issued = "select count(*) from es.events where event_type = 'ApiKeyIssued'";
+    assert_eq!(yard.database().number(issued).await, 1);
+    let identity = |yard: &Yard| yard.request(Method::GET, "/nexus/identity").bearer_auth(secret);
+    yard.send(identity(&node)).await.expect(200);
+    yard.send(issue("publisher")(&yard).header("Idempotency-Key", "k-1")).await.expect(422);
 }
 
 #[tokio::test]

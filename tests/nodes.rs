@@ -1,6 +1,8 @@
 //! Several nodes on one database.
 
 use plugyard_tests::{Act, Plan, Plugin, Sample, Upload, X86_64, until, waiting::seconds, yard::task_id};
+use reqwest::Method;
+use serde_json::json;
 
 /// A place for results that both nodes reach.
 fn shared_bytes() -> (tempfile::TempDir, String) {
@@ -78,4 +80,20 @@ async fn the_work_of_a_dead_node_is_taken_over() {
     let shown = socket.records().await;
     assert_eq!(shown.last().unwrap()["status"], "completed", "the socket hears of another node's work");
     assert_eq!(second.database().events_of(&task, &["TaskAttemptLost"]).await, 1);
+}
+
+#[tokio::test]
+async fn a_node_without_the_master_key_of_the_others_takes_keys_and_says_what_it_cannot_do() {
+    let first = Plan::default().start().await;
+    first.user("ada", "correct horse", "user").await;
+    let key = first.token("nexus", "user").await;
+    let apart = Plan::default().database(first.database()).start().await;
+    let ask = |path: &'static str| apart.request(Method::GET, path).bearer_auth(&key.secret);
+    apart.send(ask("/v1/plugins")).await.expect(200);
+    apart.completed(&apart.upload(&Plugin::new("apart"), X86_64).await).await;
+    let login = json!({"username": "ada", "password": "correct horse"});
+    let answer = apart.post("/api/v1/auth/login", &login).await.expect(503);
+    assert!(answer.text().contains("no key for what is sealed"), "{}", answer.text());
+    assert!(apart.server().log().contains("PLUGYARD_SECRET_KEY"), "the log says what is missing");
+    first.post("/api/v1/auth/login", &login).await.expect(200);
 }

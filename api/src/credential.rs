@@ -22,7 +22,7 @@ use crate::{
     limits::{Charge, Standing},
     refusal::{Fault, Refusal},
     services::Services,
-    voice::Voice,
+    voice::{Voice, caught},
 };
 
 const LONGEST: usize = 4 * 1024;
@@ -88,7 +88,8 @@ pub(crate) async fn authenticate(
     match asking(&services, voice, client, request.headers()).await {
         Ok(principal) => {
             request.extensions_mut().insert(Asking(principal.clone()));
-            let mut response = next.run(request).await;
+            // Whoever meets a panic is still told of his own limit.
+            let mut response = caught(next.run(request)).await;
             if response.extensions().get::<Standing>().is_none() {
                 let now = Instant::now();
                 let standing = services.limits.look(voice.dialect, Charge::Shown, &principal, client, now);

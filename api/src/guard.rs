@@ -3,21 +3,16 @@
 use std::time::Duration;
 
 use axum::{
-    Extension,
     body::Body,
     extract::Request,
     http::{HeaderMap, Uri, header::CONTENT_ENCODING},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use domain::values::Dialect;
 use futures::StreamExt as _;
 use serde_json::Value;
 
-use crate::{
-    refusal::{Fault, Issue, Refusal},
-    voice::Voice,
-};
+use crate::refusal::{Fault, Issue, Refusal};
 
 const LONGEST_URL: usize = 8 * 1024;
 const MOST_PAIRS: usize = 200;
@@ -25,14 +20,8 @@ const LARGEST_HEADERS: usize = 16 * 1024;
 const MOST_READ_ON: usize = 4 * 1024 * 1024;
 const LONGEST_READ_ON: Duration = Duration::from_secs(2);
 
-pub(crate) async fn measure(
-    Extension(voice): Extension<&'static Voice>,
-    request: Request,
-    next: Next,
-) -> Response {
-    // The handlers of this dialect have words of their own for an id that is none, and ask nobody for it.
-    let names_things = voice.dialect != Dialect::Dify;
-    match judge(request.uri(), request.headers(), names_things) {
+pub(crate) async fn measure(request: Request, next: Next) -> Response {
+    match judge(request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refusal) => {
             read_on(request.into_body()).await;
@@ -56,14 +45,11 @@ pub(crate) async fn read_on(body: Body) {
     let _ = tokio::time::timeout(LONGEST_READ_ON, reading).await;
 }
 
-/// `names_things`: a path holds names that somebody looks up.
-fn judge(uri: &Uri, headers: &HeaderMap, names_things: bool) -> Result<(), Refusal> {
+/// What a path names is left to the handlers: each dialect has words of its own for what cannot be there.
+fn judge(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
     let query = uri.query().unwrap_or_default();
     if uri.path().len() + query.len() > LONGEST_URL {
         return Err(Refusal::new(Fault::UrlTooLong, "URI Too Long"));
-    }
-    if names_things && decodes(uri.path()).is_err() {
-        return Err(Refusal::unknown_path());
     }
     let pairs = || query.split('&').filter(|pair| !pair.is_empty());
     if pairs().count() > MOST_PAIRS {
@@ -127,20 +113,16 @@ mod tests {
         for (name, length) in headers {
             map.append(ACCEPT, format!("{name}{}", "x".repeat(*length)).parse().unwrap());
         }
-        judge(&uri.parse().unwrap(), &map, true).err().map(|refusal| refusal.fault)
+        judge(&uri.parse().unwrap(), &map).err().map(|refusal| refusal.fault)
     }
 
     #[test]
-    fn a_url_means_utf8_text_without_nul() {
+    fn a_query_means_utf8_text_without_nul() {
         for uri in ["/a", "/%E4%BD%A0?q=%C3%BC", "/%zz%2?q=100%", "/a%2fb", "/?q=%25%30%30"] {
             assert_eq!(judged(uri, &[]), None, "{uri}");
         }
         for uri in ["/a?q=a%00b", "/?q=%C3", "/?a=1&%00=1", "/?q=%ED%A0%80"] {
             assert_eq!(judged(uri, &[]), Some(Fault::Malformed), "{uri}");
-        }
-        for uri in ["/%00", "/%ff", "/a/b%00/c?q=1"] {
-            assert_eq!(judged(uri, &[]), Some(Fault::UnknownPath), "{uri}: nothing has such a name");
-            assert!(judge(&uri.parse().unwrap(), &HeaderMap::new(), false).is_ok());
         }
     }
 

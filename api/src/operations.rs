@@ -131,8 +131,8 @@ pub(crate) fn router(
     mount: Mount,
     operations: Vec<Operation>,
 ) -> Router<Services> {
-    let routes = operations.into_iter().map(|operation| operation.guarded(services));
-    let router = routes.fold(Router::new(), |all, (path, route)| all.route(&path, route));
+    let guarded = operations.into_iter().map(|operation| operation.guarded(services));
+    let router = guarded.fold(Router::new(), |all, (path, route)| all.route(&path, route));
     spoken(router.method_not_allowed_fallback(wrong_method), services, voice, mount)
 }
 

@@ -100,11 +100,7 @@ pub(crate) async fn speak(State(speaking): State<Speaking>, mut request: Request
     let client = request.extensions().get::<Client>().copied();
     request.extensions_mut().insert(voice);
     request.extensions_mut().insert(mount);
-    let response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(response) => response,
-        // The panic itself is in the log.
-        Err(_panic) => Refusal::internal().into_response(),
-    };
+    let response = caught(next.run(request)).await;
     let heard = Heard { request_id, at: services.clock.now() };
     let mut response = put_into_words(voice, response, &heard);
     let standing = response.extensions().get::<Standing>().copied();
@@ -119,6 +115,12 @@ pub(crate) async fn speak(State(speaking): State<Speaking>, mut request: Request
     security::protect(response.headers_mut(), services.cross_origin.is_open(voice.dialect));
     response.extensions_mut().insert(voice.dialect);
     response
+}
+
+/// A panic is a refusal; the panic itself is in the log.
+pub(crate) async fn caught(answer: impl Future<Output = Response>) -> Response {
+    let answer = AssertUnwindSafe(answer).catch_unwind().await;
+    answer.unwrap_or_else(|_panic| Refusal::internal().into_response())
 }
 
 fn put_into_words(voice: &Voice, mut response: Response, heard: &Heard) -> Response {

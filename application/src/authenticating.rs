@@ -5,6 +5,7 @@
 //! memory is trusted for longer than a second and a half.
 
 mod memory;
+mod rereading;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -15,7 +16,7 @@ use domain::{
 };
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use tokio::time::Instant;
+use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -32,6 +33,7 @@ use crate::{
 };
 
 use memory::Memory;
+pub use rereading::Rereading;
 
 /// How often revocations are looked for when nobody hints at any.
 const LOOK: Duration = Duration::from_millis(500);
@@ -57,6 +59,8 @@ pub struct Authenticating {
     /// SHA-256 of the setting.
     pub bootstrap: Option<[u8; 32]>,
     memory: Memory,
+    /// The number of the newest change of a key that was looked at.
+    seen: Mutex<Option<i64>>,
 }
 
 impl Authenticating {
@@ -67,7 +71,7 @@ impl Authenticating {
         clock: Arc<dyn Clock>,
         bootstrap: Option<[u8; 32]>,
     ) -> Self {
-        Self { keys, tokens, tickets, clock, bootstrap, memory: Memory::default() }
+        Self { keys, tokens, tickets, clock, bootstrap, memory: Memory::default(), seen: Mutex::default() }
     }
 
     /// `dialect` is where it was sent; [`Dialect::Yard`] takes what is good anywhere. `Unauthenticated` for whatever
@@ -114,20 +118,8 @@ impl Authenticating {
     /// Looks for revoked keys until `stop`; `hints` says when looking is worth it.
     pub async fn follow(&self, hints: Signal, stop: CancellationToken) {
         let mut hint = hints.waiter();
-        let mut seen = None;
         while !stop.is_cancelled() {
-            let began = Instant::now();
-            match self.keys.changed_after(seen).await {
-                Ok(changes) => {
-                    if seen.is_some_and(|seen| changes.newest < seen) {
-                        self.memory.forget_all();
-                    }
-                    self.memory.forget(&changes.keys);
-                    self.memory.looked(began);
-                    seen = Some(changes.newest);
-                }
-                Err(error) => tracing::debug!(%error, "revoked keys cannot be looked for"),
-            }
+            self.look().await;
             let hinted = async {
                 tokio::time::sleep(BETWEEN_LOOKS).await;
                 hint.raised().await;
@@ -137,6 +129,23 @@ impl Authenticating {
                 () = hinted => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
+        }
+    }
+
+    /// Forgets what the read model shows as changed since the last look, whoever looked.
+    async fn look(&self) {
+        let mut seen = self.seen.lock().await;
+        let began = Instant::now();
+        match self.keys.changed_after(*seen).await {
+            Ok(changes) => {
+                if seen.is_some_and(|seen| changes.newest < seen) {
+                    self.memory.forget_all();
+                }
+                self.memory.forget(&changes.keys);
+                self.memory.looked(began);
+                *seen = Some(changes.newest);
+            }
+            Err(error) => tracing::debug!(%error, "revoked keys cannot be looked for"),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use domain::{
     api_key::KeyKind,
     values::{AccountId, Allowance, Dialect, KeyId, Role, Scope},
@@ -33,6 +34,8 @@ pub struct Principal {
     /// Where the credential is good; empty for the anonymous.
     pub dialects: BTreeSet<Dialect>,
     pub allowance: Option<Allowance>,
+    /// When the key ends.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 impl Principal {
@@ -45,6 +48,7 @@ impl Principal {
             key: None,
             dialects: BTreeSet::new(),
             allowance: None,
+            expires_at: None,
         }
     }
 
@@ -58,6 +62,7 @@ impl Principal {
             key: None,
             dialects: BTreeSet::from(Dialect::WITH_CREDENTIALS),
             allowance: None,
+            expires_at: None,
         }
     }
 
@@ -74,6 +79,7 @@ impl Principal {
             key: Some(key.id),
             dialects: key.dialects.clone(),
             allowance: key.allowance,
+            expires_at: key.expires_at,
         }
     }
 

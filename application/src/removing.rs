@@ -48,7 +48,7 @@ pub struct Removed {
 }
 
 impl Removed {
-    fn as_promised(self, promised: Option<&Value>) -> Result<Self, Error> {
+    fn counted_as(self, promised: Option<&Value>) -> Result<Self, Error> {
         match (promised, self.refusal) {
             (None, refusal) => Ok(Self { refusal, ..self }),
             (Some(_), Some(refusal)) => Err(refusal),
@@ -70,7 +70,7 @@ impl Removing {
         let offered = usize::from(view.status == TaskStatus::Completed);
         let promised = self.promised(&caller, "remove_file", json!({"count": offered})).await?;
         let removed = self.remove(std::slice::from_ref(view), |_| caller.metadata.clone()).await?;
-        removed.as_promised(promised.as_ref())
+        removed.counted_as(promised.as_ref())
     }
 
     /// Every result that was completed before this time. Under an idempotency key not more than 1000 at once, so that
@@ -93,7 +93,7 @@ impl Removing {
             // What has become due since then is no part of that request.
             due = self.tasks.due_to_expire(first, MOST).await?;
         }
-        self.remove(&due, by).await?.as_promised(promised.as_ref())
+        self.remove(&due, by).await?.counted_as(promised.as_ref())
     }
 
     /// The answer that the log keeps under the caller's key: of the first request, so that its repeats, also those at

@@ -4,6 +4,7 @@
 //! old one until a rotation has moved that row. A key destroyed by another node holds here for two seconds at most.
 
 mod keyring;
+mod locked;
 mod memory;
 mod rotation;
 mod sealing;
@@ -16,7 +17,6 @@ use application::{
 };
 use async_trait::async_trait;
 use domain::values::Sealed;
-use ring::hkdf;
 use sqlx::{PgPool, Row, postgres::PgRow};
 use uuid::Uuid;
 
@@ -25,6 +25,7 @@ use memory::Memory;
 use sealing::DataKey;
 
 pub use keyring::{FILE, InvalidMasterKey, Keyring, KeyringError, MasterKey};
+pub use locked::LockedVault;
 pub use rotation::{Rotated, Wrapping, rotate, wrappings};
 
 /// The subject whose data key is the service's own.
@@ -40,9 +41,9 @@ pub enum VaultError {
     #[error(transparent)]
     Keyring(#[from] KeyringError),
     #[error(
-        "the database holds data keys ({keys}) wrapped by the master key {master}, which is not here (here: {here}): set \
-         PLUGYARD_SECRET_KEY to it, or PLUGYARD_SECRET_KEY_PREVIOUS while it is being changed, or put the secret.key \
-         that holds it into the data directory"
+        "the database holds data keys ({keys}) wrapped by the master key {master}, which is not here (here: {here}): \
+         set PLUGYARD_SECRET_KEY to it, or PLUGYARD_SECRET_KEY_PREVIOUS while it is being changed, or put the \
+         secret.key that holds it into the data directory"
     )]
     UnknownMaster { master: String, keys: i64, here: String },
     #[error("the data key {0} does not open with the master key {1}: its row was changed")]
@@ -55,7 +56,7 @@ pub enum VaultError {
     Rotating,
     #[error(
         "there is no other key to change to: set PLUGYARD_SECRET_KEY to the new key and PLUGYARD_SECRET_KEY_PREVIOUS to \
-             the old one, for every node, and run this again"
+         the old one, for every node, and run this again"
     )]
     NothingToChangeTo,
     #[error("PostgreSQL refused a statement: {0}")]
@@ -87,10 +88,13 @@ impl PgVault {
     pub async fn open(pools: &Pools, keyring: Keyring) -> Result<Self, VaultError> {
         let mut keyring = keyring;
         let own = own_key(&pools.writes, &mut keyring).await?;
-        let here = keyring.ids();
-        let unknown = wrappings(&pools.writes, &keyring).await?.into_iter().find(|wrapping| !wrapping.known);
-        if let Some(Wrapping { master, keys, .. }) = unknown {
-            return Err(VaultError::UnknownMaster { master, keys, here: here.join(", ") });
+        let mut unknown = unknown_master(&pools.writes, &keyring).await?;
+        if unknown.is_some() {
+            keyring = keyring.read_again()?;
+            unknown = unknown_master(&pools.writes, &keyring).await?;
+        }
+        if let Some(unknown) = unknown {
+            return Err(unknown);
         }
         Ok(Self {
             reads: pools.reads.clone(),
@@ -142,7 +146,8 @@ impl PgVault {
         if let Some(key) = keyring.find(id) {
             return Ok(key.clone());
         }
-        let again = keyring.read_again()?;
+        // What was read a moment ago may still be wrapped by the one that is just being dropped.
+        let again = keyring.read_again()?.remembering(keyring.current);
         let found = again.find(id).cloned();
         let here = again.ids().join(", ");
         *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = again;
@@ -195,24 +200,20 @@ impl Vault for PgVault {
     }
 
     async fn derived_key(&self, purpose: &str) -> Result<Secret<[u8; 32]>, Error> {
-        struct Length;
-        impl hkdf::KeyType for Length {
-            fn len(&self) -> usize {
-                32
-            }
-        }
-        let mut key = [0; 32];
-        let info = [b"plugyard derived key v1".as_slice(), purpose.as_bytes()];
-        let derived = hkdf::Salt::new(hkdf::HKDF_SHA256, b"plugyard").extract(self.own.bytes());
-        let filled = derived.expand(&info, Length).and_then(|output| output.fill(&mut key));
-        filled.map_err(|_too_long| Error::unavailable())?;
-        Ok(key.into())
+        self.own.derive(purpose).map(Secret::from).ok_or_else(Error::unavailable)
     }
 }
 
 /// Nothing of a caller's is sealed with the service's own key, so nobody may destroy it.
 fn refuse_own(subject: &str) -> Result<(), Error> {
     if subject == YARD { Err(Error::invalid("The service's own key seals no values")) } else { Ok(()) }
+}
+
+/// Something is wrapped by a master key that is not here.
+async fn unknown_master(pool: &PgPool, keyring: &Keyring) -> Result<Option<VaultError>, VaultError> {
+    let unknown = wrappings(pool, keyring).await?.into_iter().find(|wrapping| !wrapping.known);
+    let here = keyring.ids().join(", ");
+    Ok(unknown.map(|Wrapping { master, keys, .. }| VaultError::UnknownMaster { master, keys, here }))
 }
 
 /// Unwrapped; made if it is not there.

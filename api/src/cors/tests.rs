@@ -4,7 +4,7 @@ use axum::http::Method;
 use super::*;
 use crate::{
     credential::Accepts,
-    fakes::{Gate, voice},
+    fakes::{Gate, door::Door, voice},
     operations::get,
 };
 
@@ -101,5 +101,25 @@ async fn the_dialects_of_langbot_are_open_to_any_page_without_its_credentials() 
         }
         let answer = gate.ask(Method::GET, "/host", &[("origin", "https://any.example")]).await;
         assert_eq!(answer.header("cross-origin-resource-policy"), "cross-origin");
+    }
+}
+
+#[tokio::test]
+async fn every_mount_and_the_root_know_whose_pages_may_ask() {
+    let service = Door::of_everything(&[]);
+    let asked = [("origin", "https://any.example"), ("access-control-request-method", "POST")];
+    for (path, status) in [
+        ("/langbot/api/v1/system/info", 200),
+        ("/langbot/api/v1/nowhere", 200),
+        ("/api/v1/system/info", 200),
+        ("/space/api/v1/marketplace/plugins", 200),
+        ("/nexus/api/v1/plugins", 405),
+        ("/dify/api/v1/tasks", 405),
+        ("/api/v1/tasks", 405),
+        ("/identity", 405),
+    ] {
+        let answer = service.ask(Method::OPTIONS, path, &asked, "").await;
+        assert_eq!(answer.status, status, "{path}");
+        assert_eq!(answer.header("access-control-allow-origin") == "*", status == 200, "{path}");
     }
 }

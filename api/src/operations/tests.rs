@@ -134,7 +134,7 @@ async fn every_answer_names_its_request_and_says_where_the_limit_stands() {
 async fn whoever_is_known_is_told_of_his_own_limit() {
     let gate = gate(Dialect::Backstage, &[]);
     let user = bearer(&gate.key(Dialect::Backstage, Role::User, None).await);
-    for path in ["/open", "/nowhere", "/operate"] {
+    for path in ["/open", "/nowhere", "/operate", "/broken"] {
         let answer = gate.ask(Method::GET, path, &[("authorization", &user)]).await;
         assert_eq!(answer.header("x-ratelimit-limit"), "1000", "{path}");
     }

@@ -60,7 +60,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: SecretsCommand,
     },
-    /// Prints the description of the API, as OpenAPI
+    /// Prints the description of the API, as `OpenAPI`
     Openapi,
     /// Reads one hostile package on behalf of a parent process
     #[command(name = "__isolated", hide = true)]

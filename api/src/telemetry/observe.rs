@@ -128,6 +128,8 @@ mod tests {
         let accepts = Accepts { bearer: true, api_key: true, basic: false };
         let open = get("/open/{name}", Action::ReadCatalogue, async || "fine");
         let gate = Gate::new(voice(Dialect::Nexus, accepts), vec![open], &[]);
+        // Whichever thread meets a line first decides for all whether anybody listens, unless it is known by then.
+        gate.ask(Method::GET, "/open/first", &[]).await;
         let (lines, kept) = json_lines_for_tests();
         let logging = tracing::subscriber::set_default(lines);
         let admin = format!("Bearer {ADMIN}");

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use application::{
-    authenticating::Authenticating,
+    authenticating::{Authenticating, Rereading},
     caller::Caller,
     identity::Identity,
     ports::{
+        credentials::SignedTokens,
         freshness::Freshness,
         quotas::Quotas,
         system::Ids as _,
@@ -24,7 +25,7 @@ use infrastructure::{
     subscription::{Freshly, Runner, Signals},
     system::System,
     tickets::PgTickets,
-    vault::PgVault,
+    vault::{LockedVault, PgVault, VaultError},
 };
 use projections::{PgAccounts, PgKeys};
 use sha2::{Digest as _, Sha256};
@@ -50,18 +51,17 @@ pub(super) async fn build_identity(
     writer: &LogWriter,
     freshness: Arc<dyn Freshness>,
 ) -> anyhow::Result<Identifying> {
-    let vault = Arc::new(PgVault::open(pools, keyring(settings)?).await?);
-    let tokens = Arc::new(JwtTokens::new(vault.derived_key("sessions").await?.into_inner()));
-    let address_key = vault.derived_key("addresses").await?;
+    let Opened { vault, tokens, address_key } = open_vault(settings, pools).await?;
     let tickets = Arc::new(PgTickets::new(pools.writes.clone()));
     let keys = Arc::new(PgKeys::new(pools.reads.clone()));
-    let authenticating = Authenticating::new(
+    let authenticating = Arc::new(Authenticating::new(
         keys.clone(),
         tokens.clone(),
         tickets.clone(),
         Arc::new(System),
         settings.admin_token.as_ref().map(|token| Sha256::digest(token.reveal()).into()),
-    );
+    ));
+    let freshness = Arc::new(Rereading { freshness, authenticating: authenticating.clone() });
     let identity = Identity {
         account_commands: Arc::new(LogCommands::new(pools, writer.clone())),
         key_commands: Arc::new(LogCommands::new(pools, writer.clone())),
@@ -77,7 +77,33 @@ pub(super) async fn build_identity(
         clock: Arc::new(System),
     };
     let quotas = Arc::new(PgQuotas::new(pools.writes.clone()));
-    Ok(Identifying { identity, authenticating: Arc::new(authenticating), quotas, address_key })
+    Ok(Identifying { identity, authenticating, quotas, address_key })
+}
+
+/// What comes out of the vault at the start.
+struct Opened {
+    vault: Arc<dyn Vault>,
+    tokens: Arc<dyn SignedTokens>,
+    address_key: Secret<[u8; 32]>,
+}
+
+/// A master key that was given and does not fit ends the start. A machine that was never given one, beside others that
+/// have theirs, goes on without: keys and tasks need nothing that is sealed.
+async fn open_vault(settings: &Settings, pools: &Pools) -> anyhow::Result<Opened> {
+    let ring = keyring(settings)?;
+    let vault = match PgVault::open(pools, ring.clone()).await {
+        Ok(vault) => Arc::new(vault),
+        Err(error @ VaultError::UnknownMaster { .. }) if settings.keyring.is_none() => {
+            tracing::error!(%error, "sessions, passwords and names cannot be read on this node");
+            let locked = Arc::new(LockedVault::new(&ring));
+            let address_key = locked.derived_key("addresses").await?;
+            return Ok(Opened { vault: locked.clone(), tokens: locked, address_key });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let tokens = Arc::new(JwtTokens::new(vault.derived_key("sessions").await?.into_inner()));
+    let address_key = vault.derived_key("addresses").await?;
+    Ok(Opened { vault, tokens, address_key })
 }
 
 /// Accounts and keys for one command, on the database of the settings. It follows the log itself, so that what the

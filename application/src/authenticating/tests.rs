@@ -3,7 +3,7 @@ use domain::values::Role;
 use super::*;
 use crate::{
     fakes::{BOOTSTRAP, Registry, caller, wish},
-    identity::{IssuedKey, OpenedSession},
+    identity::{Identity, IssuedKey, OpenedSession},
     policy::Standing,
 };
 
@@ -227,4 +227,22 @@ async fn a_revocation_that_nobody_hints_at_is_found_in_time() {
         stop.cancel();
     };
     tokio::join!(following, story);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_revokes_a_key_refuses_it_from_its_next_request_on() {
+    let ground = Ground::new();
+    let key = ground.issued(Dialect::Nexus, Role::User).await;
+    let credential = Credential::Token(key.secret);
+    let freshness =
+        Rereading { freshness: ground.registry.clone(), authenticating: ground.authenticating.clone() };
+    let identity = Identity { freshness: Arc::new(freshness), ..ground.registry.identity() };
+    ground.authenticating.look().await;
+    tokio::time::advance(Duration::from_millis(1)).await;
+    assert!(ground.of(&credential, Dialect::Nexus).await.is_ok());
+    ground.registry.set_down(true);
+    assert!(ground.of(&credential, Dialect::Nexus).await.is_ok(), "from memory");
+    ground.registry.set_down(false);
+    identity.revoke(&Principal::bootstrap(), key.id, "lost", caller()).await.unwrap();
+    ground.is_refused(&credential, Dialect::Nexus).await;
 }

@@ -19,7 +19,7 @@ use crate::{
     error::{Error, Kind},
     policy::{Action, Owner, Standing, Verdict},
     ports::vault::{Opened, Secret},
-    principal::Principal,
+    principal::{Principal, Proof},
     secret_text::{SecretKind, fingerprint},
 };
 
@@ -124,6 +124,11 @@ impl Identity {
         if principal.standing != Standing::Admin
             && (!wish.dialects.is_subset(&principal.dialects) || wish.allowance.is_some())
         {
+            return refused();
+        }
+        // A session is the person; a key with an end is lent, and what it makes ends with it.
+        let lent = principal.expires_at.filter(|_| principal.proof == Proof::Token);
+        if lent.is_some_and(|end| wish.expires_at.is_none_or(|wanted| wanted > end)) {
             return refused();
         }
         if wish.dialects.is_empty() || !wish.dialects.iter().all(|d| Dialect::WITH_CREDENTIALS.contains(d)) {

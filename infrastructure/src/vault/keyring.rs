@@ -132,6 +132,14 @@ impl Keyring {
         self.file.as_deref().map_or_else(|| Ok(self.clone()), read)
     }
 
+    /// In this process, and not in the file: also the key that was in use before, unless there is one anyway.
+    pub(super) fn remembering(mut self, before: MasterKey) -> Self {
+        if self.current != before {
+            self.previous.get_or_insert(before);
+        }
+        self
+    }
+
     /// With a new key in use and the one before it still there; None if there is no file to keep it in.
     pub(super) fn with_new_key(&self) -> Result<Option<Self>, KeyringError> {
         let Some(path) = &self.file else { return Ok(None) };

@@ -7,6 +7,7 @@ use chacha20poly1305::{
     aead::{Aead as _, Payload},
 };
 use domain::values::Sealed;
+use ring::hkdf;
 use uuid::Uuid;
 
 use super::keyring::MasterKey;
@@ -23,8 +24,13 @@ impl DataKey {
         Ok(Self(random()?))
     }
 
-    pub(super) fn bytes(&self) -> &[u8; 32] {
-        &self.0
+    /// Another key for this purpose (HKDF, RFC 5869).
+    pub(super) fn derive(&self, purpose: &str) -> Option<[u8; 32]> {
+        let mut key = [0; 32];
+        let info = [b"plugyard derived key v1\0".as_slice(), purpose.as_bytes()];
+        let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, b"plugyard").extract(&self.0);
+        secret.expand(&info, hkdf::HKDF_SHA256).and_then(|output| output.fill(&mut key)).ok()?;
+        Some(key)
     }
 
     pub(super) fn wrap(&self, master: &MasterKey, subject: &str, id: Uuid) -> Result<Vec<u8>, NoRandomness> {

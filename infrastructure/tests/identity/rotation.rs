@@ -127,6 +127,21 @@ async fn half_way_both_keys_are_kept_and_a_server_that_starts_opens_everything()
 }
 
 #[tokio::test]
+async fn a_server_that_starts_while_the_file_changes_reads_it_again() {
+    let yard = Yard::fresh().await;
+    let sealed = sealed_by(&yard.vault().await, 2).await;
+    let (early, old) = (yard.keyring(), own_row(&yard).await);
+    let old_key = std::fs::read_to_string(yard.key_file()).unwrap();
+    rotate(&yard.pools, yard.keyring(), |_, _| {}).await.unwrap();
+    all_open(&yard.try_vault(early.clone()).await.unwrap(), &sealed).await;
+    // Only the accounts are moved yet.
+    let new_key = std::fs::read_to_string(yard.key_file()).unwrap();
+    std::fs::write(yard.key_file(), format!("{new_key}{old_key}")).unwrap();
+    set_own_row(&mut yard.pools.writes.acquire().await.unwrap(), &old).await;
+    all_open(&yard.try_vault(early).await.unwrap(), &sealed).await;
+}
+
+#[tokio::test]
 async fn keys_of_the_settings_are_changed_once_every_node_has_both() {
     let yard = Yard::fresh().await;
     let old = yard.try_vault(Keyring::given(key(1), None).unwrap()).await.unwrap();

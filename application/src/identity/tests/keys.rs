@@ -5,6 +5,7 @@ use domain::values::{Allowance, Scope};
 use super::*;
 use crate::{
     failure::Reason,
+    principal::Proof,
     secret_text::{SecretKind, fingerprint},
 };
 
@@ -57,6 +58,22 @@ async fn nobody_issues_more_than_they_have() {
     assert_eq!(refused.kind, Kind::Forbidden, "issuing is writing");
     let refused = ground.identity.issue(&Principal::anonymous(), modest, caller()).await.unwrap_err();
     assert_eq!(refused.kind, Kind::Unauthenticated);
+}
+
+#[tokio::test]
+async fn what_a_lent_key_makes_does_not_outlive_it_and_a_session_lends_as_it_likes() {
+    let ground = Ground::new();
+    let end = ground.identity.clock.now() + chrono::TimeDelta::hours(1);
+    let session = Principal { proof: Proof::Session, ..ground.holder("ann", Role::User).await };
+    let token = Principal { proof: Proof::Token, expires_at: Some(end), ..session.clone() };
+    let own = |expires_at| KeyWish { owner: None, expires_at, ..wish("ann", Dialect::Nexus, Role::User) };
+    for beyond in [None, Some(end + chrono::TimeDelta::seconds(1))] {
+        let refused = ground.identity.issue(&token, own(beyond), caller()).await.unwrap_err();
+        assert_eq!(refused.kind, Kind::Forbidden);
+    }
+    ground.identity.issue(&token, own(Some(end)), caller()).await.unwrap();
+    let session = Principal { expires_at: Some(end), ..session };
+    ground.identity.issue(&session, own(None), caller()).await.unwrap();
 }
 
 #[tokio::test]

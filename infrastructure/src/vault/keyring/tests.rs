@@ -95,3 +95,14 @@ fn a_new_key_is_kept_beside_the_old_one_until_that_is_dropped() {
     let given = Keyring::given(new.current.clone(), None).unwrap();
     assert!(given.with_new_key().unwrap().is_none(), "there is no file to keep it in");
 }
+
+#[test]
+fn a_running_process_remembers_the_key_that_its_file_has_lost() {
+    let directory = directory();
+    let old = Keyring::of_directory(directory.path()).unwrap();
+    let new = old.with_new_key().unwrap().unwrap().without_previous().unwrap();
+    let remembering = old.read_again().unwrap().remembering(old.current.clone());
+    assert_eq!(remembering.ids(), [new.current.id(), old.current.id()]);
+    assert_eq!(new.clone().remembering(new.current.clone()), new);
+    assert_eq!(Keyring::of_directory(directory.path()).unwrap(), new, "the file has not changed");
+}

@@ -1,0 +1,63 @@
+//! The vault of a node that has no master key of the others: nothing that is sealed can be read or made here, and no
+//! signed token is believed.
+
+use application::{
+    error::{Error, Kind},
+    ports::{
+        credentials::{Claims, SignedTokens},
+        vault::{Opened, Secret, Vault},
+    },
+};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use domain::values::{Dialect, Sealed};
+use ring::hmac;
+
+use super::Keyring;
+
+pub struct LockedVault {
+    own: hmac::Key,
+}
+
+impl LockedVault {
+    /// Of the keys that do not fit: what this node derives of them is its own alone.
+    pub fn new(keyring: &Keyring) -> Self {
+        Self { own: hmac::Key::new(hmac::HMAC_SHA256, keyring.current.bytes()) }
+    }
+}
+
+fn locked() -> Error {
+    Error::new(Kind::Unavailable, "This node has no key for what is sealed; ask another one, or its operator")
+}
+
+#[async_trait]
+impl Vault for LockedVault {
+    async fn seal(&self, _: &str, _: &str, _: &Secret) -> Result<Sealed, Error> {
+        Err(locked())
+    }
+
+    async fn open(&self, _: &Sealed, _: &str) -> Result<Opened, Error> {
+        Err(locked())
+    }
+
+    async fn erase(&self, _: &str) -> Result<bool, Error> {
+        Err(locked())
+    }
+
+    async fn derived_key(&self, purpose: &str) -> Result<Secret<[u8; 32]>, Error> {
+        let tag = hmac::sign(&self.own, format!("plugyard locked key v1 {purpose}").as_bytes());
+        let mut key = [0; 32];
+        key.copy_from_slice(tag.as_ref());
+        Ok(key.into())
+    }
+}
+
+impl SignedTokens for LockedVault {
+    fn sign(&self, _: &Claims) -> Result<Secret, Error> {
+        Err(locked())
+    }
+
+    fn read(&self, _: &str, _: Option<Dialect>, _: DateTime<Utc>) -> Option<Claims> {
+        None
+    }
+}
