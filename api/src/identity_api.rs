@@ -59,7 +59,7 @@ async fn who(
         Some(id) => identity.keys.by_id(id).await?,
         None => None,
     };
-    Ok(Said::ok(body::who(&principal, name, key.as_ref())))
+    Ok(Said::ok(body::who(&principal, name.as_deref(), key.as_ref())))
 }
 
 async fn ticket(

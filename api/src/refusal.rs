@@ -239,13 +239,10 @@ impl Refusal {
 
     /// What a response that no handler of ours has made says.
     pub(crate) fn of_framework(status: StatusCode) -> Self {
+        let usual = [Self::unknown_path(), Self::wrong_method(), Self::internal()];
         let fault = Fault::of(status);
-        match fault {
-            Fault::UnknownPath => Self::unknown_path(),
-            Fault::WrongMethod => Self::wrong_method(),
-            Fault::Internal => Self::internal(),
-            _ => Self::new(fault, status.canonical_reason().unwrap_or("Bad Request")),
-        }
+        let known = usual.into_iter().find(|refusal| refusal.fault == fault);
+        known.unwrap_or_else(|| Self::new(fault, status.canonical_reason().unwrap_or("Bad Request")))
     }
 }
 

@@ -45,10 +45,8 @@ fn plain(value: Value, _: &Heard) -> Value {
 }
 
 fn refuse(refusal: &Refusal, heard: &Heard) -> (StatusCode, Value) {
-    let status = match refusal.fault {
-        Fault::Malformed => StatusCode::UNPROCESSABLE_ENTITY,
-        fault => fault.status(),
-    };
+    let malformed = refusal.fault == Fault::Malformed;
+    let status = if malformed { StatusCode::UNPROCESSABLE_ENTITY } else { refusal.fault.status() };
     let mut body = json!({
         "type": "about:blank",
         "title": status.canonical_reason().unwrap_or("Error"),

@@ -104,12 +104,17 @@ pub(super) fn refuse(refusal: &Refusal, _: &Heard) -> (StatusCode, Value) {
 impl From<Refusal> for DifyError {
     fn from(refusal: Refusal) -> Self {
         let detail = worded(&refusal);
-        let mut error = match refusal.fault {
-            Fault::Malformed if !refusal.issues.is_empty() => Self::malformed(refusal.issues),
-            Fault::Malformed => Self::text(StatusCode::UNPROCESSABLE_ENTITY, detail),
-            Fault::TooLarge => Self::bad(detail),
-            Fault::Limited => Self::limited(&refusal, detail),
-            fault => Self::text(fault.status(), detail),
+        let fault = refusal.fault;
+        let mut error = if fault == Fault::Malformed && !refusal.issues.is_empty() {
+            Self::malformed(refusal.issues)
+        } else if fault == Fault::Malformed {
+            Self::text(StatusCode::UNPROCESSABLE_ENTITY, detail)
+        } else if fault == Fault::TooLarge {
+            Self::bad(detail)
+        } else if fault == Fault::Limited {
+            Self::limited(&refusal, detail)
+        } else {
+            Self::text(fault.status(), detail)
         };
         error.headers.extend(refusal.headers);
         error

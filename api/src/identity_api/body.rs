@@ -9,7 +9,7 @@ use application::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
-pub(super) fn who(principal: &Principal, name: Option<String>, key: Option<&KeyView>) -> Value {
+pub(super) fn who(principal: &Principal, name: Option<&str>, key: Option<&KeyView>) -> Value {
     let proof = match principal.proof {
         Proof::Nothing => "nothing",
         Proof::Bootstrap => "bootstrap",

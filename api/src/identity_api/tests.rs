@@ -102,7 +102,7 @@ async fn what_belongs_to_others_looks_as_if_it_were_not_there() {
     let (foreign, _) = door.key_of("eve", &[Dialect::Nexus], Role::User).await;
     let unknown = "00000000-0000-4000-8000-000000000000";
     let mut said = Vec::new();
-    for id in [&*foreign, unknown, "1", "%ff"] {
+    for id in [&*foreign, unknown, "1", "%2e%2e"] {
         for method in [Method::GET, Method::DELETE] {
             let answer = door.say(method, &format!("/identity/keys/{id}"), &ada, &Value::Null).await;
             assert_eq!(answer.status, 404, "{id}");
@@ -110,6 +110,7 @@ async fn what_belongs_to_others_looks_as_if_it_were_not_there() {
         }
     }
     assert!(said.iter().all(|detail| detail == "No such key"), "{said:?}");
+    assert_eq!(get(&door, "/identity/keys/%ff", &ada).await.status, 404, "a path that is no text");
     assert_eq!(get(&door, "/identity/keys", &ada).await.body["total"], 1);
     assert_eq!(
         door.say(Method::DELETE, &format!("/identity/keys/{own}"), &ada, &Value::Null).await.status,

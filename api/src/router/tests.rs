@@ -106,7 +106,7 @@ async fn no_spelling_gets_past_the_policy() {
                 format!("{mount}{}", path.to_uppercase()),
                 format!("{mount}{path}%00"),
                 format!("{mount}{path};x=1"),
-                format!("{mount}{}", path.replacen("/", "/%2e%2e/", 1)),
+                format!("{mount}{}", path.replacen('/', "/%2e%2e/", 1)),
             ] {
                 let answer = say(&door, &method, &spelling, &user).await;
                 assert!(
