@@ -37,7 +37,7 @@ async fn the_commands_about_identity_are_true() {
     let each = ["200", "200", "200", "429"];
     let expected: Vec<&str> = each.into_iter().cycle().take(4 * 5).chain(["422", "401"]).collect();
     assert_eq!(statuses, expected, "{out}");
-    for told in ["revoked", "\"access_token\"", "\"ticket\"", "SubjectErased"] {
+    for told in ["is revoked", "\"access_token\"", "\"ticket\"", "is erased", "\"ip_hash\""] {
         assert!(out.contains(told), "{told} in {out}");
     }
 }

@@ -28,17 +28,23 @@ impl Quotas for PgQuotas {
         }
         let buckets: Vec<&str> = used.iter().map(|used| used.bucket.as_str()).collect();
         let spent: Vec<i64> = used.iter().map(|used| micros(used.spent)).collect();
+        let since: Vec<i64> = used.iter().map(|used| micros(used.since)).collect();
         // In one order on every node, so that two of them cannot wait for each other.
         let settled: Vec<(String, i64)> = sqlx::query_as(
-            "insert into es.rate_buckets as b (bucket, full_at)
-             select bucket, statement_timestamp() + sum(spent)::bigint * interval '1 microsecond'
-               from unnest($1::text[], $2::bigint[]) as u (bucket, spent) group by bucket order by bucket
+            "with used as (
+               select bucket, sum(spent)::bigint * interval '1 microsecond' as spent,
+                      statement_timestamp() - max(since) * interval '1 microsecond' as began
+                 from unnest($1::text[], $2::bigint[], $3::bigint[]) as u (bucket, spent, since) group by bucket)
+             insert into es.rate_buckets as b (bucket, full_at)
+             select bucket, began + spent from used order by bucket
              on conflict (bucket) do update
-               set full_at = greatest(b.full_at, statement_timestamp()) + (excluded.full_at - statement_timestamp())
+               set full_at = (select greatest(b.full_at, used.began) + used.spent
+                                from used where used.bucket = excluded.bucket)
              returning bucket, (extract(epoch from full_at - statement_timestamp()) * 1000000)::bigint",
         )
         .bind(&buckets)
         .bind(&spent)
+        .bind(&since)
         .fetch_all(&self.pool)
         .await
         .map_err(|error| {

@@ -11,6 +11,8 @@ pub(super) struct Bucket {
     full_at: Instant,
     /// What was taken here and the other nodes have not been told yet, as refill time.
     pub(super) unshared: Duration,
+    /// When the first of that was taken.
+    pub(super) since: Instant,
 }
 
 /// Where somebody stands.
@@ -26,7 +28,7 @@ pub(crate) struct Standing {
 
 impl Bucket {
     pub(super) fn full(now: Instant) -> Self {
-        Self { full_at: now, unshared: Duration::ZERO }
+        Self { full_at: now, unshared: Duration::ZERO, since: now }
     }
 
     /// `Err`: nothing was left, and nothing was taken.
@@ -37,6 +39,9 @@ impl Bucket {
             return Err(self.standing(rate, now));
         }
         self.full_at = now + missing;
+        if self.unshared.is_zero() {
+            self.since = now;
+        }
         self.unshared += one;
         Ok(self.standing(rate, now))
     }
@@ -53,9 +58,10 @@ impl Bucket {
         }
     }
 
-    /// What all nodes together have taken, as the time until it is full; what was taken here since is added.
-    pub(super) fn learn(&mut self, missing: Duration, now: Instant) {
-        self.full_at = now + missing + self.unshared;
+    /// What all nodes together had taken when they were asked at `began`, as the time until it is full; what was taken
+    /// here since is added. Never less than what was taken here.
+    pub(super) fn learn(&mut self, missing: Duration, began: Instant) {
+        self.full_at = self.full_at.max(began + missing + self.unshared);
     }
 
     pub(super) fn missing(&self, now: Instant) -> Duration {

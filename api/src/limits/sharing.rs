@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Limits,
+    bucket::Bucket,
     rates::{Key, Who},
 };
 use crate::address::{Addresses, Client};
@@ -38,12 +39,15 @@ pub(crate) async fn share(
 /// No statement when nothing was taken.
 pub(super) async fn settle(limits: &Limits, quotas: &dyn Quotas, addresses: &Addresses) {
     for used in limits.unshared().chunks(AT_ONCE) {
-        let rows: Vec<Used> = used
-            .iter()
-            .map(|(key, spent)| Used { bucket: bucket_name(key, addresses), spent: *spent })
-            .collect();
+        let began = Instant::now();
+        let row = |untold: &Untold| Used {
+            bucket: bucket_name(&untold.key, addresses),
+            spent: untold.spent,
+            since: began.saturating_duration_since(untold.since),
+        };
+        let rows: Vec<Used> = used.iter().map(row).collect();
         match quotas.settle(&rows).await {
-            Ok(missing) => limits.learn(used, &missing),
+            Ok(missing) => limits.learn(used, &missing, began),
             Err(error) => {
                 tracing::debug!(%error, "limits cannot be shared for a moment");
                 limits.take_back(used);
@@ -64,28 +68,41 @@ fn bucket_name(key: &Key, addresses: &Addresses) -> String {
     }
 }
 
+/// What was taken here from one bucket, and when the first of it was.
+struct Untold {
+    key: Key,
+    spent: Duration,
+    since: Instant,
+}
+
 impl Limits {
     /// What was taken since the last time, which is told now.
-    fn unshared(&self) -> Vec<(Key, Duration)> {
+    fn unshared(&self) -> Vec<Untold> {
         let mut buckets = self.lock();
         let used = buckets.iter_mut().filter(|(_, bucket)| !bucket.unshared.is_zero());
-        used.map(|(key, bucket)| (*key, std::mem::take(&mut bucket.unshared))).collect()
+        let told = |(key, bucket): (&Key, &mut Bucket)| Untold {
+            key: *key,
+            spent: std::mem::take(&mut bucket.unshared),
+            since: bucket.since,
+        };
+        used.map(told).collect()
     }
 
-    fn learn(&self, told: &[(Key, Duration)], missing: &[Duration]) {
-        let (mut buckets, now) = (self.lock(), Instant::now());
-        for ((key, _), missing) in told.iter().zip(missing) {
-            if let Some(bucket) = buckets.peek_mut(key) {
-                bucket.learn(*missing, now);
+    fn learn(&self, told: &[Untold], missing: &[Duration], began: Instant) {
+        let mut buckets = self.lock();
+        for (told, missing) in told.iter().zip(missing) {
+            if let Some(bucket) = buckets.peek_mut(&told.key) {
+                bucket.learn(*missing, began);
             }
         }
     }
 
-    fn take_back(&self, untold: &[(Key, Duration)]) {
+    fn take_back(&self, untold: &[Untold]) {
         let mut buckets = self.lock();
-        for (key, spent) in untold {
-            if let Some(bucket) = buckets.peek_mut(key) {
-                bucket.unshared += *spent;
+        for untold in untold {
+            if let Some(bucket) = buckets.peek_mut(&untold.key) {
+                bucket.unshared += untold.spent;
+                bucket.since = bucket.since.min(untold.since);
             }
         }
     }

@@ -13,6 +13,8 @@ pub struct Used {
     pub bucket: String,
     /// In the time it takes to refill.
     pub spent: Duration,
+    /// How long ago the first of it was used: since then it refills.
+    pub since: Duration,
 }
 
 #[async_trait]

@@ -9,7 +9,7 @@ use infrastructure::{postgres::Pools, quotas::PgQuotas};
 use crate::support::Yard;
 
 fn used(bucket: &str, seconds: u64) -> Used {
-    Used { bucket: bucket.to_owned(), spent: Duration::from_secs(seconds) }
+    Used { bucket: bucket.to_owned(), spent: Duration::from_secs(seconds), since: Duration::ZERO }
 }
 
 fn node(yard: &Yard) -> PgQuotas {
@@ -48,9 +48,19 @@ async fn a_bucket_that_has_filled_up_begins_anew() {
 }
 
 #[tokio::test]
+async fn what_is_told_late_has_been_refilling_since_it_was_used() {
+    let yard = Yard::fresh().await;
+    let late = |seconds: u64| Used { since: Duration::from_secs(40), ..used("a", seconds) };
+    assert!(about(node(&yard).settle(&[late(100)]).await.unwrap()[0], 60));
+    assert!(about(node(&yard).settle(&[late(100)]).await.unwrap()[0], 160), "the bucket was not full then");
+    let long_ago = Used { since: Duration::from_secs(400), ..used("b", 100) };
+    assert_eq!(node(&yard).settle(&[long_ago]).await.unwrap(), [Duration::ZERO]);
+}
+
+#[tokio::test]
 async fn nonsense_is_bounded() {
     let yard = Yard::fresh().await;
-    let forever = Used { bucket: "a".to_owned(), spent: Duration::MAX };
+    let forever = Used { bucket: "a".to_owned(), spent: Duration::MAX, since: Duration::ZERO };
     let found = node(&yard).settle(&[forever]).await.unwrap()[0];
     assert!(found > Duration::from_hours(24) && found <= Duration::from_hours(366 * 24), "{found:?}");
 }
