@@ -130,9 +130,10 @@ impl Identity {
         Ok(OpenedSession { access, refresh, account: key.account, role: key.role, session: key.id, position })
     }
 
-    /// Ends the session, or revokes the key, that the request came with.
+    /// Ends the session that the request came with. A key is revoked by its id, never by the way.
     pub async fn log_out(&self, principal: &Principal, caller: Caller) -> Result<Option<Cursor>, Error> {
-        let key = principal.key.ok_or_else(|| Error::new(Kind::Invalid, "There is no session to end"))?;
+        let session = principal.key.filter(|_| principal.proof == Proof::Session);
+        let key = session.ok_or_else(|| Error::new(Kind::Invalid, "There is no session to end"))?;
         self.revoke_now(key, "logged out", caller).await
     }
 
