@@ -24,7 +24,9 @@ async fn the_commands_about_identity_are_true() {
     let tools = yard.ground().join("tools");
     std::fs::create_dir(&tools).unwrap();
     symlink(binary::plugyard(), tools.join("plugyard")).unwrap();
-    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    let mut path = tools.into_os_string();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap());
     let mut bash = tokio::process::Command::new("bash");
     bash.args(["-e", "-o", "pipefail", "-c"]).arg(script.replace("localhost:8000", address));
     bash.env_clear().envs(binary::environment(yard.ground())).envs(yard.settings()).env("PATH", path);
