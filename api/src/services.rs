@@ -27,11 +27,11 @@ use crate::{
     admin::Projections,
     cors::CrossOrigin,
     crossroads::PluginsDialect,
-    dify::{SigningPublicKey, Sockets},
     health::Health,
     limits::{Limits, SharedLimits},
     settings::{Categories, Settings},
     shutdown::Shutdown,
+    sockets::Sockets,
     telemetry::Telemetry,
     wiring::{self, Identifying},
     work::Work,
@@ -64,6 +64,16 @@ pub(crate) struct Services {
     pub(crate) work: Work,
     pub(crate) shutdown: Shutdown,
     pub(crate) telemetry: Arc<Telemetry>,
+}
+
+/// The public half of the key that signs results, as PEM; none where they are not signed.
+#[derive(Debug, Clone)]
+pub(crate) struct SigningPublicKey(pub(crate) Option<Arc<str>>);
+
+impl SigningPublicKey {
+    pub(crate) fn new(pem: Option<String>) -> Self {
+        Self(pem.map(Into::into))
+    }
 }
 
 /// The directory that uploads arrive in.

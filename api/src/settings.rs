@@ -19,6 +19,7 @@ use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
 
+pub(crate) use application::ports::vault::Secret;
 pub(crate) use arguments::Options;
 pub(crate) use commands::{
     Command, EventsCommand, ProjectionsCommand, RepackageArguments, Role, SecretsCommand, SignCommand,
@@ -26,7 +27,7 @@ pub(crate) use commands::{
 };
 pub(crate) use environment::Environment;
 pub(crate) use marketplace::{Categories, ChecksumRule, Market};
-pub(crate) use values::{RateLimits, Secret};
+pub(crate) use values::RateLimits;
 
 pub(crate) use index::Index;
 
