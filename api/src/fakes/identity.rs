@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
     account::{Account, AccountCommand, AccountError, AccountEvent},
-    api_key::{ApiKey, ApiKeyCommand, ApiKeyError, ApiKeyEvent},
+    api_key::{ApiKey, ApiKeyCommand, ApiKeyError, ApiKeyEvent, KeyKind},
     recorded::Cursor,
     values::{AccountId, Dialect, Digest, KeyId, Metadata, Sealed},
 };
@@ -241,6 +241,14 @@ impl KeyQueries for Fakes {
 
     async fn by_id(&self, id: KeyId) -> Result<Option<KeyView>, Error> {
         self.desk(|desk| desk.keys.get(&id).map(|(_, view)| view.clone()))
+    }
+
+    async fn held_by(&self, account: AccountId, kind: Option<KeyKind>) -> Result<Vec<KeyId>, Error> {
+        self.desk(|desk| {
+            let held = desk.keys.values().map(|(_, view)| view);
+            let held = held.filter(|view| view.account == account && view.revoked_at.is_none());
+            held.filter(|view| kind.is_none_or(|kind| kind == view.kind)).map(|view| view.id).collect()
+        })
     }
 
     async fn list(
