@@ -70,8 +70,9 @@ pub struct NamedAccount {
 }
 
 impl Identity {
-    /// The account of this name, registered if there is none; one that is there keeps its role.
-    pub async fn account(&self, name: &AccountName, role: Role, caller: &Caller) -> Result<AccountId, Error> {
+    /// The account of this name, registered if there is none. What a key of it may do is the key's: nobody becomes more
+    /// than a user by owning one.
+    pub async fn account(&self, name: &AccountName, caller: &Caller) -> Result<AccountId, Error> {
         let id = self.account_id(name).await?;
         match self.accounts.account(id).await? {
             Some(known) if known.erased_at.is_some() => {
@@ -81,7 +82,7 @@ impl Identity {
             None => {
                 // What it is registered for has its own.
                 let caller = Caller { once: None, ..caller.clone() };
-                self.register(id, name, role, &caller).await
+                self.register(id, name, Role::User, &caller).await
             }
         }
     }
