@@ -105,6 +105,13 @@ pub(crate) async fn authenticate(
     }
 }
 
+/// Around what begins or renews a session, which brings its own proof: whoever comes for a new credential may still send
+/// the old one, and nobody looks whether it is good.
+pub(crate) async fn without(mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(Asking(Arc::new(Principal::anonymous())));
+    next.run(request).await
+}
+
 async fn asking(
     services: &Services,
     voice: &Voice,
@@ -118,8 +125,20 @@ async fn asking(
     }
 }
 
-/// Whom the credential speaks for in `dialect`. An address whose credentials were refused too often has to wait, unless
-/// its credential can be judged without asking the database.
+/// Where an address stands whose credentials were refused too often. It has to wait, unless its credential can be judged
+/// without asking the database.
+pub(crate) fn spent(
+    services: &Services,
+    client: Client,
+    credential: &Credential,
+    dialect: Dialect,
+) -> Option<Standing> {
+    let (anonymous, now) = (Principal::anonymous(), Instant::now());
+    let standing = services.limits.look(dialect, Charge::Refused, &anonymous, client, now)?;
+    (standing.remaining == 0 && !services.authenticating.remembers(credential)).then_some(standing)
+}
+
+/// Whom the credential speaks for in `dialect`.
 pub(crate) async fn prove(
     services: &Services,
     voice: &Voice,
@@ -127,11 +146,7 @@ pub(crate) async fn prove(
     credential: &Credential,
     dialect: Dialect,
 ) -> Result<Arc<Principal>, Refusal> {
-    let (anonymous, now) = (Principal::anonymous(), Instant::now());
-    let refused = services.limits.look(dialect, Charge::Refused, &anonymous, client, now);
-    if let Some(standing) = refused.filter(|standing| standing.remaining == 0)
-        && !services.authenticating.remembers(credential)
-    {
+    if let Some(standing) = spent(services, client, credential, dialect) {
         return Err(Refusal::limited(standing));
     }
     match services.authenticating.authenticate(credential, dialect).await {
