@@ -20,6 +20,7 @@ use crate::{
     address::Client,
     guard,
     limits::{Charge, Standing},
+    mount::Mount,
     refusal::{Fault, Refusal},
     services::Services,
     voice::{Voice, caught},
@@ -82,10 +83,11 @@ pub(crate) async fn authenticate(
 ) -> Response {
     let extensions = request.extensions();
     let voice = extensions.get::<&'static Voice>().copied();
-    let (Some(voice), Some(client)) = (voice, extensions.get::<Client>().copied()) else {
+    let mount = extensions.get::<Mount>().copied();
+    let (Some(voice), Some(mount), Some(client)) = (voice, mount, extensions.get::<Client>().copied()) else {
         return Refusal::internal().into_response();
     };
-    match asking(&services, voice, client, request.headers()).await {
+    match asking(&services, voice, mount, client, request.headers()).await {
         Ok(principal) => {
             request.extensions_mut().insert(Asking(principal.clone()));
             // Whoever meets a panic is still told of his own limit.
@@ -115,14 +117,35 @@ pub(crate) async fn without(mut request: Request, next: Next) -> Response {
 async fn asking(
     services: &Services,
     voice: &Voice,
+    mount: Mount,
     client: Client,
     headers: &HeaderMap,
 ) -> Result<Arc<Principal>, Refusal> {
     match voice.accepts.read(headers) {
         Ok(None) => Ok(Arc::new(Principal::anonymous())),
+        Ok(Some(credential)) if is_langbots_own(services, voice, mount, client, &credential).await => {
+            Ok(Arc::new(Principal::anonymous()))
+        }
         Ok(Some(credential)) => prove(services, voice, client, &credential, voice.dialect).await,
         Err(bad) => Err(count(services, voice, client, bad)),
     }
+}
+
+/// The front end of `LangBot` sends its session to everything below that mount: in the marketplace it proves nothing, and
+/// is nothing bad.
+async fn is_langbots_own(
+    services: &Services,
+    voice: &Voice,
+    mount: Mount,
+    client: Client,
+    credential: &Credential,
+) -> bool {
+    let beside = voice.dialect == Dialect::Space && mount == Mount::LANGBOT;
+    if !beside || spent(services, client, credential, voice.dialect).is_some() {
+        return false;
+    }
+    let principal = services.authenticating.authenticate(credential, Dialect::Langbot).await;
+    principal.is_ok_and(|principal| !principal.dialects.contains(&Dialect::Space))
 }
 
 /// Where an address stands whose credentials were refused too often. It has to wait, unless its credential can be judged

@@ -90,6 +90,7 @@ async fn an_address_that_guesses_has_to_wait_before_anybody_is_asked() {
     for token in ["wrong", &*langbot] {
         let waiting = get(&door, "", token).await;
         assert_eq!((waiting.status, waiting.header("retry-after")), (429, "3600"), "{token}");
+        assert_eq!(dialect(&waiting), "nexus", "nobody has looked whose it is");
     }
     assert_eq!(get(&door, "", ADMIN).await.status, 200, "for this one nobody has to be asked");
 }
