@@ -26,28 +26,13 @@ use crate::{
     operations::{Operation, get, router as speaking},
     refusal::{Fault, Refusal},
     services::Services,
+    settings::PluginsDialect,
     voice::{Heard, JSON, Voice, no_stamp},
 };
 
 const PATH: &str = "/api/v1/plugins";
 /// Of the list in the Nexus document; the other list takes no query.
 const NEXUS_KEYS: [&str; 4] = ["status", "category", "search", "include_disabled"];
-
-/// Whose list it is when nothing else tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum PluginsDialect {
-    Langbot,
-    Nexus,
-}
-
-impl PluginsDialect {
-    fn dialect(self) -> Dialect {
-        match self {
-            Self::Langbot => Dialect::Langbot,
-            Self::Nexus => Dialect::Nexus,
-        }
-    }
-}
 
 /// Of whoever has not said which dialect is meant.
 static UNDECIDED: Voice = Voice {
@@ -95,7 +80,7 @@ pub(crate) fn router(services: &Services, default: PluginsDialect) -> Router<Ser
         nexus: of(&nexus::VOICE, nexus::operations()),
         langbot: of(&langbot::VOICE, langbot::operations()),
         // Read by whatever page may ask for the list at all.
-        undecided: match services.cross_origin.layer(default.dialect()) {
+        undecided: match services.cross_origin.layer(voice_of(default).dialect) {
             Some(layer) => undecided.layer(layer),
             None => undecided,
         },
@@ -156,6 +141,13 @@ fn of(default: PluginsDialect) -> Way {
     match default {
         PluginsDialect::Langbot => Way::Langbot,
         PluginsDialect::Nexus => Way::Nexus,
+    }
+}
+
+fn voice_of(default: PluginsDialect) -> &'static Voice {
+    match default {
+        PluginsDialect::Langbot => &langbot::VOICE,
+        PluginsDialect::Nexus => &nexus::VOICE,
     }
 }
 
