@@ -88,12 +88,14 @@ async fn the_work_of_a_dead_node_is_taken_over() {
 
 #[tokio::test]
 async fn a_node_without_the_master_key_of_the_others_takes_keys_and_says_what_it_cannot_do() {
-    let first = Plan::default().start().await;
+    // Either may do the work.
+    let (_bytes, url) = shared_bytes();
+    let first = Plan::default().set("PLUGYARD_BLOBS", &url).start().await;
     first.user("ada", "correct horse", "user").await;
     let key = first.token("nexus", "user").await;
     let login = json!({"username": "ada", "password": "correct horse"});
     let session = first.post("/api/v1/auth/login", &login).await.expect(200).json()["data"]["tokens"].clone();
-    let apart = Plan::default().database(first.database()).start().await;
+    let apart = Plan::default().set("PLUGYARD_BLOBS", &url).database(first.database()).start().await;
     let ask = |path: &'static str| apart.request(Method::GET, path).bearer_auth(&key.secret);
     apart.send(ask("/v1/plugins")).await.expect(200);
     apart.completed(&apart.upload(&Plugin::new("apart"), X86_64).await).await;

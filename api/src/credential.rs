@@ -110,8 +110,11 @@ pub(crate) async fn authenticate(
 /// Around what begins or renews a session, which brings its own proof: whoever comes for a new credential may still send
 /// the old one, and nobody looks whether it is good.
 pub(crate) async fn without(mut request: Request, next: Next) -> Response {
-    request.extensions_mut().insert(Asking(Arc::new(Principal::anonymous())));
-    next.run(request).await
+    let nobody = Asking(Arc::new(Principal::anonymous()));
+    request.extensions_mut().insert(nobody.clone());
+    let mut response = next.run(request).await;
+    response.extensions_mut().get_or_insert(nobody);
+    response
 }
 
 async fn asking(
