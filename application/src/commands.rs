@@ -29,6 +29,10 @@ pub trait Commands<A: Aggregate>: Send + Sync {
         by: Metadata,
         once: Once,
     ) -> Result<Outcome, CommandError<A::Error>>;
+
+    /// What was answered under this key; none: it was not used yet. For what must not be done again, or in vain,
+    /// before the command.
+    async fn answered(&self, once: &Once) -> Result<Option<Value>, CommandError<A::Error>>;
 }
 
 /// A caller's idempotency key.

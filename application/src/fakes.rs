@@ -224,6 +224,10 @@ impl Commands<Account> for Registry {
     ) -> Result<Outcome, CommandError<AccountError>> {
         Commands::<Account>::execute(self, id, command, by).await.map(Outcome::Written)
     }
+
+    async fn answered(&self, _: &Once) -> Result<Option<Value>, CommandError<AccountError>> {
+        Ok(None)
+    }
 }
 
 #[async_trait]
@@ -256,15 +260,19 @@ impl Commands<ApiKey> for Registry {
         by: Metadata,
         once: Once,
     ) -> Result<Outcome, CommandError<ApiKeyError>> {
-        let place = (once.scope, once.key);
-        let known = self.lock().once.get(&place).cloned();
-        match known {
-            Some((hash, answer)) if hash == once.request_hash => return Ok(Outcome::Repeated(answer)),
-            Some(_) => return Err(CommandError::KeyReused),
-            None => {}
+        if let Some(answer) = Commands::<ApiKey>::answered(self, &once).await? {
+            return Ok(Outcome::Repeated(answer));
         }
         let written = Commands::<ApiKey>::execute(self, id, command, by).await?;
-        self.lock().once.insert(place, (once.request_hash, once.response));
+        self.lock().once.insert((once.scope, once.key), (once.request_hash, once.response));
         Ok(Outcome::Written(written))
+    }
+
+    async fn answered(&self, once: &Once) -> Result<Option<Value>, CommandError<ApiKeyError>> {
+        match self.lock().once.get(&(once.scope.clone(), once.key.clone())) {
+            Some((hash, answer)) if *hash == once.request_hash => Ok(Some(answer.clone())),
+            Some(_) => Err(CommandError::KeyReused),
+            None => Ok(None),
+        }
     }
 }

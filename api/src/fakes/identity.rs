@@ -1,6 +1,6 @@
 //! Keys and accounts in memory. Nothing here is secret.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use application::{
     Error,
@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
     account::{Account, AccountCommand, AccountError, AccountEvent},
-    api_key::{ApiKey, ApiKeyCommand, ApiKeyError, ApiKeyEvent},
+    api_key::{ApiKey, ApiKeyCommand, ApiKeyError, ApiKeyEvent, KeyKind},
     recorded::Cursor,
     values::{AccountId, Dialect, Digest, KeyId, Metadata, Sealed},
 };
@@ -72,7 +72,7 @@ impl Fakes {
 }
 
 impl Fakes {
-    fn answered<E: std::error::Error>(&self, once: &Once) -> Result<Option<Value>, CommandError<E>> {
+    fn answer_to<E: std::error::Error>(&self, once: &Once) -> Result<Option<Value>, CommandError<E>> {
         let name = format!("{} {}", once.scope, once.key);
         match self.up().map_err(|_down| CommandError::Unavailable)?.desk.once.get(&name) {
             Some((hash, answer)) if *hash == once.request_hash => Ok(Some(answer.clone())),
@@ -187,12 +187,16 @@ impl Commands<ApiKey> for Fakes {
         by: Metadata,
         once: Once,
     ) -> Result<Outcome, CommandError<ApiKeyError>> {
-        if let Some(answer) = self.answered(&once)? {
+        if let Some(answer) = self.answer_to(&once)? {
             return Ok(Outcome::Repeated(answer));
         }
         let written = Commands::<ApiKey>::execute(self, id, command, by).await?;
         self.remember(once);
         Ok(Outcome::Written(written))
+    }
+
+    async fn answered(&self, once: &Once) -> Result<Option<Value>, CommandError<ApiKeyError>> {
+        self.answer_to(once)
     }
 }
 
@@ -222,12 +226,16 @@ impl Commands<Account> for Fakes {
         by: Metadata,
         once: Once,
     ) -> Result<Outcome, CommandError<AccountError>> {
-        if let Some(answer) = self.answered(&once)? {
+        if let Some(answer) = self.answer_to(&once)? {
             return Ok(Outcome::Repeated(answer));
         }
         let written = Commands::<Account>::execute(self, id, command, by).await?;
         self.remember(once);
         Ok(Outcome::Written(written))
+    }
+
+    async fn answered(&self, once: &Once) -> Result<Option<Value>, CommandError<AccountError>> {
+        self.answer_to(once)
     }
 }
 
@@ -241,6 +249,14 @@ impl KeyQueries for Fakes {
 
     async fn by_id(&self, id: KeyId) -> Result<Option<KeyView>, Error> {
         self.desk(|desk| desk.keys.get(&id).map(|(_, view)| view.clone()))
+    }
+
+    async fn held_by(&self, account: AccountId, kind: Option<KeyKind>) -> Result<Vec<KeyId>, Error> {
+        self.desk(|desk| {
+            let held = desk.keys.values().map(|(_, view)| view);
+            let held = held.filter(|view| view.account == account && view.revoked_at.is_none());
+            held.filter(|view| kind.is_none_or(|kind| kind == view.kind)).map(|view| view.id).collect()
+        })
     }
 
     async fn list(
@@ -358,9 +374,15 @@ fn claimed(token: &str, audience: Option<Dialect>, now: DateTime<Utc>) -> Option
 
 #[async_trait]
 impl Tickets for Fakes {
-    async fn put(&self, sha256: [u8; 32], key: Option<KeyId>, _: DateTime<Utc>) -> Result<(), Error> {
+    async fn put(
+        &self,
+        sha256: [u8; 32],
+        key: Option<KeyId>,
+        lasts: Duration,
+    ) -> Result<DateTime<Utc>, Error> {
         self.desk(|desk| {
             desk.tickets.insert(sha256, key);
+            super::at(0) + lasts
         })
     }
 
