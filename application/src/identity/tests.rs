@@ -1,4 +1,5 @@
 mod keys;
+mod locked;
 mod people;
 
 use std::sync::Arc;
