@@ -1,30 +1,15 @@
-//! What a request brings to prove whom it speaks for: read as the dialect's clients write it, and turned into a
-//! principal before anything else looks at the request.
+//! What a request brings to prove whom it speaks for, read as the dialect's clients write it.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use application::{authenticating::Credential, ports::vault::Secret, principal::Principal};
-use axum::{
-    extract::{Request, State},
-    http::{
-        HeaderMap,
-        header::{AUTHORIZATION, WWW_AUTHENTICATE},
-    },
-    middleware::Next,
-    response::{IntoResponse as _, Response},
+use axum::http::{
+    HeaderMap,
+    header::{AUTHORIZATION, WWW_AUTHENTICATE},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use domain::values::Dialect;
 
-use crate::{
-    address::Client,
-    guard,
-    limits::{Charge, Standing},
-    mount::Mount,
-    refusal::{Fault, Refusal},
-    services::Services,
-    voice::{Voice, caught},
-};
+use crate::refusal::{Fault, Refusal};
 
 const LONGEST: usize = 4 * 1024;
 
@@ -72,127 +57,6 @@ impl Accepts {
         let basic = self.basic.then_some("Basic realm=\"plugyard\", charset=\"UTF-8\"");
         let challenges = basic.into_iter().chain(self.bearer.then_some("Bearer"));
         challenges.fold(refusal, |refusal, challenge| refusal.with_header(WWW_AUTHENTICATE, challenge))
-    }
-}
-
-/// Around everything of one dialect, inside its voice: the request goes on with its principal, or ends here.
-pub(crate) async fn authenticate(
-    State(services): State<Services>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let extensions = request.extensions();
-    let voice = extensions.get::<&'static Voice>().copied();
-    let mount = extensions.get::<Mount>().copied();
-    let (Some(voice), Some(mount), Some(client)) = (voice, mount, extensions.get::<Client>().copied()) else {
-        return Refusal::internal().into_response();
-    };
-    match asking(&services, voice, mount, client, request.headers()).await {
-        Ok(principal) => {
-            request.extensions_mut().insert(Asking(principal.clone()));
-            // Whoever meets a panic is still told of his own limit.
-            let mut response = caught(next.run(request)).await;
-            if response.extensions().get::<Standing>().is_none() {
-                let now = Instant::now();
-                let standing = services.limits.look(voice.dialect, Charge::Shown, &principal, client, now);
-                standing.map(|standing| response.extensions_mut().insert(standing));
-            }
-            response.extensions_mut().get_or_insert(Asking(principal));
-            response
-        }
-        Err(refusal) => {
-            guard::read_on(request.into_body()).await;
-            refusal.into_response()
-        }
-    }
-}
-
-/// Around what begins or renews a session, which brings its own proof: whoever comes for a new credential may still send
-/// the old one, and nobody looks whether it is good.
-pub(crate) async fn without(mut request: Request, next: Next) -> Response {
-    let nobody = Asking(Arc::new(Principal::anonymous()));
-    request.extensions_mut().insert(nobody.clone());
-    let mut response = next.run(request).await;
-    response.extensions_mut().get_or_insert(nobody);
-    response
-}
-
-async fn asking(
-    services: &Services,
-    voice: &Voice,
-    mount: Mount,
-    client: Client,
-    headers: &HeaderMap,
-) -> Result<Arc<Principal>, Refusal> {
-    match voice.accepts.read(headers) {
-        Ok(None) => Ok(Arc::new(Principal::anonymous())),
-        Ok(Some(credential)) if is_langbots_own(services, voice, mount, client, &credential).await => {
-            Ok(Arc::new(Principal::anonymous()))
-        }
-        Ok(Some(credential)) => prove(services, voice, client, &credential, voice.dialect).await,
-        Err(bad) => Err(count(services, voice, client, bad)),
-    }
-}
-
-/// The front end of `LangBot` sends its session to everything below that mount: in the marketplace it proves nothing, and
-/// is nothing bad.
-async fn is_langbots_own(
-    services: &Services,
-    voice: &Voice,
-    mount: Mount,
-    client: Client,
-    credential: &Credential,
-) -> bool {
-    let beside = voice.dialect == Dialect::Space && mount == Mount::LANGBOT;
-    if !beside || spent(services, client, credential, voice.dialect).is_some() {
-        return false;
-    }
-    let principal = services.authenticating.authenticate(credential, Dialect::Langbot).await;
-    principal.is_ok_and(|principal| !principal.dialects.contains(&Dialect::Space))
-}
-
-/// Where an address stands whose credentials were refused too often. It has to wait, unless its credential can be judged
-/// without asking the database.
-pub(crate) fn spent(
-    services: &Services,
-    client: Client,
-    credential: &Credential,
-    dialect: Dialect,
-) -> Option<Standing> {
-    let (anonymous, now) = (Principal::anonymous(), Instant::now());
-    let standing = services.limits.look(dialect, Charge::Refused, &anonymous, client, now)?;
-    (standing.remaining == 0 && !services.authenticating.remembers(credential)).then_some(standing)
-}
-
-/// Whom the credential speaks for in `dialect`.
-pub(crate) async fn prove(
-    services: &Services,
-    voice: &Voice,
-    client: Client,
-    credential: &Credential,
-    dialect: Dialect,
-) -> Result<Arc<Principal>, Refusal> {
-    if let Some(standing) = spent(services, client, credential, dialect) {
-        return Err(Refusal::limited(standing));
-    }
-    match services.authenticating.authenticate(credential, dialect).await {
-        Ok(principal) => Ok(Arc::new(principal)),
-        Err(error) if error.kind == application::Kind::Unauthenticated => {
-            let bad = Refusal::new(Fault::BadCredential, error.message);
-            Err(count(services, voice, client, bad))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// A refused credential counts twice: as one, and as an anonymous request of the dialect.
-fn count(services: &Services, voice: &Voice, client: Client, bad: Refusal) -> Refusal {
-    let (anonymous, now) = (Principal::anonymous(), Instant::now());
-    let take = |charge| services.limits.take(voice.dialect, charge, &anonymous, client, now);
-    match (take(Charge::Refused), take(Charge::Usual)) {
-        (Some(Err(exhausted)), _) | (_, Some(Err(exhausted))) => Refusal::limited(exhausted),
-        (_, Some(Ok(standing))) => Refusal { standing: Some(standing), ..voice.accepts.challenged(bad) },
-        (_, None) => voice.accepts.challenged(bad),
     }
 }
 

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, panic::AssertUnwindSafe};
 use application::{Kind, policy::Action};
 use axum::{
     Extension, Router,
-    extract::{Request, State},
+    extract::{FromRef as _, Request, State},
     http::{HeaderMap, Method, StatusCode, Uri},
     response::Response,
     routing::any,
@@ -18,12 +18,13 @@ use tower::ServiceExt as _;
 
 use crate::{
     address::Client,
-    credential::{Accepts, spent},
+    credential::Accepts,
     guard, langbot,
     limits::ResetForm,
     mount::Mount,
     nexus,
     operations::{Operation, get, router as speaking},
+    proving::Proving,
     refusal::{Fault, Refusal},
     services::Services,
     settings::PluginsDialect,
@@ -48,7 +49,7 @@ static UNDECIDED: Voice = Voice {
 
 #[derive(Clone)]
 struct Crossroads {
-    services: Services,
+    proving: Proving,
     default: PluginsDialect,
     nexus: Router,
     langbot: Router,
@@ -75,7 +76,7 @@ pub(crate) fn router(services: &Services, default: PluginsDialect) -> Router<Ser
     };
     let undecided = of(&UNDECIDED, vec![get(PATH, Action::ReadHost, unproven)]);
     let crossroads = Crossroads {
-        services: services.clone(),
+        proving: Proving::from_ref(services),
         default,
         nexus: of(&nexus::VOICE, nexus::operations()),
         langbot: of(&langbot::VOICE, langbot::operations()),
@@ -115,10 +116,10 @@ impl Crossroads {
             return of(self.default);
         }
         let Ok(Some(credential)) = UNDECIDED.accepts.read(headers) else { return Way::Undecided };
-        if spent(&self.services, client, &credential, UNDECIDED.dialect).is_some() {
+        if self.proving.spent(client, &credential, UNDECIDED.dialect).is_some() {
             return Way::Undecided;
         }
-        match self.services.authenticating.dialects(&credential).await {
+        match self.proving.authenticating.dialects(&credential).await {
             Ok(dialects) => chosen(&dialects, names_a_nexus_key(uri), self.default),
             Err(error) if error.kind == Kind::Unauthenticated => Way::Undecided,
             // It cannot be asked now; the next one says so in words of one dialect.

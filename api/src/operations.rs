@@ -15,11 +15,13 @@ use axum::{
 };
 
 use crate::{
+    charging::{Charging, charge as charge_for},
     consistency::read_after,
-    credential::{self, Asking},
+    credential::Asking,
     guard,
-    limits::{self, Charge},
+    limits::Charge,
     mount::Mount,
+    proving,
     refusal::{Fault, Refusal},
     security,
     services::Services,
@@ -133,8 +135,8 @@ impl Operation {
             .layer(middleware::from_fn_with_state(services.clone(), read_after))
             .layer(middleware::from_fn_with_state(self.action, may));
         for charge in self.charges.into_iter().rev() {
-            let charged = limits::Charging { services: services.clone(), charge };
-            route = route.layer(middleware::from_fn_with_state(charged, limits::charge));
+            let charged = Charging { limits: services.limits.clone(), charge };
+            route = route.layer(middleware::from_fn_with_state(charged, charge_for));
         }
         (self.path, route)
     }
@@ -150,7 +152,7 @@ pub(crate) fn router(
 ) -> Router<Services> {
     let (logins, others): (Vec<_>, Vec<_>) =
         operations.into_iter().partition(|operation| operation.action == Action::LogIn);
-    let logins = routes(services, logins).layer(middleware::from_fn(credential::without));
+    let logins = routes(services, logins).layer(middleware::from_fn(proving::without));
     let others = authenticated(routes(services, others), services);
     spoken(logins.merge(others), services, voice, mount)
 }
@@ -158,21 +160,21 @@ pub(crate) fn router(
 fn routes(services: &Services, operations: Vec<Operation>) -> Router<Services> {
     let guarded = operations.into_iter().map(|operation| operation.guarded(services));
     let router = guarded.fold(Router::new(), |all, (path, route)| all.route(&path, route));
-    let charged = limits::Charging { services: services.clone(), charge: Charge::Usual };
-    let charged = middleware::from_fn_with_state(charged, limits::charge);
+    let charged = Charging { limits: services.limits.clone(), charge: Charge::Usual };
+    let charged = middleware::from_fn_with_state(charged, charge_for);
     router.method_not_allowed_fallback(wrong_method.layer(charged))
 }
 
 /// What a dialect says of paths that it does not know.
 pub(crate) fn nowhere(services: &Services, voice: &'static Voice, mount: Mount) -> Router<Services> {
-    let charged = limits::Charging { services: services.clone(), charge: Charge::Usual };
+    let charged = Charging { limits: services.limits.clone(), charge: Charge::Usual };
     let router =
-        Router::new().fallback(unknown_path).layer(middleware::from_fn_with_state(charged, limits::charge));
+        Router::new().fallback(unknown_path).layer(middleware::from_fn_with_state(charged, charge_for));
     spoken(authenticated(router, services), services, voice, mount)
 }
 
 fn authenticated(router: Router<Services>, services: &Services) -> Router<Services> {
-    router.layer(middleware::from_fn_with_state(services.clone(), credential::authenticate))
+    router.layer(middleware::from_fn_with_state(services.clone(), proving::authenticate))
 }
 
 fn spoken(

@@ -29,6 +29,7 @@ use crate::{
     cors::CrossOrigin,
     health::Health,
     limits::{Limits, SharedLimits},
+    proving::Proving,
     settings::{Categories, PluginsDialect, Settings},
     shutdown::Shutdown,
     sockets::Sockets,
@@ -63,6 +64,12 @@ pub(crate) struct Services {
     pub(crate) work: Work,
     pub(crate) shutdown: Shutdown,
     pub(crate) telemetry: Arc<Telemetry>,
+}
+
+impl FromRef<Services> for Proving {
+    fn from_ref(services: &Services) -> Self {
+        Self { authenticating: services.authenticating.clone(), limits: services.limits.clone() }
+    }
 }
 
 /// The public half of the key that signs results, as PEM; none where they are not signed.

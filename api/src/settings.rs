@@ -27,11 +27,10 @@ pub(crate) use commands::{
 };
 pub(crate) use environment::Environment;
 pub(crate) use marketplace::{Categories, ChecksumRule, Market};
-pub(crate) use values::RateLimits;
 
 pub(crate) use index::Index;
 
-use crate::cors::Origin;
+use crate::{cors::Origin, limits::RateLimits};
 
 use arguments::Arguments;
 use index::{index_url, mirrors};

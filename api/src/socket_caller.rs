@@ -6,7 +6,7 @@ use std::sync::Arc;
 use application::{authenticating::Credential, ports::vault::Secret, principal::Principal};
 use axum::{
     Extension,
-    extract::FromRequestParts,
+    extract::{FromRef, FromRequestParts},
     http::{
         HeaderMap, Uri,
         header::{ORIGIN, UPGRADE},
@@ -16,22 +16,28 @@ use axum::{
 use domain::values::Dialect;
 
 use crate::{
-    address::Client,
+    address::{Addresses, Client},
     asker::layered,
+    cors::CrossOrigin,
     cors::Origin,
-    credential::{Accepts, Asking, prove},
+    credential::{Accepts, Asking},
+    proving::Proving,
     refusal::{Fault, Refusal},
-    services::Services,
     voice::Voice,
 };
 
 /// In a dialect without credentials everybody is welcome; who proves himself all the same is known there too.
 pub(crate) struct SocketCaller(pub(crate) Arc<Principal>);
 
-impl FromRequestParts<Services> for SocketCaller {
+impl<S: Sync> FromRequestParts<S> for SocketCaller
+where
+    Addresses: FromRef<S>,
+    CrossOrigin: FromRef<S>,
+    Proving: FromRef<S>,
+{
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, services: &Services) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let Extension(Asking(principal)) = layered::<Asking>(parts).await?;
         if !asks_for_upgrade(&parts.headers) {
             return Ok(Self(principal));
@@ -41,18 +47,19 @@ impl FromRequestParts<Services> for SocketCaller {
         let without_credentials = voice.accepts == Accepts::NOTHING;
         let good_for = if without_credentials { Dialect::Yard } else { voice.dialect };
         if let Some(ticket) = ticket(&parts.uri)? {
-            same_origin(parts, services)?;
-            return prove(services, voice, client, &ticket, good_for).await.map(Self);
+            same_origin(parts, &Addresses::from_ref(state), &CrossOrigin::from_ref(state))?;
+            return Proving::from_ref(state).prove(voice, client, &ticket, good_for).await.map(Self);
         }
         let principal = match yard_credential(&parts.headers) {
             // What is not good is ignored, as every credential is there.
-            Some(credential) if without_credentials => {
-                prove(services, voice, client, &credential, good_for).await.unwrap_or(principal)
-            }
+            Some(credential) if without_credentials => Proving::from_ref(state)
+                .prove(voice, client, &credential, good_for)
+                .await
+                .unwrap_or(principal),
             Some(_) | None => principal,
         };
         if !principal.is_anonymous() {
-            same_origin(parts, services)?;
+            same_origin(parts, &Addresses::from_ref(state), &CrossOrigin::from_ref(state))?;
         }
         Ok(Self(principal))
     }
@@ -78,17 +85,16 @@ fn yard_credential(headers: &HeaderMap) -> Option<Credential> {
 }
 
 /// No browser, a page of this very host, or one that the operator has named.
-fn same_origin(parts: &Parts, services: &Services) -> Result<(), Refusal> {
+fn same_origin(parts: &Parts, addresses: &Addresses, known: &CrossOrigin) -> Result<(), Refusal> {
     let mut given = parts.headers.get_all(ORIGIN).iter();
     let Some(origin) = given.next() else { return Ok(()) };
     let alone = given.next().is_none();
     let origin: Option<Origin> =
         origin.to_str().ok().filter(|_| alone).and_then(|origin| origin.parse().ok());
-    let host = services.addresses.host(&parts.headers, &parts.extensions);
-    let known = origin.is_some_and(|origin| {
-        services.cross_origin.allows(&origin) || host.is_some_and(|host| origin.is_of(host))
-    });
-    if known {
+    let host = addresses.host(&parts.headers, &parts.extensions);
+    let is_known =
+        origin.is_some_and(|origin| known.allows(&origin) || host.is_some_and(|host| origin.is_of(host)));
+    if is_known {
         return Ok(());
     }
     Err(Refusal::new(Fault::Forbidden, "A page of this origin may not open a socket with a credential"))

@@ -1,5 +1,5 @@
 use axum::http::Method;
-use domain::values::Role;
+use domain::values::{Dialect, Role};
 
 use super::*;
 use crate::{

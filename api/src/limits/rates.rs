@@ -1,11 +1,11 @@
 //! Which limit a request counts against, and by whom it is counted.
 
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr, str::FromStr};
 
 use application::principal::{Principal, Proof};
 use domain::values::{AccountId, Allowance, Dialect, KeyId};
 
-use crate::{address::Client, settings::RateLimits};
+use crate::address::Client;
 
 /// The limits that can be set, by their names in the setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +81,56 @@ impl LimitName {
             Self::Identity => "identity",
             Self::Credentials => "credentials",
         }
+    }
+}
+
+/// The limits that are not as they usually are; `None`: no limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RateLimits(BTreeMap<LimitName, Option<Allowance>>);
+
+impl RateLimits {
+    pub(crate) fn of(&self, limit: LimitName) -> Option<Allowance> {
+        match self.0.get(&limit) {
+            Some(set) => *set,
+            None => usual(limit),
+        }
+    }
+}
+
+/// What the documents say.
+fn usual(limit: LimitName) -> Option<Allowance> {
+    let (most, seconds) = match limit {
+        LimitName::Dify => (10, 60),
+        LimitName::Inkdrop => (120, 60),
+        LimitName::Backstage | LimitName::Nexus => (100, 3600),
+        LimitName::BackstageAuthenticated | LimitName::NexusAuthenticated => (1000, 3600),
+        LimitName::Login => (10, 600),
+        LimitName::Identity | LimitName::Credentials => (60, 60),
+    };
+    Allowance::new(most, seconds)
+}
+
+impl FromStr for RateLimits {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self(LimitName::ALL.into_iter().map(|limit| (limit, None)).collect()));
+        }
+        let mut limits = BTreeMap::new();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let refused = || {
+                let names: Vec<_> = LimitName::ALL.iter().map(|limit| limit.as_str()).collect();
+                let names = names.join(", ");
+                format!("{part} is not a limit: write off, NAME=off or NAME=REQUESTS/SECONDS; names: {names}")
+            };
+            let (name, rate) = part.split_once('=').ok_or_else(refused)?;
+            let limit =
+                LimitName::ALL.into_iter().find(|limit| limit.as_str() == name).ok_or_else(refused)?;
+            let rate = if rate == "off" { None } else { Some(rate.parse().map_err(|_invalid| refused())?) };
+            limits.insert(limit, rate);
+        }
+        Ok(Self(limits))
     }
 }
 

@@ -10,7 +10,7 @@ use application::{
     principal::Proof,
 };
 use async_trait::async_trait;
-use domain::values::{AccountId, KeyId};
+use domain::values::{AccountId, Allowance, KeyId};
 use uuid::Uuid;
 
 use super::{sharing::settle, *};
@@ -178,4 +178,19 @@ async fn nodes_end_with_the_sum_of_what_each_has_let_through() {
     assert_eq!(shared.asked.load(Ordering::Relaxed), asked, "told once");
     let names: Vec<String> = shared.full_at.lock().unwrap().keys().cloned().collect();
     assert!(names.iter().all(|name| name.starts_with("dify:") && !name.contains("192.0.2")), "{names:?}");
+}
+
+#[test]
+fn limits_are_off_default_or_given() {
+    let read = |text: &str, limit| text.parse::<RateLimits>().map(|limits| limits.of(limit));
+    let rate = |most, seconds| Ok(Allowance::new(most, seconds));
+    assert_eq!(read("off", LimitName::Dify), Ok(None));
+    assert_eq!(read("dify=off", LimitName::Dify), Ok(None));
+    assert_eq!(read("dify=off", LimitName::Nexus), rate(100, 3600));
+    assert_eq!(read("", LimitName::Dify), rate(10, 60));
+    assert_eq!(read("dify=3/5, nexus.authenticated=7/9", LimitName::Dify), rate(3, 5));
+    assert_eq!(read("dify=3/5, nexus.authenticated=7/9", LimitName::NexusAuthenticated), rate(7, 9));
+    for text in ["dify", "dify=0/60", "dify=10/0", "other=1/1", "10/60"] {
+        assert!(text.parse::<RateLimits>().is_err(), "{text}");
+    }
 }

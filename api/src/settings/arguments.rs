@@ -11,7 +11,8 @@ use crate::cors::Origin;
 
 use super::commands::{Command, PluginsDialect, Role};
 use super::marketplace::{Categories, ChecksumRule};
-use super::values::{Bytes, List, Network, RateLimits, Span};
+use super::values::{Bytes, List, Network, Span};
+use crate::limits::RateLimits;
 
 /// Secrets are no flags: everybody on the machine could read them.
 const SECRETS: &str = "\

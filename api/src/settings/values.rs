@@ -1,12 +1,9 @@
 //! The forms that settings are written in.
 
-use std::{collections::BTreeMap, net::IpAddr, str::FromStr, time::Duration};
+use std::{net::IpAddr, str::FromStr, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::values::Allowance;
 use ipnet::IpNet;
-
-use crate::limits::LimitName;
 
 /// Values separated by commas; empty ones are skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,56 +29,6 @@ impl FromStr for Network {
         let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
         let network = text.parse().ok().or_else(alone);
         network.map(Self).ok_or_else(|| format!("{text} is neither a network nor an address"))
-    }
-}
-
-/// The limits that are not as they usually are; `None`: no limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RateLimits(BTreeMap<LimitName, Option<Allowance>>);
-
-impl RateLimits {
-    pub(crate) fn of(&self, limit: LimitName) -> Option<Allowance> {
-        match self.0.get(&limit) {
-            Some(set) => *set,
-            None => usual(limit),
-        }
-    }
-}
-
-/// What the documents say.
-fn usual(limit: LimitName) -> Option<Allowance> {
-    let (most, seconds) = match limit {
-        LimitName::Dify => (10, 60),
-        LimitName::Inkdrop => (120, 60),
-        LimitName::Backstage | LimitName::Nexus => (100, 3600),
-        LimitName::BackstageAuthenticated | LimitName::NexusAuthenticated => (1000, 3600),
-        LimitName::Login => (10, 600),
-        LimitName::Identity | LimitName::Credentials => (60, 60),
-    };
-    Allowance::new(most, seconds)
-}
-
-impl FromStr for RateLimits {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "off" {
-            return Ok(Self(LimitName::ALL.into_iter().map(|limit| (limit, None)).collect()));
-        }
-        let mut limits = BTreeMap::new();
-        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let refused = || {
-                let names: Vec<_> = LimitName::ALL.iter().map(|limit| limit.as_str()).collect();
-                let names = names.join(", ");
-                format!("{part} is not a limit: write off, NAME=off or NAME=REQUESTS/SECONDS; names: {names}")
-            };
-            let (name, rate) = part.split_once('=').ok_or_else(refused)?;
-            let limit =
-                LimitName::ALL.into_iter().find(|limit| limit.as_str() == name).ok_or_else(refused)?;
-            let rate = if rate == "off" { None } else { Some(rate.parse().map_err(|_invalid| refused())?) };
-            limits.insert(limit, rate);
-        }
-        Ok(Self(limits))
     }
 }
 
@@ -175,21 +122,6 @@ mod tests {
         assert_eq!(read("192.0.2.1").unwrap(), "192.0.2.1/32");
         assert_eq!(read("2001:db8::/32").unwrap(), "2001:db8::/32");
         assert!(read("proxy").is_err());
-    }
-
-    #[test]
-    fn limits_are_off_default_or_given() {
-        let read = |text: &str, limit| text.parse::<RateLimits>().map(|limits| limits.of(limit));
-        let rate = |most, seconds| Ok(Allowance::new(most, seconds));
-        assert_eq!(read("off", LimitName::Dify), Ok(None));
-        assert_eq!(read("dify=off", LimitName::Dify), Ok(None));
-        assert_eq!(read("dify=off", LimitName::Nexus), rate(100, 3600));
-        assert_eq!(read("", LimitName::Dify), rate(10, 60));
-        assert_eq!(read("dify=3/5, nexus.authenticated=7/9", LimitName::Dify), rate(3, 5));
-        assert_eq!(read("dify=3/5, nexus.authenticated=7/9", LimitName::NexusAuthenticated), rate(7, 9));
-        for text in ["dify", "dify=0/60", "dify=10/0", "other=1/1", "10/60"] {
-            assert!(text.parse::<RateLimits>().is_err(), "{text}");
-        }
     }
 
     #[test]
