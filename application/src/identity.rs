@@ -46,6 +46,7 @@ pub const TICKET_LASTS: Duration = Duration::from_secs(30);
 pub const NO_KEY: &str = "No such key";
 pub const NO_ACCOUNT: &str = "No such account";
 const ACCOUNT_ERASED: &str = "the account was erased";
+const ACCOUNT_CHANGED: &str = "the password or the role was changed";
 const LONGEST_LINE: usize = 200;
 
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use domain::{
 };
 use serde_json::json;
 
-use super::{ACCOUNT_ERASED, ACCOUNTS, Identity, NO_ACCOUNT, account_subject, one_line};
+use super::{ACCOUNT_CHANGED, ACCOUNT_ERASED, ACCOUNTS, Identity, NO_ACCOUNT, account_subject, one_line};
 use crate::{
     caller::Caller,
     commands::{CommandError, Outcome},
@@ -141,7 +141,7 @@ impl Identity {
             self.command_account(id, AccountCommand::ChangePassword { password }, &caller).await?;
         }
         if changed.is_some() || hash.is_some() {
-            self.revoke_all(id, true, "the password or the role was changed", &caller).await?;
+            self.revoke_all(id, true, ACCOUNT_CHANGED, &caller).await?;
         }
         Ok(id)
     }

@@ -129,15 +129,52 @@ async fn an_erased_account_has_no_name_no_keys_and_no_way_in() {
     assert_eq!(twice, Ok(None));
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    Role,
+    Password,
+    Erasure,
+}
+
+/// Passwords that take so long to compare that somebody changes the account of ann meanwhile.
+struct Slow {
+    identity: Identity,
+    change: Change,
+}
+
+#[async_trait::async_trait]
+impl Passwords for Slow {
+    async fn hash(&self, password: Secret) -> Result<Secret, Error> {
+        self.identity.passwords.hash(password).await
+    }
+
+    async fn matches(&self, password: Secret, hash: Option<Secret>) -> Result<bool, Error> {
+        let (admin, name, by) = (Principal::bootstrap(), "ann".parse().unwrap(), caller());
+        let id = self.identity.account_named(&name).await.unwrap();
+        let set = async |role, password| {
+            self.identity.set_account(&admin, &name, role, password, &by).await.map(drop)
+        };
+        let changed = match self.change {
+            Change::Role => set(Some(Role::Publisher), None).await,
+            Change::Password => set(None, Some("another horse".to_owned().into())).await,
+            Change::Erasure => self.identity.erase(&admin, id, "asked to", &by).await.map(drop),
+        };
+        changed.unwrap();
+        self.identity.passwords.matches(password, hash).await
+    }
+}
+
 #[tokio::test]
-async fn a_session_begun_while_its_account_is_erased_ends_at_once() {
-    let ground = Ground::new();
-    let account = ground.with_password("ann", "correct horse").await;
-    ground.identity.erase(&Principal::bootstrap(), account, "asked to", &caller()).await.unwrap();
-    // The login had read the account before.
-    let late = ground.identity.open_session(account, Role::User, Dialect::Nexus, caller()).await;
-    assert_eq!(late.unwrap_err().kind, Kind::Unauthenticated);
-    assert_eq!(ground.live_keys().await, 0);
+async fn a_session_begun_while_its_account_is_changed_or_erased_ends_at_once() {
+    for change in [Change::Role, Change::Password, Change::Erasure] {
+        let ground = Ground::new();
+        ground.with_password("ann", "correct horse").await;
+        let slow = Slow { identity: ground.identity.clone(), change };
+        let identity = Identity { passwords: Arc::new(slow), ..ground.identity.clone() };
+        let late = identity.log_in("ann", "correct horse".to_owned().into(), Dialect::Nexus, caller()).await;
+        assert_eq!(late.unwrap_err().kind, Kind::Unauthenticated, "{change:?}");
+        assert_eq!(ground.live_keys().await, 0, "{change:?}");
+    }
 }
 
 #[tokio::test]
