@@ -202,14 +202,20 @@ impl Commands<Task> for Fakes {
         by: Metadata,
         once: Once,
     ) -> Result<Outcome, CommandError<TaskError>> {
+        if let Some(answer) = Commands::<Task>::answered(self, &once).await? {
+            return Ok(Outcome::Repeated(answer));
+        }
         let name = format!("{} {}", once.scope, once.key);
-        let known = self.lock().once.get(&name).cloned();
-        match known {
-            Some((hash, answer)) if hash == once.request_hash => return Ok(Outcome::Repeated(answer)),
-            Some(_) => return Err(CommandError::KeyReused),
-            None => self.lock().once.insert(name, (once.request_hash, once.response)),
-        };
+        self.lock().once.insert(name, (once.request_hash, once.response));
         Commands::<Task>::execute(self, id, command, by).await.map(Outcome::Written)
+    }
+
+    async fn answered(&self, once: &Once) -> Result<Option<serde_json::Value>, CommandError<TaskError>> {
+        match self.lock().once.get(&format!("{} {}", once.scope, once.key)) {
+            Some((hash, answer)) if *hash == once.request_hash => Ok(Some(answer.clone())),
+            Some(_) => Err(CommandError::KeyReused),
+            None => Ok(None),
+        }
     }
 }
 

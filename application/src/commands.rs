@@ -29,6 +29,9 @@ pub trait Commands<A: Aggregate>: Send + Sync {
         by: Metadata,
         once: Once,
     ) -> Result<Outcome, CommandError<A::Error>>;
+
+    /// What was answered under this key before; `KeyReused` if that was another request.
+    async fn answered(&self, once: &Once) -> Result<Option<Value>, CommandError<A::Error>>;
 }
 
 /// A caller's idempotency key.

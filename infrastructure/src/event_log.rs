@@ -177,4 +177,8 @@ where
     ) -> Result<Outcome, CommandError<A::Error>> {
         self.run(id, command, by, Some(once)).await
     }
+
+    async fn answered(&self, once: &Once) -> Result<Option<serde_json::Value>, CommandError<A::Error>> {
+        self.answered_before(once).await
+    }
 }

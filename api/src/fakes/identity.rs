@@ -72,7 +72,7 @@ impl Fakes {
 }
 
 impl Fakes {
-    fn answered<E: std::error::Error>(&self, once: &Once) -> Result<Option<Value>, CommandError<E>> {
+    fn known<E: std::error::Error>(&self, once: &Once) -> Result<Option<Value>, CommandError<E>> {
         let name = format!("{} {}", once.scope, once.key);
         match self.up().map_err(|_down| CommandError::Unavailable)?.desk.once.get(&name) {
             Some((hash, answer)) if *hash == once.request_hash => Ok(Some(answer.clone())),
@@ -187,12 +187,16 @@ impl Commands<ApiKey> for Fakes {
         by: Metadata,
         once: Once,
     ) -> Result<Outcome, CommandError<ApiKeyError>> {
-        if let Some(answer) = self.answered(&once)? {
+        if let Some(answer) = self.known(&once)? {
             return Ok(Outcome::Repeated(answer));
         }
         let written = Commands::<ApiKey>::execute(self, id, command, by).await?;
         self.remember(once);
         Ok(Outcome::Written(written))
+    }
+
+    async fn answered(&self, once: &Once) -> Result<Option<Value>, CommandError<ApiKeyError>> {
+        self.known(once)
     }
 }
 
@@ -222,12 +226,16 @@ impl Commands<Account> for Fakes {
         by: Metadata,
         once: Once,
     ) -> Result<Outcome, CommandError<AccountError>> {
-        if let Some(answer) = self.answered(&once)? {
+        if let Some(answer) = self.known(&once)? {
             return Ok(Outcome::Repeated(answer));
         }
         let written = Commands::<Account>::execute(self, id, command, by).await?;
         self.remember(once);
         Ok(Outcome::Written(written))
+    }
+
+    async fn answered(&self, once: &Once) -> Result<Option<Value>, CommandError<AccountError>> {
+        self.known(once)
     }
 }
 

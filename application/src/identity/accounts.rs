@@ -9,7 +9,9 @@ use domain::{
 };
 use serde_json::json;
 
-use super::{ACCOUNT_CHANGED, ACCOUNT_ERASED, ACCOUNTS, Identity, NO_ACCOUNT, account_subject, one_line};
+use super::{
+    ACCOUNT_CHANGED, ACCOUNT_ERASED, ACCOUNTS, Identity, NO_ACCOUNT, account_subject, one_line, position,
+};
 use crate::{
     caller::Caller,
     commands::{CommandError, Outcome},
@@ -20,6 +22,11 @@ use crate::{
     queries::keys::AccountView,
 };
 
+/// What the log remembers under the idempotency key of a request, each with its own answer: the steps of setting an
+/// account, and that it was set or erased.
+const ROLE_GIVEN: &str = "account-role";
+const PASSWORD_GIVEN: &str = "account-password";
+const DONE: &str = "account";
 const SHORTEST_PASSWORD: usize = 8;
 const LONGEST_PASSWORD: usize = 1024;
 /// Keys of one account that are revoked when it is erased, at a time.
@@ -97,14 +104,15 @@ impl Identity {
         let name = self.vault.seal(&account_subject(id), "name", &name.as_str().to_owned().into()).await?;
         let tenant = caller.metadata.tenant.clone();
         let command = AccountCommand::Register(AccountRegistered { account_uid: id, name, role, tenant });
-        match self.command_account(id, command, caller).await {
+        match self.command_account(id, command, ROLE_GIVEN, caller).await {
             Ok(_) | Err(CommandError::Refused(AccountError::AlreadyRegistered)) => Ok(id),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Registers the account if it is not there, and gives it this role and password; none: as they are, and the role
-    /// of a new one is user. Sessions that were begun with other ones end.
+    /// of a new one is user. Sessions that were begun with other ones end. Under an idempotency key a repeat goes on
+    /// where the first request ended, and has no effect if that came to its end.
     pub async fn set_account(
         &self,
         principal: &Principal,
@@ -114,35 +122,41 @@ impl Identity {
         caller: &Caller,
     ) -> Result<AccountId, Error> {
         principal.must(Action::ManageAccounts, Owner::Foreign, NO_ACCOUNT)?;
+        let password = password.map(strong).transpose()?;
+        let id = self.account_id(name).await?;
+        if let Some(done) = caller.once(DONE, json!({"id": id}))
+            && self.account_commands.answered(&done).await?.is_some()
+        {
+            return Ok(id);
+        }
         let hash = match password {
-            Some(password) => Some(self.passwords.hash(strong(password)?).await?),
+            Some(password) => Some(self.passwords.hash(password).await?),
             None => None,
         };
-        let id = self.account_id(name).await?;
-        // The first command of all carries the idempotency key: what a reused one is refused for has no effect.
-        let mut caller = caller.clone();
         match self.accounts.account(id).await? {
             Some(known) if known.erased_at.is_some() => {
                 return Err(CommandError::Refused(AccountError::Erased).into());
             }
             Some(_) => {}
             None => {
-                self.register(id, name, role.unwrap_or(Role::User), &caller).await?;
-                caller.once = None;
+                self.register(id, name, role.unwrap_or(Role::User), caller).await?;
             }
         }
-        let mut changed = None;
+        let mut changed = false;
         if let Some(role) = role {
-            changed = self.command_account(id, AccountCommand::ChangeRole { role }, &caller).await?;
-            caller.once = None;
+            let command = AccountCommand::ChangeRole { role };
+            // A repeat cannot tell what the first request changed before it was cut short.
+            changed = self.command_account(id, command, ROLE_GIVEN, caller).await? != Outcome::Written(None);
         }
         if let Some(hash) = &hash {
             let password = self.vault.seal(&account_subject(id), "password", hash).await?;
-            self.command_account(id, AccountCommand::ChangePassword { password }, &caller).await?;
+            let command = AccountCommand::ChangePassword { password };
+            self.command_account(id, command, PASSWORD_GIVEN, caller).await?;
         }
-        if changed.is_some() || hash.is_some() {
-            self.revoke_all(id, true, ACCOUNT_CHANGED, &caller).await?;
+        if changed || hash.is_some() {
+            self.revoke_all(id, true, ACCOUNT_CHANGED, caller).await?;
         }
+        self.command_account(id, AccountCommand::Acknowledge, DONE, caller).await?;
         Ok(id)
     }
 
@@ -191,11 +205,11 @@ impl Identity {
         principal.must(Action::EraseAccount, principal.owner_of(Some(known.id)), NO_ACCOUNT)?;
         let by = caller.metadata.actor_principal.clone();
         let command = AccountCommand::Erase { by, reason: reason.to_owned() };
-        let position = self.command_account(id, command, caller).await?;
+        let outcome = self.command_account(id, command, DONE, caller).await?;
         // A repeat goes on from here, too: the first time may have ended in between.
         self.revoke_all(id, false, ACCOUNT_ERASED, caller).await?;
         self.vault.erase(&account_subject(id)).await?;
-        Ok(position)
+        Ok(position(&outcome))
     }
 
     async fn revoke_all(
@@ -227,18 +241,18 @@ impl Identity {
         &self,
         id: AccountId,
         command: AccountCommand,
+        operation: &str,
         caller: &Caller,
-    ) -> Result<Option<Cursor>, CommandError<AccountError>> {
+    ) -> Result<Outcome, CommandError<AccountError>> {
         let (stream, by) = (id.to_string(), caller.metadata.clone());
-        let outcome = match caller.once("account", json!({"id": id})) {
+        let outcome = match caller.once(operation, json!({"id": id})) {
             None => Outcome::Written(self.account_commands.execute(&stream, command, by).await?),
             Some(once) => self.account_commands.execute_once(&stream, command, by, once).await?,
         };
-        let Outcome::Written(position) = outcome else { return Ok(None) };
-        if let Some(position) = position {
+        if let Some(position) = position(&outcome) {
             self.freshness.reached(ACCOUNTS, position).await;
         }
-        Ok(position)
+        Ok(outcome)
     }
 }
 

@@ -1,3 +1,5 @@
+use domain::account::AccountCommand;
+
 use super::*;
 
 #[tokio::test]
@@ -127,6 +129,52 @@ async fn an_erased_account_has_no_name_no_keys_and_no_way_in() {
     assert_eq!(again.kind, Kind::Conflict);
     let twice = ground.identity.erase(&Principal::bootstrap(), account, "asked to", &caller()).await;
     assert_eq!(twice, Ok(None));
+}
+
+/// Asks for this password under the idempotency key that belongs to it.
+async fn put(ground: &Ground, password: &str, hash: u8) -> Result<AccountId, Error> {
+    let caller = Caller { once: Some((password.to_owned(), [hash; 32])), ..caller() };
+    let (name, password) = ("ann".parse().unwrap(), Some(password.to_owned().into()));
+    ground.identity.set_account(&Principal::bootstrap(), &name, Some(Role::User), password, &caller).await
+}
+
+#[tokio::test]
+async fn a_password_that_is_set_again_under_its_idempotency_key_stays_the_newer_one() {
+    let ground = Ground::new();
+    let id = put(&ground, "correct horse", 1).await.unwrap();
+    assert_eq!(put(&ground, "another horse", 2).await, Ok(id));
+    ground.log_in("ann", "another horse").await.unwrap();
+    assert_eq!(put(&ground, "correct horse", 1).await, Ok(id), "the answer of then");
+    assert!(ground.log_in("ann", "correct horse").await.is_err());
+    assert_eq!(ground.live_keys().await, 1, "the session goes on");
+    assert!(ground.log_in("ann", "another horse").await.is_ok());
+    assert_eq!(put(&ground, "correct horse", 3).await.unwrap_err().kind, Kind::Invalid, "another request");
+    assert!(ground.log_in("ann", "another horse").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_repeat_under_an_idempotency_key_brings_to_an_end_what_was_cut_short() {
+    let ground = Ground::new();
+    let id = ground.with_password("ann", "correct horse").await;
+    ground.log_in("ann", "correct horse").await.unwrap();
+    let caller = repeated(1);
+    let set = async || {
+        let (name, password) = ("ann".parse().unwrap(), Some("another horse".to_owned().into()));
+        ground
+            .identity
+            .set_account(&Principal::bootstrap(), &name, Some(Role::Admin), password, &caller)
+            .await
+    };
+    // All that the first request came to.
+    let change = AccountCommand::ChangeRole { role: Role::Admin };
+    let once = caller.once("account-role", json!({"id": id})).unwrap();
+    let commands = &ground.identity.account_commands;
+    commands.execute_once(&id.to_string(), change, caller.metadata.clone(), once).await.unwrap();
+    assert_eq!(set().await, Ok(id));
+    assert_eq!(ground.live_keys().await, 0);
+    assert_eq!(ground.log_in("ann", "another horse").await.unwrap().role, Role::Admin);
+    assert_eq!(set().await, Ok(id));
+    assert_eq!(ground.live_keys().await, 1, "there was nothing left to do");
 }
 
 #[derive(Debug, Clone, Copy)]
