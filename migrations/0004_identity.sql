@@ -25,5 +25,8 @@ create unlogged table es.rate_buckets (
   full_at timestamptz not null
 ) with (fillfactor = 70);
 
+-- What happened to keys and is not in their read model yet, found without reading what else happened.
+create index events_of_keys on es.events (epoch, transaction_id, global_position) where aggregate_type = 'api_key';
+
 -- Numbers the changes of keys, across generations of the read model api_keys: a node asks for what changed since.
 create sequence es.key_changes;

@@ -22,6 +22,7 @@ mod fetching;
 mod files_api;
 mod ground;
 mod headers;
+mod held_horizon;
 mod hostile;
 mod hostile_doors;
 mod hostile_http;

@@ -30,7 +30,8 @@ pub trait Commands<A: Aggregate>: Send + Sync {
         once: Once,
     ) -> Result<Outcome, CommandError<A::Error>>;
 
-    /// What was answered under this key before; `KeyReused` if that was another request.
+    /// What was answered under this key; none: it was not used yet. For what must not be done again, or in vain,
+    /// before the command.
     async fn answered(&self, once: &Once) -> Result<Option<Value>, CommandError<A::Error>>;
 }
 

@@ -99,6 +99,14 @@ fn of(number: i32) -> Generation {
     Generation { model: application::identity::KEYS, number }
 }
 
+/// As events write it, too.
+fn name_of(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Token => "token",
+        KeyKind::Session => "session",
+    }
+}
+
 fn key_of(recorded: &Recorded) -> Option<KeyId> {
     match &recorded.event {
         Event::ApiKey(id, _) => Some(*id),
@@ -131,10 +139,7 @@ async fn store(
     for view in rows {
         ids.push(view.id.0);
         accounts.push(view.account.0);
-        kinds.push(match view.kind {
-            KeyKind::Token => "token",
-            KeyKind::Session => "session",
-        });
+        kinds.push(name_of(view.kind));
         secrets.push(view.secret_sha256.to_string());
         issued.push(view.issued_at);
         revoked.push(view.revoked_at);

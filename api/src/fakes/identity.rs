@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use domain::{
     account::{Account, AccountCommand, AccountError, AccountEvent},
-    api_key::{ApiKey, ApiKeyCommand, ApiKeyError, ApiKeyEvent},
+    api_key::{ApiKey, ApiKeyCommand, ApiKeyError, ApiKeyEvent, KeyKind},
     recorded::Cursor,
     values::{AccountId, Dialect, Digest, KeyId, Metadata, Sealed},
 };
@@ -72,7 +72,7 @@ impl Fakes {
 }
 
 impl Fakes {
-    fn known<E: std::error::Error>(&self, once: &Once) -> Result<Option<Value>, CommandError<E>> {
+    fn answer_to<E: std::error::Error>(&self, once: &Once) -> Result<Option<Value>, CommandError<E>> {
         let name = format!("{} {}", once.scope, once.key);
         match self.up().map_err(|_down| CommandError::Unavailable)?.desk.once.get(&name) {
             Some((hash, answer)) if *hash == once.request_hash => Ok(Some(answer.clone())),
@@ -187,7 +187,7 @@ impl Commands<ApiKey> for Fakes {
         by: Metadata,
         once: Once,
     ) -> Result<Outcome, CommandError<ApiKeyError>> {
-        if let Some(answer) = self.known(&once)? {
+        if let Some(answer) = self.answer_to(&once)? {
             return Ok(Outcome::Repeated(answer));
         }
         let written = Commands::<ApiKey>::execute(self, id, command, by).await?;
@@ -196,7 +196,7 @@ impl Commands<ApiKey> for Fakes {
     }
 
     async fn answered(&self, once: &Once) -> Result<Option<Value>, CommandError<ApiKeyError>> {
-        self.known(once)
+        self.answer_to(once)
     }
 }
 
@@ -226,7 +226,7 @@ impl Commands<Account> for Fakes {
         by: Metadata,
         once: Once,
     ) -> Result<Outcome, CommandError<AccountError>> {
-        if let Some(answer) = self.known(&once)? {
+        if let Some(answer) = self.answer_to(&once)? {
             return Ok(Outcome::Repeated(answer));
         }
         let written = Commands::<Account>::execute(self, id, command, by).await?;
@@ -235,7 +235,7 @@ impl Commands<Account> for Fakes {
     }
 
     async fn answered(&self, once: &Once) -> Result<Option<Value>, CommandError<AccountError>> {
-        self.known(once)
+        self.answer_to(once)
     }
 }
 
@@ -249,6 +249,14 @@ impl KeyQueries for Fakes {
 
     async fn by_id(&self, id: KeyId) -> Result<Option<KeyView>, Error> {
         self.desk(|desk| desk.keys.get(&id).map(|(_, view)| view.clone()))
+    }
+
+    async fn held_by(&self, account: AccountId, kind: Option<KeyKind>) -> Result<Vec<KeyId>, Error> {
+        self.desk(|desk| {
+            let held = desk.keys.values().map(|(_, view)| view);
+            let held = held.filter(|view| view.account == account && view.revoked_at.is_none());
+            held.filter(|view| kind.is_none_or(|kind| kind == view.kind)).map(|view| view.id).collect()
+        })
     }
 
     async fn list(

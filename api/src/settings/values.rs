@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr, time::Duration};
 
-use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::values::Allowance;
 use ipnet::IpNet;
 
@@ -137,13 +137,12 @@ pub(crate) enum Expiry {
 }
 
 impl Expiry {
-    /// None beyond the years that every reader of a date can read.
+    /// None beyond all time.
     pub(crate) fn after(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let end = match self {
-            Self::In(span) => now.checked_add_signed(TimeDelta::from_std(span).ok()?)?,
-            Self::At(end) => end,
-        };
-        (end.year() <= 9_999).then_some(end)
+        match self {
+            Self::In(span) => now.checked_add_signed(TimeDelta::from_std(span).ok()?),
+            Self::At(end) => Some(end),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
+    api_key::KeyKind,
     recorded::Cursor,
     values::{AccountId, Digest, KeyId},
 };
@@ -41,6 +42,13 @@ impl KeyQueries for Registry {
 
     async fn by_id(&self, id: KeyId) -> Result<Option<KeyView>, Error> {
         Ok(self.up()?.keys.get(&id).map(|(view, _)| view.clone()))
+    }
+
+    async fn held_by(&self, account: AccountId, kind: Option<KeyKind>) -> Result<Vec<KeyId>, Error> {
+        let state = self.up()?;
+        let held = state.keys.values().map(|(view, _)| view);
+        let held = held.filter(|view| view.account == account && view.revoked_at.is_none());
+        Ok(held.filter(|view| kind.is_none_or(|kind| kind == view.kind)).map(|view| view.id).collect())
     }
 
     async fn list(

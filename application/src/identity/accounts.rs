@@ -4,13 +4,14 @@ use std::{fmt, str::FromStr};
 
 use domain::{
     account::{AccountCommand, AccountError, AccountRegistered},
+    api_key::{ApiKeyCommand, KeyKind},
     recorded::Cursor,
     values::{AccountId, Role},
 };
 use serde_json::json;
 
 use super::{
-    ACCOUNT_CHANGED, ACCOUNT_ERASED, ACCOUNTS, Identity, NO_ACCOUNT, account_subject, one_line, position,
+    ACCOUNT_CHANGED, ACCOUNT_ERASED, ACCOUNTS, Identity, KEYS, NO_ACCOUNT, account_subject, one_line, position,
 };
 use crate::{
     caller::Caller,
@@ -29,8 +30,6 @@ const PASSWORD_GIVEN: &str = "account-password";
 const DONE: &str = "account";
 const SHORTEST_PASSWORD: usize = 8;
 const LONGEST_PASSWORD: usize = 1024;
-/// Keys of one account that are revoked when it is erased, at a time.
-const AT_A_TIME: u32 = 100;
 
 /// What the holder of an account is called: 1 to 64 of the characters that mail addresses and user names are made of.
 #[derive(Clone, PartialEq, Eq)]
@@ -78,8 +77,9 @@ pub struct NamedAccount {
 }
 
 impl Identity {
-    /// The account of this name, registered if there is none; one that is there keeps its role.
-    pub async fn account(&self, name: &AccountName, role: Role, caller: &Caller) -> Result<AccountId, Error> {
+    /// The account of this name, registered if there is none. What a key of it may do is the key's: nobody becomes more
+    /// than a user by owning one.
+    pub async fn account(&self, name: &AccountName, caller: &Caller) -> Result<AccountId, Error> {
         let id = self.account_id(name).await?;
         match self.accounts.account(id).await? {
             Some(known) if known.erased_at.is_some() => {
@@ -89,7 +89,7 @@ impl Identity {
             None => {
                 // What it is registered for has its own.
                 let caller = Caller { once: None, ..caller.clone() };
-                self.register(id, name, role, &caller).await
+                self.register(id, name, Role::User, &caller).await
             }
         }
     }
@@ -154,7 +154,7 @@ impl Identity {
             self.command_account(id, command, PASSWORD_GIVEN, caller).await?;
         }
         if changed || hash.is_some() {
-            self.revoke_all(id, true, ACCOUNT_CHANGED, caller).await?;
+            self.revoke_all(id, Some(KeyKind::Session), ACCOUNT_CHANGED, caller).await?;
         }
         self.command_account(id, AccountCommand::Acknowledge, DONE, caller).await?;
         Ok(id)
@@ -207,33 +207,30 @@ impl Identity {
         let command = AccountCommand::Erase { by, reason: reason.to_owned() };
         let outcome = self.command_account(id, command, DONE, caller).await?;
         // A repeat goes on from here, too: the first time may have ended in between.
-        self.revoke_all(id, false, ACCOUNT_ERASED, caller).await?;
+        self.revoke_all(id, None, ACCOUNT_ERASED, caller).await?;
         self.vault.erase(&account_subject(id)).await?;
         Ok(position(&outcome))
     }
 
+    /// None: of every kind. However many there are, the read model is waited for once.
     async fn revoke_all(
         &self,
         id: AccountId,
-        sessions_alone: bool,
+        kind: Option<KeyKind>,
         reason: &str,
         caller: &Caller,
     ) -> Result<(), Error> {
-        let caller = Caller { once: None, ..caller.clone() };
-        let mut offset = 0;
-        loop {
-            let (keys, total) = self.keys.list(Some(id), AT_A_TIME, offset).await?;
-            for key in &keys {
-                let concerned = !sessions_alone || key.kind == domain::api_key::KeyKind::Session;
-                if concerned && key.revoked_at.is_none() {
-                    self.revoke_now(key.id, reason, caller.clone()).await?;
-                }
-            }
-            offset += AT_A_TIME;
-            if keys.is_empty() || u64::from(offset) >= total {
-                return Ok(());
-            }
+        let by = &caller.metadata.actor_principal;
+        let mut last = None;
+        for key in self.keys.held_by(id, kind).await? {
+            let command = ApiKeyCommand::Revoke { by: by.clone(), reason: reason.to_owned() };
+            let metadata = caller.metadata.clone();
+            last = self.key_commands.execute(&key.to_string(), command, metadata).await?.max(last);
         }
+        if let Some(position) = last {
+            self.freshness.reached(KEYS, position).await;
+        }
+        Ok(())
     }
 
     /// Under the caller's key, if there is one, and seen by the next request of anybody.

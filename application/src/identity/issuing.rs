@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use domain::{
     account::AccountError,
     api_key::{ApiKeyCommand, ApiKeyError, ApiKeyIssued, KeyKind},
@@ -23,6 +23,9 @@ use crate::{
     secret_text::{SecretKind, fingerprint},
 };
 
+const OPERATION: &str = "issue_key";
+/// Every reader of a date can read one of four digits.
+const LAST_YEAR: i32 = 9_999;
 const NOT_YOURS: &str = "A key cannot have more rights than the credential that asks for it";
 
 /// What a key should be good for.
@@ -69,7 +72,20 @@ impl Identity {
         wish: KeyWish,
         caller: Caller,
     ) -> Result<IssuedKey, Error> {
-        self.judge_wish(principal, &wish)?;
+        judge_rights(principal, &wish)?;
+        // A session is the person; a key with an end is lent, and what it makes ends with it.
+        let lent_until = principal.expires_at.filter(|_| principal.proof == Proof::Token);
+        let outlives =
+            |end: Option<DateTime<Utc>>| lent_until.is_some_and(|lent| end.is_none_or(|end| end > lent));
+        let not_yours = || Error::new(Kind::Forbidden, NOT_YOURS);
+        if let Some(key) = self.issued_before(&caller).await? {
+            return if outlives(key.expires_at) { Err(not_yours()) } else { Ok(key) };
+        }
+        let wish = KeyWish { expires_at: wish.expires_at.or(lent_until), ..wish };
+        if outlives(wish.expires_at) {
+            return Err(not_yours());
+        }
+        self.judge_sense(&wish)?;
         let account = self.owner(principal, &wish, &caller).await?;
         let id = KeyId(self.ids.secret());
         let secret = SecretKind::of_key(wish.dialects.iter().copied()).write(self.randomness.bytes()?);
@@ -99,7 +115,7 @@ impl Identity {
         };
         let remembered = if caller.once.is_some() { self.remembered(&key).await? } else { Value::Null };
         let command = ApiKeyCommand::Issue(issued);
-        match self.command_key(id, command, caller.clone(), "issue_key", remembered).await? {
+        match self.command_key(id, command, caller.clone(), OPERATION, remembered).await? {
             Outcome::Repeated(answer) => self.as_remembered(answer).await,
             Outcome::Written(_) if self.erased_meanwhile(account, id, caller).await? => {
                 Err(CommandError::Refused(AccountError::Erased).into())
@@ -108,40 +124,25 @@ impl Identity {
         }
     }
 
-    fn judge_wish(&self, principal: &Principal, wish: &KeyWish) -> Result<(), Error> {
-        let owner = if wish.owner.is_some() { Owner::Foreign } else { Owner::Own };
-        let refused = || Err(Error::new(Kind::Forbidden, NOT_YOURS));
-        let verdict = principal.verdict(Action::IssueKey, owner);
-        if verdict == Verdict::Hidden {
-            return refused();
+    /// Looked up before anything is done for a key that is not made, and before the time of expiry is judged.
+    async fn issued_before(&self, caller: &Caller) -> Result<Option<IssuedKey>, Error> {
+        let Some(once) = caller.once(OPERATION, Value::Null) else { return Ok(None) };
+        match self.key_commands.answered(&once).await? {
+            Some(answer) => self.as_remembered(answer).await.map(Some),
+            None => Ok(None),
         }
-        verdict.enforced(NOT_YOURS)?;
-        let beyond_scopes = wish.scopes.as_ref().is_some_and(|scopes| !scopes.is_subset(&principal.scopes));
-        let wider = wish.scopes.is_none() && !wish.role.scopes().is_subset(&principal.scopes);
-        if principal.standing < Standing::from(wish.role) || beyond_scopes || wider {
-            return refused();
-        }
-        if principal.standing != Standing::Admin
-            && (!wish.dialects.is_subset(&principal.dialects) || wish.allowance.is_some())
-        {
-            return refused();
-        }
-        // A session is the person; a key with an end is lent, and what it makes ends with it.
-        let lent = principal.expires_at.filter(|_| principal.proof == Proof::Token);
-        if lent.is_some_and(|end| wish.expires_at.is_none_or(|wanted| wanted > end)) {
-            return refused();
-        }
-        if wish.dialects.is_empty() || !wish.dialects.iter().all(|d| Dialect::WITH_CREDENTIALS.contains(d)) {
-            return Err(Error::invalid(
-                "Name at least one dialect: inkdrop, backstage, langbot, space or nexus",
-            ));
-        }
+    }
+
+    fn judge_sense(&self, wish: &KeyWish) -> Result<(), Error> {
         let fits = |scopes: &BTreeSet<Scope>| !scopes.is_empty() && scopes.is_subset(&wish.role.scopes());
         if !wish.scopes.iter().all(fits) {
             return Err(Error::invalid(ApiKeyError::ScopeBeyondRole.to_string()));
         }
         if wish.expires_at.is_some_and(|end| end <= self.clock.now()) {
             return Err(Error::invalid("The time of expiry has passed"));
+        }
+        if wish.expires_at.is_some_and(|end| end.year() > LAST_YEAR) {
+            return Err(Error::invalid(format!("The time of expiry lies beyond the year {LAST_YEAR}")));
         }
         wish.label.as_ref().map_or(Ok(()), |label| one_line("label", label))
     }
@@ -153,7 +154,7 @@ impl Identity {
         caller: &Caller,
     ) -> Result<AccountId, Error> {
         match (&wish.owner, principal.account) {
-            (Some(name), _) => self.account(name, wish.role, caller).await,
+            (Some(name), _) => self.account(name, caller).await,
             (None, Some(account)) => Ok(account),
             (None, None) => Err(Error::invalid("Say whose key it is: name its owner")),
         }
@@ -184,4 +185,30 @@ impl Identity {
             position: None,
         })
     }
+}
+
+fn judge_rights(principal: &Principal, wish: &KeyWish) -> Result<(), Error> {
+    let refused = || Err(Error::new(Kind::Forbidden, NOT_YOURS));
+    let owner = if wish.owner.is_some() { Owner::Foreign } else { Owner::Own };
+    let verdict = principal.verdict(Action::IssueKey, owner);
+    if verdict == Verdict::Hidden {
+        return refused();
+    }
+    verdict.enforced(NOT_YOURS)?;
+    if wish.dialects.is_empty() || !wish.dialects.iter().all(|d| Dialect::WITH_CREDENTIALS.contains(d)) {
+        return Err(Error::invalid("Name at least one dialect: inkdrop, backstage, langbot, space or nexus"));
+    }
+    let beyond_scopes = wish.scopes.as_ref().is_some_and(|scopes| !scopes.is_subset(&principal.scopes));
+    let wider = wish.scopes.is_none() && !wish.role.scopes().is_subset(&principal.scopes);
+    let beyond_dialects = !wish.dialects.is_subset(&principal.dialects);
+    let beyond_rate = wish.allowance.is_some() && principal.standing != Standing::Admin;
+    if principal.standing < Standing::from(wish.role)
+        || beyond_scopes
+        || wider
+        || beyond_dialects
+        || beyond_rate
+    {
+        return refused();
+    }
+    Ok(())
 }

@@ -48,12 +48,16 @@ pub struct Changes {
     pub newest: i64,
 }
 
+/// What is decided by holds as soon as it was acknowledged, whether the read model can move or not; lists may lag.
 #[async_trait]
 pub trait KeyQueries: Send + Sync {
     /// Revoked and expired ones too.
     async fn by_secret(&self, sha256: &Digest) -> Result<Option<KeyView>, Error>;
 
     async fn by_id(&self, id: KeyId) -> Result<Option<KeyView>, Error>;
+
+    /// Whatever the account may still be let in with, and now and then a revoked one.
+    async fn held_by(&self, account: AccountId, kind: Option<KeyKind>) -> Result<Vec<KeyId>, Error>;
 
     /// Newest first; of one account, or of all. Sessions too.
     async fn list(
@@ -63,13 +67,14 @@ pub trait KeyQueries: Send + Sync {
         offset: u32,
     ) -> Result<(Vec<KeyView>, u64), Error>;
 
-    /// The keys that were revoked or refreshed after this change; none: only the number of the newest change.
+    /// The keys that were revoked or refreshed after this change (none: only the number of the newest), and all of which
+    /// the read model does not know it yet.
     async fn changed_after(&self, change: Option<i64>) -> Result<Changes, Error>;
 }
 
 #[async_trait]
 pub trait AccountQueries: Send + Sync {
-    /// Erased ones too.
+    /// Erased ones too; as they are, however far the read model is.
     async fn account(&self, id: AccountId) -> Result<Option<AccountView>, Error>;
 
     /// Newest first.

@@ -1,4 +1,5 @@
-//! Reading accounts. An account that was just registered is folded from its stream when its row is not there yet.
+//! Reading accounts. The rows make up the lists; one account is folded from its stream, because whoever is let in by its
+//! password and its role must not be let in by those of before.
 
 use application::{
     error::Error,
@@ -20,15 +21,6 @@ pub struct PgAccounts {
 impl PgAccounts {
     pub fn new(pool: PgPool) -> Self {
         Self { pool }
-    }
-
-    async fn shown(&self, id: AccountId) -> Result<Option<AccountView>, sqlx::Error> {
-        let row: Option<Json<AccountView>> =
-            sqlx::query_scalar("select view from read.accounts where account_id = $1")
-                .bind(id.0)
-                .fetch_optional(&self.pool)
-                .await?;
-        Ok(row.map(|view| view.0))
     }
 
     async fn folded(&self, id: AccountId) -> Result<Option<AccountView>, sqlx::Error> {
@@ -61,10 +53,7 @@ impl PgAccounts {
 #[async_trait]
 impl AccountQueries for PgAccounts {
     async fn account(&self, id: AccountId) -> Result<Option<AccountView>, Error> {
-        match self.shown(id).await.map_err(unavailable)? {
-            Some(view) => Ok(Some(view)),
-            None => self.folded(id).await.map_err(unavailable),
-        }
+        self.folded(id).await.map_err(unavailable)
     }
 
     async fn accounts(&self, limit: u32, offset: u32) -> Result<(Vec<AccountView>, u64), Error> {

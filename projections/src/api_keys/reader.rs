@@ -1,5 +1,6 @@
-//! Reading keys. A key that was just issued is folded from its stream when its row is not there yet; by its secret it
-//! is found only once it has one.
+//! Reading keys. The rows say where to look, and make up the lists; what a decision is taken by is folded from the one
+//! stream, because a revocation holds although some foreign transaction, or a reader that has halted, keeps its row from
+//! changing. What the rows do not show yet is found beyond the checkpoint that serves.
 
 use application::{
     error::Error,
@@ -8,7 +9,7 @@ use application::{
 use async_trait::async_trait;
 use cqrs_es::Aggregate as _;
 use domain::{
-    api_key::ApiKey,
+    api_key::{ApiKey, KeyKind},
     recorded::Stream,
     values::{AccountId, Digest, KeyId},
 };
@@ -17,6 +18,18 @@ use sqlx::{PgPool, Row, types::Json};
 use uuid::Uuid;
 
 use super::fold::fold;
+
+/// The events of keys that the rows do not show yet, horizon or not. The order makes a generic plan take the index.
+const BEYOND: &str = "(select e.aggregate_id, e.event_type, e.payload
+       from es.checkpoints c
+      cross join lateral (select * from es.events e
+                           where e.aggregate_type = 'api_key'
+                             and (e.epoch, e.transaction_id, e.global_position)
+                                 > (c.epoch, c.transaction_id, c.global_position)
+                           order by e.epoch, e.transaction_id, e.global_position) e
+      where c.subscription = 'api_keys' and c.status in ('live', 'halted')) beyond";
+/// More than anybody's memory forgets one by one.
+const MOST_BEYOND: u32 = 10_000;
 
 #[derive(Debug, Clone)]
 pub struct PgKeys {
@@ -28,13 +41,32 @@ impl PgKeys {
         Self { pool }
     }
 
-    async fn shown(&self, id: KeyId) -> Result<Option<KeyView>, sqlx::Error> {
-        let row: Option<Json<KeyView>> =
-            sqlx::query_scalar("select view from read.api_keys where key_id = $1")
-                .bind(id.0)
-                .fetch_optional(&self.pool)
-                .await?;
-        Ok(row.map(|view| view.0))
+    /// By its newest secret.
+    async fn found(&self, sha256: &Digest) -> Result<Option<KeyView>, sqlx::Error> {
+        let query = format!(
+            "select key_id from read.api_keys where secret_sha256 = $1
+             union all
+             select aggregate_id::uuid from {BEYOND} where payload ->> 'secret_sha256' = $1
+             limit 1"
+        );
+        let id: Option<Uuid> =
+            sqlx::query_scalar(&query).bind(sha256.as_str()).fetch_optional(&self.pool).await?;
+        let Some(id) = id else { return Ok(None) };
+        Ok(self.folded(KeyId(id)).await?.filter(|key| key.secret_sha256 == *sha256))
+    }
+
+    async fn held(&self, account: AccountId, kind: Option<KeyKind>) -> Result<Vec<KeyId>, sqlx::Error> {
+        let query = format!(
+            "select key_id from read.api_keys
+              where account_id = $1 and revoked_at is null and ($2::text is null or kind = $2)
+             union
+             select aggregate_id::uuid from {BEYOND}
+              where event_type = 'ApiKeyIssued' and (payload ->> 'account_uid')::uuid = $1
+                and ($2::text is null or payload ->> 'kind' = $2)"
+        );
+        let query = sqlx::query_scalar(&query).bind(account.0).bind(kind.map(super::name_of));
+        let ids: Vec<Uuid> = query.fetch_all(&self.pool).await?;
+        Ok(ids.into_iter().map(KeyId).collect())
     }
 
     async fn folded(&self, id: KeyId) -> Result<Option<KeyView>, sqlx::Error> {
@@ -72,16 +104,16 @@ impl PgKeys {
         Ok((views.into_iter().map(|view| view.0).collect(), u64::try_from(total).unwrap_or(0)))
     }
 
-    /// Both in one statement, so that they are of one moment. A token that was only issued has not changed.
+    /// All in one statement, so that it is of one moment. A token that was only issued has not changed.
     async fn changes(&self, after: Option<i64>) -> Result<Changes, sqlx::Error> {
-        let row = sqlx::query(
+        let query = format!(
             "select array(select key_id from read.api_keys
-                           where change > $1 and (revoked_at is not null or kind = 'session')) as keys,
-                    coalesce((select max(change) from read.api_keys), 0) as newest",
-        )
-        .bind(after.unwrap_or(i64::MAX))
-        .fetch_one(&self.pool)
-        .await?;
+                           where change > $1 and (revoked_at is not null or kind = 'session'))
+                    || array(select aggregate_id::uuid from {BEYOND}
+                              where event_type in ('ApiKeyRevoked', 'ApiKeyRefreshed') limit {MOST_BEYOND}) as keys,
+                    coalesce((select max(change) from read.api_keys), 0) as newest"
+        );
+        let row = sqlx::query(&query).bind(after.unwrap_or(i64::MAX)).fetch_one(&self.pool).await?;
         let keys: Vec<Uuid> = row.try_get("keys")?;
         Ok(Changes { keys: keys.into_iter().map(KeyId).collect(), newest: row.try_get("newest")? })
     }
@@ -90,19 +122,15 @@ impl PgKeys {
 #[async_trait]
 impl KeyQueries for PgKeys {
     async fn by_secret(&self, sha256: &Digest) -> Result<Option<KeyView>, Error> {
-        let row: Result<Option<Json<KeyView>>, _> =
-            sqlx::query_scalar("select view from read.api_keys where secret_sha256 = $1")
-                .bind(sha256.as_str())
-                .fetch_optional(&self.pool)
-                .await;
-        row.map(|row| row.map(|view| view.0)).map_err(unavailable)
+        self.found(sha256).await.map_err(unavailable)
     }
 
     async fn by_id(&self, id: KeyId) -> Result<Option<KeyView>, Error> {
-        match self.shown(id).await.map_err(unavailable)? {
-            Some(view) => Ok(Some(view)),
-            None => self.folded(id).await.map_err(unavailable),
-        }
+        self.folded(id).await.map_err(unavailable)
+    }
+
+    async fn held_by(&self, account: AccountId, kind: Option<KeyKind>) -> Result<Vec<KeyId>, Error> {
+        self.held(account, kind).await.map_err(unavailable)
     }
 
     async fn list(

@@ -67,13 +67,45 @@ async fn what_a_lent_key_makes_does_not_outlive_it_and_a_session_lends_as_it_lik
     let session = Principal { proof: Proof::Session, ..ground.holder("ann", Role::User).await };
     let token = Principal { proof: Proof::Token, expires_at: Some(end), ..session.clone() };
     let own = |expires_at| KeyWish { owner: None, expires_at, ..wish("ann", Dialect::Nexus, Role::User) };
-    for beyond in [None, Some(end + chrono::TimeDelta::seconds(1))] {
-        let refused = ground.identity.issue(&token, own(beyond), caller()).await.unwrap_err();
-        assert_eq!(refused.kind, Kind::Forbidden);
-    }
+    let beyond = own(Some(end + chrono::TimeDelta::seconds(1)));
+    let refused = ground.identity.issue(&token, beyond, caller()).await.unwrap_err();
+    assert_eq!(refused.kind, Kind::Forbidden);
+    let made = ground.identity.issue(&token, own(None), caller()).await.unwrap();
+    assert_eq!(made.expires_at, Some(end), "whoever names no end gets the lender's");
     ground.identity.issue(&token, own(Some(end)), caller()).await.unwrap();
     let session = Principal { expires_at: Some(end), ..session };
-    ground.identity.issue(&session, own(None), caller()).await.unwrap();
+    let made = ground.identity.issue(&session, own(None), caller()).await.unwrap();
+    assert_eq!(made.expires_at, None);
+}
+
+#[tokio::test]
+async fn an_admin_of_one_dialect_makes_keys_for_that_one_alone() {
+    let ground = Ground::new();
+    let admin = ground.holder("root", Role::Admin).await;
+    for beyond in [vec![Dialect::Langbot], vec![Dialect::Nexus, Dialect::Langbot]] {
+        let wish =
+            KeyWish { dialects: beyond.into_iter().collect(), ..wish("ann", Dialect::Nexus, Role::Admin) };
+        let refused = ground.identity.issue(&admin, wish.clone(), caller()).await.unwrap_err();
+        assert_eq!(refused.kind, Kind::Forbidden, "{wish:?}");
+    }
+    ground.identity.issue(&admin, wish("ann", Dialect::Nexus, Role::Admin), caller()).await.unwrap();
+}
+
+#[tokio::test]
+async fn owning_a_key_makes_nobody_more_than_a_user() {
+    let ground = Ground::new();
+    let admin = Principal {
+        scopes: Role::Admin.scopes().into_iter().filter(|scope| *scope != Scope::Admin).collect(),
+        ..ground.holder("root", Role::Admin).await
+    };
+    let wish = KeyWish { scopes: Some([Scope::Write].into()), ..wish("ann", Dialect::Nexus, Role::Admin) };
+    let key = ground.identity.issue(&admin, wish, caller()).await.unwrap();
+    assert_eq!(key.role, Role::Admin, "the key has what was asked for");
+    let account = ground.identity.accounts.account(key.account).await.unwrap().unwrap();
+    assert_eq!(account.role, Role::User);
+    let id = ground.with_password("ann", "correct horse").await;
+    assert_eq!(id, key.account);
+    assert_eq!(ground.log_in("ann", "correct horse").await.unwrap().role, Role::User);
 }
 
 #[tokio::test]
@@ -84,6 +116,7 @@ async fn a_wish_that_makes_no_sense_is_refused_in_words() {
         KeyWish { dialects: BTreeSet::new(), ..usual.clone() },
         KeyWish { dialects: BTreeSet::from([Dialect::Cli]), ..usual.clone() },
         KeyWish { expires_at: Some(chrono::DateTime::UNIX_EPOCH), ..usual.clone() },
+        KeyWish { expires_at: Some("+10000-01-01T00:00:00Z".parse().unwrap()), ..usual.clone() },
         KeyWish { label: Some(String::new()), ..usual.clone() },
         KeyWish { label: Some("a\nb".to_owned()), ..usual.clone() },
         KeyWish { label: Some("x".repeat(201)), ..usual.clone() },
@@ -119,6 +152,27 @@ async fn a_repeat_is_answered_with_the_same_secret_and_another_wish_with_a_refus
     assert_eq!(ground.live_keys().await, 1);
     let other = issue(&later, 2).await.unwrap_err();
     assert_eq!((other.kind, other.reason), (Kind::Invalid, Some(Reason::IdempotencyKeyReused)));
+    let foreign = issue(&wish("bob", Dialect::Nexus, Role::User), 2).await.unwrap_err();
+    assert_eq!(foreign.reason, Some(Reason::IdempotencyKeyReused));
+    let (_, accounts) = ground.identity.accounts(&Principal::bootstrap(), 10, 0).await.unwrap();
+    assert_eq!(accounts, 1, "nobody was registered for it");
+    ground.registry.passes(Duration::from_hours(1));
+    assert_eq!(issue(&later, 1).await.unwrap(), again, "although nobody could have it now");
+}
+
+#[tokio::test]
+async fn a_repeat_gives_nobody_what_he_may_not_ask_for() {
+    let ground = Ground::new();
+    let holder = ground.holder("ann", Role::User).await;
+    let own = KeyWish { owner: None, ..wish("ann", Dialect::Nexus, Role::User) };
+    ground.identity.issue(&holder, own.clone(), repeated(1)).await.unwrap();
+    let end = ground.identity.clock.now() + chrono::TimeDelta::hours(1);
+    let lent = Principal { expires_at: Some(end), ..holder.clone() };
+    let reader = Principal { scopes: [Scope::Read].into(), ..holder };
+    for less in [lent, reader] {
+        let refused = ground.identity.issue(&less, own.clone(), repeated(1)).await.unwrap_err();
+        assert_eq!(refused.kind, Kind::Forbidden, "{less:?}");
+    }
 }
 
 #[tokio::test]
