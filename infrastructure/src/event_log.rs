@@ -65,7 +65,7 @@ impl<A: Aggregate<Services = ()> + Clone> LogCommands<A> {
         A::Error: Send,
     {
         if let Some(once) = &once
-            && let Some(answer) = self.answered(once).await?
+            && let Some(answer) = self.answered_before(once).await?
         {
             return Ok(Outcome::Repeated(answer));
         }
@@ -94,7 +94,7 @@ impl<A: Aggregate<Services = ()> + Clone> LogCommands<A> {
                 Err(AppendError::Conflict) => self.cache.forget(id),
                 Err(AppendError::KeyUsed) => {
                     let Some(once) = &once else { return Err(CommandError::Unavailable) };
-                    let answer = self.answered(once).await?;
+                    let answer = self.answered_before(once).await?;
                     return answer.map(Outcome::Repeated).ok_or(CommandError::Unavailable);
                 }
                 Err(AppendError::Full) => return Err(CommandError::Full),
@@ -116,6 +116,21 @@ impl<A: Aggregate<Services = ()> + Clone> LogCommands<A> {
             Ok(folded) => Ok((Arc::new(folded), false)),
             Err(error) => {
                 tracing::warn!(stream = id, %error, "a stream cannot be loaded");
+                Err(CommandError::Unavailable)
+            }
+        }
+    }
+
+    async fn answered_before(
+        &self,
+        once: &Once,
+    ) -> Result<Option<serde_json::Value>, CommandError<A::Error>> {
+        match self.loader.answered(once).await {
+            Ok(None) => Ok(None),
+            Ok(Some((hash, answer))) if hash == once.request_hash => Ok(Some(answer)),
+            Ok(Some(_)) => Err(CommandError::KeyReused),
+            Err(error) => {
+                tracing::warn!(%error, "an idempotency key cannot be looked up");
                 Err(CommandError::Unavailable)
             }
         }
@@ -164,14 +179,6 @@ where
     }
 
     async fn answered(&self, once: &Once) -> Result<Option<serde_json::Value>, CommandError<A::Error>> {
-        match self.loader.answered(once).await {
-            Ok(None) => Ok(None),
-            Ok(Some((hash, answer))) if hash == once.request_hash => Ok(Some(answer)),
-            Ok(Some(_)) => Err(CommandError::KeyReused),
-            Err(error) => {
-                tracing::warn!(%error, "an idempotency key cannot be looked up");
-                Err(CommandError::Unavailable)
-            }
-        }
+        self.answered_before(once).await
     }
 }

@@ -1,33 +1,27 @@
-//! Accounts: found or made by name, given a password, erased.
+//! Accounts: found or made by name, given a role and a password, listed.
 
 use std::{fmt, str::FromStr};
 
 use domain::{
     account::{AccountCommand, AccountError, AccountRegistered},
-    api_key::{ApiKeyCommand, KeyKind},
-    recorded::Cursor,
     values::{AccountId, Role},
 };
 use serde_json::json;
 
 use super::{
-    ACCOUNT_CHANGED, ACCOUNT_ERASED, ACCOUNTS, Identity, KEYS, NO_ACCOUNT, account_subject, one_line, position,
+    ACCOUNT_CHANGED, ACCOUNTS, DONE, Identity, NO_ACCOUNT, PASSWORD_GIVEN, ROLE_GIVEN, account_subject,
+    erasing::Ending, position,
 };
 use crate::{
     caller::Caller,
     commands::{CommandError, Outcome},
     error::{Error, Kind},
     policy::{Action, Owner},
-    ports::vault::Secret,
+    ports::vault::{Opened, Secret},
     principal::Principal,
     queries::keys::AccountView,
 };
 
-/// What the log remembers under the idempotency key of a request, each with its own answer: the steps of setting an
-/// account, and that it was set or erased.
-const ROLE_GIVEN: &str = "account-role";
-const PASSWORD_GIVEN: &str = "account-password";
-const DONE: &str = "account";
 const SHORTEST_PASSWORD: usize = 8;
 const LONGEST_PASSWORD: usize = 1024;
 
@@ -111,7 +105,7 @@ impl Identity {
     }
 
     /// Registers the account if it is not there, and gives it this role and password; none: as they are, and the role
-    /// of a new one is user. Sessions that were begun with other ones end. Under an idempotency key a repeat goes on
+    /// of a new one is user. Sessions that were begun with other ones end, and so do keys above a new role. Under an idempotency key a repeat goes on
     /// where the first request ended, and has no effect if that came to its end.
     pub async fn set_account(
         &self,
@@ -153,8 +147,9 @@ impl Identity {
             let command = AccountCommand::ChangePassword { password };
             self.command_account(id, command, PASSWORD_GIVEN, caller).await?;
         }
-        if changed || hash.is_some() {
-            self.revoke_all(id, Some(KeyKind::Session), ACCOUNT_CHANGED, caller).await?;
+        let ending = role.filter(|_| changed).map(Ending::Above).or(hash.map(|_| Ending::Sessions));
+        if let Some(ending) = ending {
+            self.end_keys(id, ending, ACCOUNT_CHANGED, &caller.metadata).await?;
         }
         self.command_account(id, AccountCommand::Acknowledge, DONE, caller).await?;
         Ok(id)
@@ -170,7 +165,7 @@ impl Identity {
         let (views, total) = self.accounts.accounts(limit, offset).await?;
         let mut named = Vec::with_capacity(views.len());
         for view in views {
-            let name = self.vault.open(&view.name, "name").await?.shown();
+            let name = self.shown_name(&view).await?;
             named.push(NamedAccount { view, name });
         }
         Ok((named, total))
@@ -187,54 +182,20 @@ impl Identity {
     pub async fn name_of(&self, account: Option<AccountId>) -> Result<Option<String>, Error> {
         let Some(id) = account else { return Ok(None) };
         let Some(view) = self.accounts.account(id).await? else { return Ok(None) };
-        Ok(Some(self.vault.open(&view.name, "name").await?.shown()))
+        self.shown_name(&view).await.map(Some)
     }
 
-    /// Destroys what makes the account readable: its keys are revoked, its data key is gone, its name is `[erased]`
-    /// wherever it stood.
-    pub async fn erase(
-        &self,
-        principal: &Principal,
-        id: AccountId,
-        reason: &str,
-        caller: &Caller,
-    ) -> Result<Option<Cursor>, Error> {
-        principal.must(Action::EraseAccount, Owner::Own, NO_ACCOUNT)?;
-        one_line("reason", reason)?;
-        let known = self.accounts.account(id).await?.ok_or_else(|| Error::not_found(NO_ACCOUNT))?;
-        principal.must(Action::EraseAccount, principal.owner_of(Some(known.id)), NO_ACCOUNT)?;
-        let by = caller.metadata.actor_principal.clone();
-        let command = AccountCommand::Erase { by, reason: reason.to_owned() };
-        let outcome = self.command_account(id, command, DONE, caller).await?;
-        // A repeat goes on from here, too: the first time may have ended in between.
-        self.revoke_all(id, None, ACCOUNT_ERASED, caller).await?;
-        self.vault.erase(&account_subject(id)).await?;
-        Ok(position(&outcome))
-    }
-
-    /// None: of every kind. However many there are, the read model is waited for once.
-    async fn revoke_all(
-        &self,
-        id: AccountId,
-        kind: Option<KeyKind>,
-        reason: &str,
-        caller: &Caller,
-    ) -> Result<(), Error> {
-        let by = &caller.metadata.actor_principal;
-        let mut last = None;
-        for key in self.keys.held_by(id, kind).await? {
-            let command = ApiKeyCommand::Revoke { by: by.clone(), reason: reason.to_owned() };
-            let metadata = caller.metadata.clone();
-            last = self.key_commands.execute(&key.to_string(), command, metadata).await?.max(last);
-        }
-        if let Some(position) = last {
-            self.freshness.reached(KEYS, position).await;
-        }
-        Ok(())
+    /// Erased is erased, also before the key is destroyed that the name was sealed with.
+    async fn shown_name(&self, view: &AccountView) -> Result<String, Error> {
+        let name = match view.erased_at {
+            Some(_) => Opened::Erased,
+            None => self.vault.open(&view.name, "name").await?,
+        };
+        Ok(name.shown())
     }
 
     /// Under the caller's key, if there is one, and seen by the next request of anybody.
-    async fn command_account(
+    pub(super) async fn command_account(
         &self,
         id: AccountId,
         command: AccountCommand,

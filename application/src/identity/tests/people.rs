@@ -131,6 +131,71 @@ async fn an_erased_account_has_no_name_no_keys_and_no_way_in() {
     assert_eq!(twice, Ok(None));
 }
 
+#[tokio::test]
+async fn keys_above_the_role_of_their_account_end_when_it_is_given_that_role() {
+    let ground = Ground::new();
+    let set = async |role| {
+        let name = "ann".parse().unwrap();
+        ground
+            .identity
+            .set_account(&Principal::bootstrap(), &name, Some(role), None, &caller())
+            .await
+            .unwrap()
+    };
+    set(Role::Admin).await;
+    let keys = [Role::User, Role::Publisher, Role::Admin];
+    let mut issued = Vec::new();
+    for role in keys {
+        issued.push(ground.issued("ann", Dialect::Nexus, role).await.id);
+    }
+    ground.issued("bob", Dialect::Nexus, Role::Admin).await;
+    set(Role::Publisher).await;
+    let mut live = Vec::new();
+    for id in issued {
+        live.push(ground.identity.key(&Principal::bootstrap(), id).await.unwrap().revoked_at.is_none());
+    }
+    assert_eq!(live, [true, true, false]);
+    assert_eq!(ground.live_keys().await, 3, "nobody else has lost one");
+}
+
+/// Counts how often the read model of keys is waited for.
+struct Counting {
+    freshness: Arc<dyn Freshness>,
+    waits: std::sync::atomic::AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl Freshness for Counting {
+    async fn reached(&self, read_model: &str, cursor: Cursor) -> bool {
+        if read_model == KEYS {
+            self.waits.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }
+        self.freshness.reached(read_model, cursor).await
+    }
+
+    async fn lag(&self, read_model: &str) -> u64 {
+        self.freshness.lag(read_model).await
+    }
+}
+
+#[tokio::test]
+async fn many_sessions_end_together_and_those_that_ended_by_themselves_are_left_alone() {
+    let ground = Ground::new();
+    let account = ground.with_password("ann", "correct horse").await;
+    let old = ground.log_in("ann", "correct horse").await.unwrap();
+    ground.registry.passes(REFRESH_LASTS);
+    for _ in 0..40 {
+        ground.log_in("ann", "correct horse").await.unwrap();
+    }
+    let freshness = Arc::new(Counting { freshness: ground.registry.clone(), waits: 0.into() });
+    let identity = Identity { freshness: freshness.clone(), ..ground.identity.clone() };
+    identity.erase(&Principal::bootstrap(), account, "asked to", &caller()).await.unwrap();
+    let (keys, _) = ground.identity.keys.list(Some(account), 100, 0).await.unwrap();
+    let live: Vec<KeyId> = keys.iter().filter(|key| key.revoked_at.is_none()).map(|key| key.id).collect();
+    assert_eq!((keys.len(), live), (41, vec![old.session]));
+    assert_eq!(freshness.waits.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
 /// Asks for this password under the idempotency key that belongs to it.
 async fn put(ground: &Ground, password: &str, hash: u8) -> Result<AccountId, Error> {
     let caller = Caller { once: Some((password.to_owned(), [hash; 32])), ..caller() };
