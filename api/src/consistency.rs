@@ -1,8 +1,9 @@
 //! Reading one's own writes across nodes: a write hands out where it stands in the log, and a read that brings
 //! this back waits until the read model has got there.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
+use application::ports::freshness::Freshness;
 use axum::{
     Extension,
     extract::{Request, State},
@@ -13,7 +14,7 @@ use axum::{
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::recorded::Cursor;
 
-use crate::{refusal::Refusal, services::Services, voice::Voice};
+use crate::{refusal::Refusal, voice::Voice};
 
 const POSITION: HeaderName = HeaderName::from_static("x-log-position");
 const AFTER: HeaderName = HeaderName::from_static("x-read-after");
@@ -36,7 +37,7 @@ impl IntoResponseParts for LogPosition {
 /// `X-Read-After`: waits for the read models of the dialect, and says in `X-Log-Lag` by how many events one of them
 /// still lags if the wait was in vain.
 pub(crate) async fn read_after(
-    State(services): State<Services>,
+    State(freshness): State<Arc<dyn Freshness>>,
     Extension(voice): Extension<&'static Voice>,
     request: Request,
     next: Next,
@@ -47,8 +48,8 @@ pub(crate) async fn read_after(
     })?;
     let mut lag = None;
     for model in voice.read_models {
-        if !services.freshness.reached(model, cursor).await {
-            lag = lag.max(Some(services.freshness.lag(model).await));
+        if !freshness.reached(model, cursor).await {
+            lag = lag.max(Some(freshness.lag(model).await));
         }
     }
     let mut response = next.run(request).await;

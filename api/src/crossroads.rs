@@ -24,19 +24,13 @@ use crate::{
     operations::{Operation, get, router as speaking},
     refusal::{Fault, Refusal},
     services::Services,
+    settings::PluginsDialect,
     voice::{Heard, JSON, Voice, no_stamp},
 };
 
 const PATH: &str = "/api/v1/plugins";
 /// Of the list in the Nexus document; the other list takes no query.
 const NEXUS_KEYS: [&str; 4] = ["status", "category", "search", "include_disabled"];
-
-/// Whose list it is when nothing else tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum PluginsDialect {
-    Langbot,
-    Nexus,
-}
 
 /// Of whoever has not said which dialect is meant.
 static UNDECIDED: Voice = Voice {

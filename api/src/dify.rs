@@ -11,7 +11,6 @@ mod order;
 mod pace;
 mod signing;
 mod socket;
-mod sockets;
 mod tasks;
 mod upload;
 
@@ -21,8 +20,6 @@ use domain::values::Dialect;
 use serde_json::Value;
 
 pub(crate) use error::DifyError;
-pub(crate) use signing::SigningPublicKey;
-pub(crate) use sockets::Sockets;
 
 use crate::{
     credential::Accepts,

@@ -54,11 +54,10 @@ pub(crate) use views::{ARTIFACT, completed_view, queued_view};
 use views::at;
 
 use crate::{
-    services::{Ports, Services},
+    services::{Identifying, Ports, Services, SigningPublicKey},
     settings::tests::settings,
     shutdown::Shutdown,
     telemetry::Telemetry,
-    wiring::Identifying,
 };
 
 /// Every port in one.
@@ -146,9 +145,10 @@ impl Fakes {
                 quotas: self.clone(),
                 address_key: Secret::from([0; 32]),
             },
+            signing: SigningPublicKey::new(None),
         };
         let telemetry = Arc::new(Telemetry::new().unwrap());
-        (Services::new(&settings, &Shutdown::default(), telemetry, ports).unwrap(), dir)
+        (Services::new(&settings, &Shutdown::default(), telemetry, ports), dir)
     }
 }
 

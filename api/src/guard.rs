@@ -17,6 +17,7 @@ use crate::refusal::{Fault, Issue, Refusal};
 const LONGEST_URL: usize = 8 * 1024;
 const MOST_PAIRS: usize = 200;
 const LARGEST_HEADERS: usize = 16 * 1024;
+const MOST_HEADERS: usize = 100;
 const MOST_READ_ON: usize = 4 * 1024 * 1024;
 const LONGEST_READ_ON: Duration = Duration::from_secs(2);
 
@@ -63,7 +64,7 @@ fn judge(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         }
     }
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    if size > LARGEST_HEADERS {
+    if size > LARGEST_HEADERS || headers.len() > MOST_HEADERS {
         return Err(Refusal::new(Fault::HeadersTooLarge, "Request Header Fields Too Large"));
     }
     let plain = |encoding: &[u8]| encoding.trim_ascii().eq_ignore_ascii_case(b"identity");
@@ -133,6 +134,8 @@ mod tests {
         assert_eq!(judged(&format!("/?{}", "a=1&".repeat(MOST_PAIRS)), &[]), None);
         assert_eq!(judged(&format!("/?{}", "a=1&".repeat(MOST_PAIRS + 1)), &[]), Some(Fault::Meaningless));
         assert_eq!(judged("/", &[("", LARGEST_HEADERS / 2)]), None);
+        assert_eq!(judged("/", &[("", 1); MOST_HEADERS]), None);
+        assert_eq!(judged("/", &[("", 1); MOST_HEADERS + 1]), Some(Fault::HeadersTooLarge));
         let twice = [("", LARGEST_HEADERS / 2), ("", LARGEST_HEADERS / 2)];
         assert_eq!(judged("/", &twice), Some(Fault::HeadersTooLarge));
     }

@@ -38,6 +38,7 @@ mod services;
 mod settings;
 mod shutdown;
 mod socket_caller;
+mod sockets;
 mod space;
 mod telemetry;
 mod voice;

@@ -150,7 +150,7 @@ fn spoken(
     voice: &'static Voice,
     mount: Mount,
 ) -> Router<Services> {
-    let speaking = Speaking { services: services.clone(), voice, mount };
+    let speaking = speaking(services, voice, mount);
     let router = router
         .layer(middleware::from_fn_with_state(services.clone(), credential::authenticate))
         .layer(middleware::from_fn(guard::measure))
@@ -163,8 +163,18 @@ fn spoken(
 
 /// For routes without credentials and limits: a refusal is worded all the same.
 pub(crate) fn open(router: Router<Services>, services: &Services, voice: &'static Voice) -> Router<Services> {
-    let speaking = Speaking { services: services.clone(), voice, mount: Mount::ROOT };
+    let speaking = speaking(services, voice, Mount::ROOT);
     router.method_not_allowed_fallback(wrong_method).layer(middleware::from_fn_with_state(speaking, speak))
+}
+
+fn speaking(services: &Services, voice: &'static Voice, mount: Mount) -> Speaking {
+    Speaking {
+        clock: services.clock.clone(),
+        limits: services.limits.clone(),
+        cross_origin: services.cross_origin.clone(),
+        voice,
+        mount,
+    }
 }
 
 async fn unknown_path() -> Refusal {

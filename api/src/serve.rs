@@ -27,7 +27,8 @@ use crate::{
 };
 
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
-const MOST_HEADERS: usize = 100;
+/// More than a request may have, so that it can be refused in words.
+const MOST_HEADERS: usize = 400;
 /// Holds a URL of the longest form that can still be refused in words.
 const LARGEST_HEAD: usize = 96 * 1024;
 /// To one connection more than its client may hold; nobody knows yet which dialect it would have spoken.

@@ -13,6 +13,7 @@ use application::{
         packaging::{Downloads, Inspector},
         quotas::Quotas,
         system::{Clock, Ids},
+        vault::Secret,
     },
     processes::watch_tasks::WatchTasks,
     queries::tasks::TaskQueries,
@@ -26,14 +27,12 @@ use crate::{
     address::Addresses,
     admin::Projections,
     cors::CrossOrigin,
-    crossroads::PluginsDialect,
-    dify::{SigningPublicKey, Sockets},
     health::Health,
     limits::{Limits, SharedLimits},
-    settings::{Categories, Settings},
+    settings::{Categories, PluginsDialect, Settings},
     shutdown::Shutdown,
+    sockets::Sockets,
     telemetry::Telemetry,
-    wiring::{self, Identifying},
     work::Work,
 };
 
@@ -66,6 +65,16 @@ pub(crate) struct Services {
     pub(crate) telemetry: Arc<Telemetry>,
 }
 
+/// The public half of the key that signs results, as PEM; none where they are not signed.
+#[derive(Debug, Clone)]
+pub(crate) struct SigningPublicKey(pub(crate) Option<Arc<str>>);
+
+impl SigningPublicKey {
+    pub(crate) fn new(pem: Option<String>) -> Self {
+        Self(pem.map(Into::into))
+    }
+}
+
 /// The directory that uploads arrive in.
 #[derive(Debug, Clone)]
 pub(crate) struct Uploads(pub(crate) PathBuf);
@@ -84,8 +93,19 @@ pub(crate) struct Ports {
     /// Running already.
     pub(crate) watch: Arc<WatchTasks>,
     pub(crate) identifying: Identifying,
+    pub(crate) signing: SigningPublicKey,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) projections: Arc<dyn Projections>,
+}
+
+/// What a service needs to know who asks, and how much of it.
+#[derive(Clone)]
+pub(crate) struct Identifying {
+    pub(crate) identity: Identity,
+    pub(crate) authenticating: Arc<Authenticating>,
+    pub(crate) quotas: Arc<dyn Quotas>,
+    /// Makes the hashes of addresses: the same on every node.
+    pub(crate) address_key: Secret<[u8; 32]>,
 }
 
 impl Services {
@@ -94,9 +114,9 @@ impl Services {
         shutdown: &Shutdown,
         telemetry: Arc<Telemetry>,
         ports: Ports,
-    ) -> anyhow::Result<Self> {
+    ) -> Self {
         let Identifying { identity, authenticating, quotas, address_key } = ports.identifying;
-        Ok(Self {
+        Self {
             identity,
             authenticating,
             quotas,
@@ -132,11 +152,11 @@ impl Services {
             addresses: Addresses::new(&settings.trusted_proxies, address_key.into_inner()),
             cross_origin: CrossOrigin::new(&settings.cors_origins),
             sockets: Arc::new(Sockets::new(settings.sockets, telemetry.sockets.clone())),
-            signing: SigningPublicKey::new(wiring::signing_key(settings)?.map(|key| key.public().pem())),
+            signing: ports.signing,
             uploads: Uploads(settings.uploads_dir()),
             work: Work::default(),
             shutdown: shutdown.clone(),
             telemetry,
-        })
+        }
     }
 }

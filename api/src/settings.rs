@@ -19,14 +19,15 @@ use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
 
+pub(crate) use application::ports::vault::Secret;
 pub(crate) use arguments::Options;
 pub(crate) use commands::{
-    Command, EventsCommand, ProjectionsCommand, RepackageArguments, Role, SecretsCommand, SignCommand,
-    TokenArguments, TokenCommand, UserCommand, Verify,
+    Command, EventsCommand, PluginsDialect, ProjectionsCommand, RepackageArguments, Role, SecretsCommand,
+    SignCommand, TokenArguments, TokenCommand, UserCommand, Verify,
 };
 pub(crate) use environment::Environment;
 pub(crate) use marketplace::{Categories, ChecksumRule, Market};
-pub(crate) use values::{RateLimits, Secret};
+pub(crate) use values::RateLimits;
 
 pub(crate) use index::Index;
 
@@ -35,8 +36,6 @@ use crate::cors::Origin;
 use arguments::Arguments;
 use index::{index_url, mirrors};
 use keyring::keyring;
-
-use crate::crossroads::PluginsDialect;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {

@@ -3,7 +3,7 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
-use application::principal::Principal;
+use application::{ports::system::Clock, principal::Principal};
 use axum::{
     Json,
     body::{Body, HttpBody as _},
@@ -22,12 +22,12 @@ use serde_json::Value;
 
 use crate::{
     address::Client,
+    cors::CrossOrigin,
     credential::Accepts,
-    limits::{self, Charge, ResetForm, Standing},
+    limits::{self, Charge, ResetForm, SharedLimits, Standing},
     mount::Mount,
     refusal::Refusal,
     security,
-    services::Services,
     telemetry::RequestId,
 };
 
@@ -85,34 +85,36 @@ impl IntoResponse for Said {
     }
 }
 
-/// What the layer needs beside the services.
+/// What the layer needs.
 #[derive(Clone)]
 pub(crate) struct Speaking {
-    pub(crate) services: Services,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limits: SharedLimits,
+    pub(crate) cross_origin: CrossOrigin,
     pub(crate) voice: &'static Voice,
     pub(crate) mount: Mount,
 }
 
 /// Around everything of one dialect.
 pub(crate) async fn speak(State(speaking): State<Speaking>, mut request: Request, next: Next) -> Response {
-    let Speaking { services, voice, mount } = speaking;
+    let Speaking { clock, limits, cross_origin, voice, mount } = speaking;
     let request_id = request.extensions().get::<RequestId>().map_or_else(|| "".into(), |id| id.0.clone());
     let client = request.extensions().get::<Client>().copied();
     request.extensions_mut().insert(voice);
     request.extensions_mut().insert(mount);
     let response = caught(next.run(request)).await;
-    let heard = Heard { request_id, at: services.clock.now() };
+    let heard = Heard { request_id, at: clock.now() };
     let mut response = put_into_words(voice, response, &heard);
     let standing = response.extensions().get::<Standing>().copied();
     let looked = || {
         let anonymous = Principal::anonymous();
-        services.limits.look(voice.dialect, Charge::Shown, &anonymous, client?, Instant::now())
+        limits.look(voice.dialect, Charge::Shown, &anonymous, client?, Instant::now())
     };
     if let Some(standing) = standing.or_else(looked) {
         limits::announce(&standing, voice.reset, response.headers_mut(), heard.at);
     }
     (voice.stamp)(response.headers_mut());
-    security::protect(response.headers_mut(), services.cross_origin.is_open(voice.dialect));
+    security::protect(response.headers_mut(), cross_origin.is_open(voice.dialect));
     response.extensions_mut().insert(voice.dialect);
     response
 }

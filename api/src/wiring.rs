@@ -15,7 +15,7 @@ use infrastructure::{
     vault::Keyring,
 };
 
-pub(crate) use identity::{Identifying, by_command, with_identity};
+pub(crate) use identity::{by_command, with_identity};
 pub(crate) use operator::Operator;
 pub(crate) use packaging::{build_repackaging, build_tools, signing_key};
 
@@ -33,7 +33,7 @@ pub(crate) struct Yard {
 pub(crate) async fn build_services(settings: &Settings, shutdown: &Shutdown) -> anyhow::Result<Yard> {
     let telemetry = Arc::new(Telemetry::new()?);
     let (ports, close) = node::start(settings, shutdown, &telemetry).await?;
-    let services = Services::new(settings, shutdown, telemetry, ports)?;
+    let services = Services::new(settings, shutdown, telemetry, ports);
     let (limits, quotas, addresses) =
         (services.limits.clone(), services.quotas.clone(), services.addresses.clone());
     shutdown.background.spawn(share(limits, quotas, addresses, shutdown.stopping.clone()));

@@ -46,6 +46,8 @@ pub const TICKET_LASTS: Duration = Duration::from_secs(30);
 
 pub const NO_KEY: &str = "No such key";
 pub const NO_ACCOUNT: &str = "No such account";
+/// What is sealed of a key.
+const LABEL: &str = "label";
 const ACCOUNT_ERASED: &str = "the account was erased";
 const ACCOUNT_CHANGED: &str = "the password or the role was changed";
 /// What the log remembers under the idempotency key of a request, each with its own answer: the steps of setting an
@@ -71,10 +73,17 @@ pub struct Identity {
     pub clock: Arc<dyn Clock>,
 }
 
+/// A key with its label in the clear, or `[erased]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelledKey {
+    pub view: KeyView,
+    pub label: Option<String>,
+}
+
 /// A page of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPage {
-    pub keys: Vec<KeyView>,
+    pub keys: Vec<LabelledKey>,
     pub total: u64,
 }
 
@@ -93,15 +102,27 @@ impl Identity {
             principal.must(Action::ReadKeys, Owner::Own, NO_KEY)?;
         }
         let account = if all { None } else { principal.account };
-        let (keys, total) = self.keys.list(account, limit, offset).await?;
+        let (views, total) = self.keys.list(account, limit, offset).await?;
+        let mut keys = Vec::with_capacity(views.len());
+        for view in views {
+            keys.push(self.labelled(view).await?);
+        }
         Ok(KeyPage { keys, total })
     }
 
-    pub async fn key(&self, principal: &Principal, id: KeyId) -> Result<KeyView, Error> {
+    pub async fn key(&self, principal: &Principal, id: KeyId) -> Result<LabelledKey, Error> {
         principal.must(Action::ReadKeys, Owner::Own, NO_KEY)?;
         let key = self.keys.by_id(id).await?.ok_or_else(|| Error::not_found(NO_KEY))?;
         principal.must(Action::ReadKeys, principal.owner_of(Some(key.account)), NO_KEY)?;
-        Ok(key)
+        self.labelled(key).await
+    }
+
+    async fn labelled(&self, view: KeyView) -> Result<LabelledKey, Error> {
+        let label = match &view.label {
+            Some(sealed) => Some(self.vault.open(sealed, LABEL).await?.shown()),
+            None => None,
+        };
+        Ok(LabelledKey { view, label })
     }
 
     /// Holds on every node within two seconds. A second time changes nothing.
@@ -139,9 +160,8 @@ impl Identity {
     pub async fn ticket(&self, principal: &Principal) -> Result<Ticket, Error> {
         principal.must(Action::OpenSocket, Owner::Own, NO_KEY)?;
         let secret = SecretKind::Ticket.write(self.randomness.bytes()?);
-        let expires_at = self.clock.now() + TICKET_LASTS;
         let sha256 = Sha256::digest(secret.reveal()).into();
-        self.tickets.put(sha256, principal.key, expires_at).await?;
+        let expires_at = self.tickets.put(sha256, principal.key, TICKET_LASTS).await?;
         Ok(Ticket { secret, expires_at })
     }
 

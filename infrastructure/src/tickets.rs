@@ -1,4 +1,7 @@
 //! One-time tickets in `es.tickets`: taking one removes it, so that it is good once on all nodes together.
+//! The clock is the database's.
+
+use std::time::Duration;
 
 use application::{error::Error, ports::credentials::Tickets};
 use async_trait::async_trait;
@@ -24,16 +27,18 @@ impl Tickets for PgTickets {
         &self,
         ticket_sha256: [u8; 32],
         key: Option<KeyId>,
-        expires_at: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        sqlx::query("insert into es.tickets (sha256, key_id, expires_at) values ($1, $2, $3)")
-            .bind(ticket_sha256)
-            .bind(key.map(|key| key.0))
-            .bind(expires_at)
-            .execute(&self.pool)
-            .await
-            .map(drop)
-            .map_err(|error| unavailable(&error))
+        lasts: Duration,
+    ) -> Result<DateTime<Utc>, Error> {
+        sqlx::query_scalar(
+            "insert into es.tickets (sha256, key_id, expires_at) values ($1, $2, clock_timestamp() + $3)
+             returning expires_at",
+        )
+        .bind(ticket_sha256)
+        .bind(key.map(|key| key.0))
+        .bind(lasts)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(|error| unavailable(&error))
     }
 
     async fn take(&self, ticket_sha256: [u8; 32]) -> Result<Option<Option<KeyId>>, Error> {

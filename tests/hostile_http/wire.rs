@@ -26,6 +26,11 @@ async fn what_is_too_large_is_refused_in_the_words_of_the_dialect() {
         let huge = format!("X-Large: {}", "x".repeat(20 * 1024));
         let cases = [
             ("20 KB of headers", format!("GET {path} HTTP/1.1\r\nHost: x\r\n{huge}\r\n\r\n"), 431),
+            (
+                "150 headers",
+                format!("GET {path} HTTP/1.1\r\nHost: x\r\n{}\r\n", "X-A: 1\r\n".repeat(150)),
+                431,
+            ),
             ("9 KB of path", format!("GET {path}/{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(9 * 1024)), 414),
             (
                 "9 KB of query",

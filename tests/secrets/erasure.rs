@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{dump, found};
 
 const NAME: &str = "charles.babbage@example.org";
+const LABEL: &str = "the telephone of Mr Babbage";
 const PASSWORD: &str = "difference engine no. 2";
 
 /// Keys and accounts as the commands list them, in one order.
@@ -24,16 +25,23 @@ async fn an_erased_account_leaves_no_name_no_key_and_no_broken_chain() {
     let yard = Yard::start().await;
     let other = yard.neighbour("api").await;
     yard.user(NAME, PASSWORD, "user").await;
-    let key = yard.key(NAME, json!({ "dialects": ["nexus"], "label": "a label" })).await;
+    let key = yard.key(NAME, json!({ "dialects": ["nexus"], "label": LABEL })).await;
     let kept = yard.key_for("somebody-else", &["nexus"], "user").await;
     let (session, _) = yard.log_in(NAME, PASSWORD).await;
     until("the other node knows the key", seconds(5), async || {
         (other.get_as("/nexus/identity", &key.secret).await.status == 200).then_some(())
     })
     .await;
-    let secrets = [("the name".to_owned(), NAME.into()), ("the password".to_owned(), PASSWORD.into())];
-    assert_eq!(found(&secrets, &dump(&yard)), [""; 0], "neither was ever in the clear");
-    assert!(listed(&yard).await.iter().any(|line| line.contains(NAME)), "those who may see the name");
+    let secrets = [("the name", NAME), ("the label", LABEL), ("the password", PASSWORD)];
+    let secrets = secrets.map(|(name, secret)| (name.to_owned(), secret.into()));
+    assert_eq!(found(&secrets, &dump(&yard)), [""; 0], "none was ever in the clear");
+    for text in [NAME, LABEL] {
+        assert!(listed(&yard).await.iter().any(|line| line.contains(text)), "those who may see {text}");
+    }
+    let shown = format!("/identity/keys/{}", key.id);
+    for node in [&yard, &other] {
+        assert_eq!(node.get_as(&shown, ADMIN).await.expect(200).json()["label"], LABEL);
+    }
 
     yard.command(&["user", "erase", NAME]).await;
     for secret in [&key.secret, &session] {
@@ -51,8 +59,11 @@ async fn an_erased_account_leaves_no_name_no_key_and_no_broken_chain() {
         })
         .await;
     }
+    for node in [&yard, &other] {
+        assert_eq!(node.get_as(&shown, ADMIN).await.expect(200).json()["label"], "[erased]");
+    }
     let before = listed(&yard).await;
-    assert!(!before.iter().any(|line| line.contains(NAME)), "{before:#?}");
+    assert!(!before.iter().any(|line| line.contains(NAME) || line.contains(LABEL)), "{before:#?}");
     assert!(before.iter().any(|line| line.contains("[erased]")), "{before:#?}");
     assert_eq!(found(&secrets, &dump(&yard)), [""; 0]);
     let body = json!({ "username": NAME, "password": PASSWORD });
@@ -91,4 +102,28 @@ async fn an_erasure_that_a_crash_cut_short_is_finished_by_the_next_sweep() {
         (database.number(readable).await == 0).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_request_tells_no_name_to_whoever_guesses() {
+    let (yard, stranger) = (Yard::start().await, Yard::start().await);
+    let mut kept = Vec::new();
+    for yard in [&yard, &stranger] {
+        let key = json!({ "owner": NAME, "dialects": ["nexus"], "label": LABEL });
+        let account = json!({ "role": "user" });
+        for (method, path, body) in
+            [("POST", "/identity/keys", key), ("PUT", "/identity/accounts/ada.lovelace", account)]
+        {
+            let request = yard.bearing(method.parse().expect("a method"), path, ADMIN).json(&body);
+            let answer = yard.send(request.header("idempotency-key", path)).await;
+            assert!([200, 201].contains(&answer.status), "{answer:?}");
+        }
+        let hashes = "select encode(request_hash, 'hex') from es.commands
+                       group by request_hash, idempotency_key order by idempotency_key";
+        kept.push(yard.database().texts(hashes).await);
+    }
+    assert_eq!((kept[0].len(), kept[1].len()), (2, 2), "{kept:?}");
+    for (here, there) in kept[0].iter().zip(&kept[1]) {
+        assert_ne!(here, there, "the same request, of services with different keys");
+    }
 }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use application::{
     authenticating::is_live,
-    identity::{Identity, IssuedKey, KeyWish},
+    identity::{Identity, IssuedKey, KeyWish, LabelledKey},
     ports::system::Clock as _,
     principal::Principal,
     queries::keys::KeyView,
@@ -109,13 +109,13 @@ async fn list(identity: &Identity, as_json: bool) -> anyhow::Result<()> {
         }
     }
     let mut names = BTreeMap::new();
-    for key in &keys {
+    for LabelledKey { view: key, .. } in &keys {
         if let Entry::Vacant(place) = names.entry(key.account) {
             place.insert(identity.name_of(Some(key.account)).await?.unwrap_or_default());
         }
     }
     let now = System.now();
-    let name = |key: &KeyView| names.get(&key.account).cloned().unwrap_or_default();
+    let name = |key: &LabelledKey| names.get(&key.view.account).cloned().unwrap_or_default();
     let text = if as_json {
         let listed: Value = keys.iter().map(|key| listed(key, &name(key), now)).collect();
         format!("{listed:#}\n")
@@ -129,7 +129,8 @@ async fn list(identity: &Identity, as_json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn listed(key: &KeyView, name: &str, now: DateTime<Utc>) -> Value {
+fn listed(labelled: &LabelledKey, name: &str, now: DateTime<Utc>) -> Value {
+    let key = &labelled.view;
     json!({
         "id": key.id,
         "account_id": key.account,
@@ -138,7 +139,7 @@ fn listed(key: &KeyView, name: &str, now: DateTime<Utc>) -> Value {
         "dialects": key.dialects,
         "role": key.role,
         "scopes": key.scopes,
-        "label": key.label,
+        "label": labelled.label,
         "rate": key.allowance,
         "issued_at": moment(key.issued_at),
         "expires_at": key.expires_at.map(moment),
@@ -147,7 +148,8 @@ fn listed(key: &KeyView, name: &str, now: DateTime<Utc>) -> Value {
     })
 }
 
-fn row(key: &KeyView, name: String, now: DateTime<Utc>) -> [String; 9] {
+fn row(labelled: &LabelledKey, name: String, now: DateTime<Utc>) -> [String; 9] {
+    let key = &labelled.view;
     [
         key.id.to_string(),
         name,
@@ -160,7 +162,7 @@ fn row(key: &KeyView, name: String, now: DateTime<Utc>) -> [String; 9] {
         words(key.scopes.iter().map(|scope| scope.as_str())),
         key.expires_at.map_or_else(|| "never".to_owned(), moment),
         state(key, now).to_owned(),
-        plain(key.label.as_deref().unwrap_or("-")),
+        plain(labelled.label.as_deref().unwrap_or("-")),
     ]
 }
 

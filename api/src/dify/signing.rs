@@ -1,7 +1,5 @@
 //! The public half of the key that signs results, for whoever installs them.
 
-use std::sync::Arc;
-
 use axum::{
     extract::State,
     http::{StatusCode, header::CONTENT_TYPE},
@@ -9,16 +7,7 @@ use axum::{
 };
 
 use super::DifyError;
-
-/// As PEM; none where results are not signed.
-#[derive(Debug, Clone)]
-pub(crate) struct SigningPublicKey(Option<Arc<str>>);
-
-impl SigningPublicKey {
-    pub(crate) fn new(pem: Option<String>) -> Self {
-        Self(pem.map(Into::into))
-    }
-}
+use crate::services::SigningPublicKey;
 
 pub(super) async fn public_key(
     State(SigningPublicKey(key)): State<SigningPublicKey>,

@@ -33,10 +33,15 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{DifyError, Sockets, body::Frame, named::Named, pace::Pace, sockets::Place};
+use super::{DifyError, body::Frame, named::Named, pace::Pace};
 use crate::{
-    address::Client, credential::Asking, mount::Mount, services::Services, shutdown::Shutdown,
+    address::Client,
+    credential::Asking,
+    mount::Mount,
+    services::Services,
+    shutdown::Shutdown,
     socket_caller::SocketCaller,
+    sockets::{Place, Sockets},
 };
 
 const HEARTBEAT: Duration = Duration::from_secs(15);

@@ -1,6 +1,6 @@
 //! Keys and accounts in memory. Nothing here is secret.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use application::{
     Error,
@@ -369,9 +369,15 @@ impl SignedTokens for Fakes {
 
 #[async_trait]
 impl Tickets for Fakes {
-    async fn put(&self, sha256: [u8; 32], key: Option<KeyId>, _: DateTime<Utc>) -> Result<(), Error> {
+    async fn put(
+        &self,
+        sha256: [u8; 32],
+        key: Option<KeyId>,
+        lasts: Duration,
+    ) -> Result<DateTime<Utc>, Error> {
         self.desk(|desk| {
             desk.tickets.insert(sha256, key);
+            super::at(0) + lasts
         })
     }
 

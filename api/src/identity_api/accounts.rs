@@ -54,11 +54,9 @@ pub(super) async fn set(
     fields.nothing_else()?;
     let name: AccountName = name.parse()?;
     let role = role.ok_or_else(|| Refusal::malformed(vec![Issue::missing(&["body", "role"])]))?;
-    let sent = match &password {
-        Some(password) => Some(identity.blinded(password).await?),
-        None => None,
-    };
-    let canonical = json!({"name": name.as_str(), "role": role, "password": sent});
+    let sent = password.as_ref().map(Secret::reveal);
+    let canonical = json!({"name": name.as_str(), "role": role, "password": sent}).to_string();
+    let canonical = json!(identity.blinded(&canonical.into()).await?);
     let principal = asker.principal.clone();
     let caller = asker.caller("/identity/accounts", &canonical);
     let shown = name.as_str().to_owned();

@@ -1,7 +1,7 @@
 //! What identity looks like as JSON. No secret but those of a new key or ticket, no hash, no sealed text.
 
 use application::{
-    identity::{IssuedKey, NamedAccount, Ticket},
+    identity::{IssuedKey, LabelledKey, NamedAccount, Ticket},
     policy::{Rule, Standing, TABLE},
     principal::{Principal, Proof},
     queries::keys::KeyView,
@@ -29,7 +29,8 @@ pub(super) fn who(principal: &Principal, name: Option<&str>, key: Option<&KeyVie
     })
 }
 
-pub(super) fn key(view: &KeyView) -> Value {
+pub(super) fn key(key: &LabelledKey) -> Value {
+    let view = &key.view;
     json!({
         "id": view.id,
         "account": view.account,
@@ -37,7 +38,7 @@ pub(super) fn key(view: &KeyView) -> Value {
         "dialects": view.dialects,
         "role": view.role,
         "scopes": view.scopes,
-        "label": view.label,
+        "label": key.label,
         "rate": view.allowance,
         "issued_at": moment(view.issued_at),
         "expires_at": view.expires_at.map(moment),

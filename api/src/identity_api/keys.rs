@@ -66,7 +66,9 @@ pub(super) async fn issue(
 ) -> Result<([(HeaderName, &'static str); 1], [(HeaderName, HeaderValue); 1], LogPosition, Said), Refusal> {
     let wish = Wish::read(Fields::of_json(request).await?)?;
     let principal = asker.principal.clone();
-    let caller = asker.caller("/identity/keys", &wish.canonical());
+    // It names people: what the log keeps of it must not tell them by guessing.
+    let asked = identity.blinded(&wish.canonical().to_string().into()).await?;
+    let caller = asker.caller("/identity/keys", &json!(asked));
     let wish = wish.at(clock.now());
     let key = work.finish(async move { identity.issue(&principal, wish, caller).await }).await?;
     let place = HeaderValue::from_str(&format!("{}/identity/keys/{}", mount.prefix(), key.id))

@@ -9,10 +9,9 @@ use tracing::Level;
 
 use crate::cors::Origin;
 
-use super::commands::{Command, Role};
+use super::commands::{Command, PluginsDialect, Role};
 use super::marketplace::{Categories, ChecksumRule};
 use super::values::{Bytes, List, Network, RateLimits, Span};
-use crate::crossroads::PluginsDialect;
 
 /// Secrets are no flags: everybody on the machine could read them.
 const SECRETS: &str = "\

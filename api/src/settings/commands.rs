@@ -269,3 +269,10 @@ pub(crate) enum Role {
     Worker,
     All,
 }
+
+/// Whose the list of plugins is that two dialects document under one path, when nothing else tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PluginsDialect {
+    Langbot,
+    Nexus,
+}

@@ -4,7 +4,7 @@ use std::{collections::HashMap, env, fs};
 
 use anyhow::{Context as _, bail};
 
-use super::{filled, values::Secret};
+use super::{Secret, filled};
 
 pub(crate) struct Environment(HashMap<String, String>);
 

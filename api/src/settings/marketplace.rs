@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use infrastructure::marketplace::DOCUMENTED;
 use url::Url;
 
-use super::{filled, values::Secret};
+use super::{Secret, filled};
 
 /// The upstream marketplace.
 #[derive(Debug, Clone)]

@@ -1,34 +1,12 @@
 //! The forms that settings are written in.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, str::FromStr, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::values::Allowance;
 use ipnet::IpNet;
 
 use crate::limits::LimitName;
-
-/// A value that no debug line shows.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret<T = String>(T);
-
-impl<T> Secret<T> {
-    pub(crate) fn reveal(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T> From<T> for Secret<T> {
-    fn from(value: T) -> Self {
-        Self(value)
-    }
-}
-
-impl<T> fmt::Debug for Secret<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
 
 /// Values separated by commas; empty ones are skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]

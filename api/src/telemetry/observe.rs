@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use application::ports::system::Ids;
 use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode},
@@ -14,7 +15,7 @@ use axum::{
 use domain::values::Dialect;
 
 use super::Telemetry;
-use crate::{address::Addresses, credential::Asking, services::Services};
+use crate::{address::Addresses, credential::Asking};
 
 const HEADER: &str = "x-request-id";
 const LONGEST: usize = 128;
@@ -64,15 +65,20 @@ impl Drop for Line {
     }
 }
 
-pub(crate) async fn observe(State(services): State<Services>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn observe(
+    State(telemetry): State<Arc<Telemetry>>,
+    State(addresses): State<Addresses>,
+    State(ids): State<Arc<dyn Ids>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let began = Instant::now();
-    let id = RequestId::of_client(request.headers())
-        .unwrap_or_else(|| RequestId(services.ids.secret().to_string().into()));
-    let client = Addresses::client(&services.addresses, request.headers(), request.extensions());
+    let id =
+        RequestId::of_client(request.headers()).unwrap_or_else(|| RequestId(ids.secret().to_string().into()));
+    let client = addresses.client(request.headers(), request.extensions());
     let route = request.extensions().get::<MatchedPath>().cloned();
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(client);
-    let telemetry = services.telemetry.clone();
     let mut line = Line { telemetry, id: id.clone(), route, began, answer: None };
     let mut response = next.run(request).await;
     let extensions = response.extensions();

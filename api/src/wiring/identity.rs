@@ -9,7 +9,6 @@ use application::{
     ports::{
         credentials::SignedTokens,
         freshness::Freshness,
-        quotas::Quotas,
         system::Ids as _,
         vault::{Secret, Vault},
     },
@@ -32,17 +31,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{keyring, open_database};
-use crate::settings::Settings;
-
-/// What a service needs to know who asks, and how much of it.
-#[derive(Clone)]
-pub(crate) struct Identifying {
-    pub(crate) identity: Identity,
-    pub(crate) authenticating: Arc<Authenticating>,
-    pub(crate) quotas: Arc<dyn Quotas>,
-    /// Makes the hashes of addresses: the same on every node.
-    pub(crate) address_key: Secret<[u8; 32]>,
-}
+use crate::{services::Identifying, settings::Settings};
 
 /// `freshness` must know the readers of `projections::identity`.
 pub(super) async fn build_identity(

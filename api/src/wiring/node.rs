@@ -28,10 +28,10 @@ use projections::PgTasks;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Identifying, Operator, build_repackaging, build_tools, heads, identity::build_identity, open_database,
+    Operator, build_repackaging, build_tools, heads, identity::build_identity, open_database, signing_key,
 };
 use crate::{
-    services::Ports,
+    services::{Identifying, Ports, SigningPublicKey},
     settings::{Role, Settings},
     shutdown::Shutdown,
     telemetry::Telemetry,
@@ -91,6 +91,7 @@ struct Node {
     repackaging: Arc<Repackaging>,
     watch: Arc<WatchTasks>,
     identifying: Identifying,
+    signing: SigningPublicKey,
 }
 
 impl Node {
@@ -107,6 +108,7 @@ impl Node {
         Ok(Self {
             shutdown: shutdown.clone(),
             commands: Arc::new(LogCommands::new(&pools, writer.clone())),
+            signing: SigningPublicKey::new(signing_key(settings)?.map(|key| key.public().pem())),
             identifying: build_identity(settings, &pools, &writer, freshness.clone()).await?,
             freshness,
             watch: Arc::new(WatchTasks::new(tasks.clone(), signals.projected.clone())),
@@ -201,6 +203,7 @@ impl Node {
             task_queries: self.tasks.clone(),
             watch: self.watch.clone(),
             identifying: self.identifying.clone(),
+            signing: self.signing.clone(),
             health: operator.clone(),
             projections: operator,
         }

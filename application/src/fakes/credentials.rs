@@ -104,10 +104,12 @@ impl Tickets for Registry {
         &self,
         sha256: [u8; 32],
         key: Option<KeyId>,
-        expires_at: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        self.up()?.tickets.insert(sha256, (key, expires_at));
-        Ok(())
+        lasts: Duration,
+    ) -> Result<DateTime<Utc>, Error> {
+        let mut state = self.up()?;
+        let expires_at = state.now + lasts;
+        state.tickets.insert(sha256, (key, expires_at));
+        Ok(expires_at)
     }
 
     async fn take(&self, sha256: [u8; 32]) -> Result<Option<Option<KeyId>>, Error> {

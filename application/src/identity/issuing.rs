@@ -12,7 +12,7 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AccountName, Identity, account_subject, one_line};
+use super::{AccountName, Identity, LABEL, LabelledKey, account_subject, one_line};
 use crate::{
     caller::Caller,
     commands::{CommandError, Outcome},
@@ -89,6 +89,12 @@ impl Identity {
         let account = self.owner(principal, &wish, &caller).await?;
         let id = KeyId(self.ids.secret());
         let secret = SecretKind::of_key(wish.dialects.iter().copied()).write(self.randomness.bytes()?);
+        let label = match &wish.label {
+            Some(label) => {
+                Some(self.vault.seal(&account_subject(account), LABEL, &label.clone().into()).await?)
+            }
+            None => None,
+        };
         let issued = ApiKeyIssued {
             key_uid: id,
             account_uid: account,
@@ -97,7 +103,7 @@ impl Identity {
             dialects: wish.dialects,
             role: wish.role,
             secret_sha256: fingerprint(secret.reveal()),
-            label: wish.label,
+            label,
             expires_at: wish.expires_at,
             allowance: wish.allowance,
             tenant: caller.metadata.tenant.clone(),
@@ -109,7 +115,7 @@ impl Identity {
             dialects: issued.dialects.clone(),
             role: issued.role,
             scopes: issued.scopes.clone(),
-            label: issued.label.clone(),
+            label: wish.label,
             expires_at: issued.expires_at,
             position: None,
         };
@@ -173,6 +179,7 @@ impl Identity {
             Opened::Erased => return Err(Error::new(Kind::Conflict, "The account of this key was erased")),
         };
         let key = self.keys.by_id(id).await?.ok_or_else(Error::unavailable)?;
+        let LabelledKey { view: key, label } = self.labelled(key).await?;
         Ok(IssuedKey {
             id,
             secret,
@@ -180,7 +187,7 @@ impl Identity {
             dialects: key.dialects,
             role: key.role,
             scopes: key.scopes,
-            label: key.label,
+            label,
             expires_at: key.expires_at,
             position: None,
         })

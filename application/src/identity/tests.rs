@@ -42,7 +42,7 @@ impl Ground {
 
     async fn live_keys(&self) -> usize {
         let page = self.identity.keys(&Principal::bootstrap(), 100, 0).await.unwrap();
-        page.keys.iter().filter(|key| key.revoked_at.is_none()).count()
+        page.keys.iter().filter(|key| key.view.revoked_at.is_none()).count()
     }
 }
 

@@ -1,5 +1,7 @@
 //! What identity needs from the outside: passwords, signed tokens, tickets, randomness.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::values::{AccountId, Dialect, KeyId, Role};
@@ -40,13 +42,13 @@ pub trait SignedTokens: Send + Sync {
 /// One-time tickets that stand in for a credential where no header can be sent.
 #[async_trait]
 pub trait Tickets: Send + Sync {
-    /// Good once, on any node, until it expires.
+    /// Good once, on any node, for that long by the one clock that judges it; answers until when.
     async fn put(
         &self,
         ticket_sha256: [u8; 32],
         key: Option<KeyId>,
-        expires_at: DateTime<Utc>,
-    ) -> Result<(), Error>;
+        lasts: Duration,
+    ) -> Result<DateTime<Utc>, Error>;
 
     /// The key it was made with (`Some(None)`: the bootstrap credential); None if it is unknown, used or expired.
     async fn take(&self, ticket_sha256: [u8; 32]) -> Result<Option<Option<KeyId>>, Error>;

@@ -73,7 +73,7 @@ mod tests {
         let finish = FinishErasures { identity: identity.clone() };
         finish.finish().await.unwrap();
         assert_eq!(identity.vault.open(&name, "name").await.unwrap(), Opened::Erased);
-        let is_revoked = async |id| identity.key(&admin, id).await.unwrap().revoked_at.is_some();
+        let is_revoked = async |id| identity.key(&admin, id).await.unwrap().view.revoked_at.is_some();
         assert_eq!((is_revoked(ann.id).await, is_revoked(bob.id).await), (true, false));
         assert_eq!(identity.name_of(Some(bob.account)).await.unwrap().as_deref(), Some("bob"));
         assert_eq!(identity.accounts.half_erased(10).await.unwrap(), []);

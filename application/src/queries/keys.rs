@@ -22,7 +22,8 @@ pub struct KeyView {
     pub role: Role,
     pub scopes: BTreeSet<Scope>,
     pub secret_sha256: Digest,
-    pub label: Option<String>,
+    /// Opened by whoever may see the key.
+    pub label: Option<Sealed>,
     pub expires_at: Option<DateTime<Utc>>,
     pub allowance: Option<Allowance>,
     pub issued_at: DateTime<Utc>,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use crate::values::{AccountId, Allowance, Dialect, Digest, KeyId, Role, Scope};
+use crate::values::{AccountId, Allowance, Dialect, Digest, KeyId, Role, Scope, Sealed};
 
 /// Stored as one flat object with the member `type`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,9 +30,9 @@ pub struct ApiKeyIssued {
     pub scopes: BTreeSet<Scope>,
     /// Of the whole secret as its holder writes it.
     pub secret_sha256: Digest,
-    /// One line to tell it from others.
+    /// One line to tell it from others, sealed under the account: it may name whose it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
+    pub label: Option<Sealed>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
     /// A rate of its own instead of the dialect's.

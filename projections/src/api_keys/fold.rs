@@ -61,7 +61,8 @@ mod tests {
     #[test]
     fn a_token_is_shown_with_everything_it_was_issued_with() {
         let view = views(&story("api_key_token.json"), fold).pop().unwrap();
-        assert_eq!(view.label.as_deref(), Some("of the build server"));
+        let label = view.label.map(|label| label.to_string());
+        assert_eq!(label.as_deref(), Some("sealed:v1:223e4567-e89b-42d3-a456-426614174000:AbC-_9"));
         assert_eq!(view.allowance.unwrap().to_string(), "5000/3600");
         assert_eq!((view.dialects.len(), view.scopes.len()), (2, 1));
     }

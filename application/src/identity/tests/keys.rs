@@ -15,7 +15,7 @@ async fn a_key_is_shown_once_and_only_its_hash_is_kept() {
     let key = ground.issued("ann", Dialect::Langbot, Role::Publisher).await;
     assert_eq!(SecretKind::read(key.secret.reveal()), Some(SecretKind::LangbotKey));
     assert!(key.position.is_some());
-    let kept = ground.identity.key(&Principal::bootstrap(), key.id).await.unwrap();
+    let kept = ground.identity.key(&Principal::bootstrap(), key.id).await.unwrap().view;
     assert_eq!(kept.secret_sha256, fingerprint(key.secret.reveal()));
     assert_eq!((kept.role, kept.scopes), (Role::Publisher, Role::Publisher.scopes()));
     assert!(!format!("{key:?}").contains(key.secret.reveal()), "no debug line shows it");
@@ -200,7 +200,7 @@ async fn a_foreign_key_looks_as_if_it_were_not_there() {
     }
     assert_eq!(ground.live_keys().await, 2);
     let listed = ground.identity.keys(&ann, 10, 0).await.unwrap();
-    assert_eq!((listed.total, listed.keys[0].id), (1, ann.key.unwrap()));
+    assert_eq!((listed.total, listed.keys[0].view.id), (1, ann.key.unwrap()));
     assert!(ground.identity.keys(&Principal::anonymous(), 10, 0).await.is_err());
 }
 
@@ -216,4 +216,21 @@ async fn revoking_twice_is_revoking_once() {
         let refused = ground.identity.revoke(&ann, id, reason, caller()).await.unwrap_err();
         assert_eq!(refused.kind, Kind::Invalid, "{reason:?}");
     }
+}
+
+#[tokio::test]
+async fn a_label_is_sealed_shown_to_whoever_sees_the_key_and_erased_with_the_account() {
+    let ground = Ground::new();
+    let label = Some("ann's telephone".to_owned());
+    let wish = KeyWish { label: label.clone(), ..wish("ann", Dialect::Nexus, Role::User) };
+    let root = Principal::bootstrap();
+    let made = ground.identity.issue(&root, wish.clone(), repeated(1)).await.unwrap();
+    assert_eq!(made.label, label);
+    assert_eq!(ground.identity.issue(&root, wish, repeated(1)).await.unwrap().label, label);
+    let kept = ground.identity.keys.by_id(made.id).await.unwrap().unwrap().label.unwrap();
+    assert!(!kept.to_string().contains("telephone"), "{kept}");
+    assert_eq!(ground.identity.key(&root, made.id).await.unwrap().label, label);
+    ground.identity.erase(&root, made.account, "asked to", &caller()).await.unwrap();
+    let page = ground.identity.keys(&root, 10, 0).await.unwrap();
+    assert_eq!(page.keys[0].label.as_deref(), Some("[erased]"));
 }

@@ -8,7 +8,7 @@ async fn a_login_gives_a_session_with_the_role_of_the_account() {
     let account = ground.with_password("ann", "correct horse").await;
     let session = ground.log_in("ANN", "correct horse").await.unwrap();
     assert_eq!((session.account, session.role), (account, Role::User));
-    let key = ground.identity.key(&Principal::bootstrap(), session.session).await.unwrap();
+    let key = ground.identity.key(&Principal::bootstrap(), session.session).await.unwrap().view;
     assert_eq!(key.expires_at, Some(chrono::DateTime::UNIX_EPOCH + REFRESH_LASTS));
     let shown = format!("{session:?}");
     assert!(!shown.contains(session.access.reveal()) && !shown.contains(session.refresh.reveal()));
@@ -117,7 +117,7 @@ async fn an_erased_account_has_no_name_no_keys_and_no_way_in() {
     let other = ground.issued("bob", Dialect::Nexus, Role::User).await;
     ground.identity.erase(&Principal::bootstrap(), account, "asked to", &caller()).await.unwrap();
     assert_eq!(ground.live_keys().await, 1);
-    assert!(ground.identity.key(&Principal::bootstrap(), other.id).await.unwrap().revoked_at.is_none());
+    assert!(ground.identity.key(&Principal::bootstrap(), other.id).await.unwrap().view.revoked_at.is_none());
     let wrong = ground.log_in("nobody", "correct horse").await.unwrap_err();
     assert_eq!(ground.log_in("ann", "correct horse").await.unwrap_err(), wrong);
     assert_eq!(ground.identity.name_of(Some(account)).await.unwrap().as_deref(), Some("[erased]"));
@@ -152,7 +152,7 @@ async fn keys_above_the_role_of_their_account_end_when_it_is_given_that_role() {
     set(Role::Publisher).await;
     let mut live = Vec::new();
     for id in issued {
-        live.push(ground.identity.key(&Principal::bootstrap(), id).await.unwrap().revoked_at.is_none());
+        live.push(ground.identity.key(&Principal::bootstrap(), id).await.unwrap().view.revoked_at.is_none());
     }
     assert_eq!(live, [true, true, false]);
     assert_eq!(ground.live_keys().await, 3, "nobody else has lost one");

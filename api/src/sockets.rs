@@ -37,7 +37,7 @@ enum Holder {
 }
 
 /// One open socket; dropping it makes room.
-pub(super) struct Place {
+pub(crate) struct Place {
     sockets: Arc<Sockets>,
     holder: Holder,
     number: u64,
@@ -49,7 +49,7 @@ impl Sockets {
         Self { caps, gauge, open: Mutex::default() }
     }
 
-    pub(super) fn enter(self: &Arc<Self>, client: Client, principal: &Principal) -> Option<Place> {
+    pub(crate) fn enter(self: &Arc<Self>, client: Client, principal: &Principal) -> Option<Place> {
         let holder = if principal.is_anonymous() {
             Holder::Household(client.household())
         } else {
@@ -74,7 +74,7 @@ impl Sockets {
 
 impl Place {
     /// When this socket is to close after the signal.
-    pub(super) fn turn(&self) -> Duration {
+    pub(crate) fn turn(&self) -> Duration {
         let open = u32::try_from(self.sockets.lock().in_all).unwrap_or(u32::MAX);
         let spread = LONGEST_SPREAD.min(Duration::from_millis(1) * open);
         spread * u32::try_from(self.number % 100).unwrap_or(0) / 100
