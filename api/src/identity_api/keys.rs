@@ -67,8 +67,8 @@ pub(super) async fn issue(
     let wish = Wish::read(Fields::of_json(request).await?)?;
     let principal = asker.principal.clone();
     // It names people: what the log keeps of it must not tell them by guessing.
-    let asked = identity.blinded(&wish.canonical().to_string().into()).await?;
-    let caller = asker.caller("/identity/keys", &json!(asked));
+    let canonical = identity.blinded(&wish.canonical().to_string().into()).await?;
+    let caller = asker.caller("/identity/keys", &json!(canonical));
     let wish = wish.at(clock.now());
     let key = work.finish(async move { identity.issue(&principal, wish, caller).await }).await?;
     let place = HeaderValue::from_str(&format!("{}/identity/keys/{}", mount.prefix(), key.id))
