@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use plugyard_tests::{
-    Cluster, Yard, until,
+    Cluster, Token, Yard, until,
     waiting::seconds,
     yard::{ADMIN, Plan},
 };
@@ -41,6 +41,11 @@ async fn set(node: &Yard, account: &Value) {
     node.send(request).await.expect(200);
 }
 
+async fn revoke(node: &Yard, key: &Token) {
+    let path = format!("/identity/keys/{}", key.id);
+    node.send(node.bearing(Method::DELETE, &path, ADMIN)).await.expect(204);
+}
+
 async fn try_log_in(node: &Yard, password: &str) -> u16 {
     let body = json!({ "username": NAME, "password": password });
     node.post("/nexus/api/v1/auth/login", &body).await.status
@@ -57,13 +62,12 @@ async fn credentials_end(yard: &Yard, hold: impl AsyncFnOnce()) {
     used(nodes, &session).await;
     hold().await;
 
+    revoke(yard, &before).await;
+    ended(nodes, &before.secret).await;
     let after = yard.key_for("somebody", &["nexus"], "user").await;
     used(nodes, &after.secret).await;
-    for key in [&before, &after] {
-        let path = format!("/identity/keys/{}", key.id);
-        yard.send(yard.bearing(Method::DELETE, &path, ADMIN)).await.expect(204);
-        ended(nodes, &key.secret).await;
-    }
+    revoke(yard, &after).await;
+    ended(nodes, &after.secret).await;
 
     let renew = |token: &str| json!({ "refresh_token": token });
     let renewed = yard.post("/nexus/api/v1/auth/refresh", &renew(&refresh)).await.expect(200).json();

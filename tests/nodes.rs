@@ -1,6 +1,10 @@
 //! Several nodes on one database.
 
-use plugyard_tests::{Act, Plan, Plugin, Sample, Upload, X86_64, until, waiting::seconds, yard::task_id};
+use plugyard_tests::{
+    Act, Plan, Plugin, Sample, Upload, X86_64, until,
+    waiting::seconds,
+    yard::{ADMIN, task_id},
+};
 use reqwest::Method;
 use serde_json::json;
 
@@ -84,16 +88,30 @@ async fn the_work_of_a_dead_node_is_taken_over() {
 
 #[tokio::test]
 async fn a_node_without_the_master_key_of_the_others_takes_keys_and_says_what_it_cannot_do() {
-    let first = Plan::default().start().await;
+    // Either may do the work.
+    let (_bytes, url) = shared_bytes();
+    let first = Plan::default().set("PLUGYARD_BLOBS", &url).start().await;
     first.user("ada", "correct horse", "user").await;
     let key = first.token("nexus", "user").await;
-    let apart = Plan::default().database(first.database()).start().await;
+    let login = json!({"username": "ada", "password": "correct horse"});
+    let session = first.post("/api/v1/auth/login", &login).await.expect(200).json()["data"]["tokens"].clone();
+    let apart = Plan::default().set("PLUGYARD_BLOBS", &url).database(first.database()).start().await;
     let ask = |path: &'static str| apart.request(Method::GET, path).bearer_auth(&key.secret);
     apart.send(ask("/v1/plugins")).await.expect(200);
     apart.completed(&apart.upload(&Plugin::new("apart"), X86_64).await).await;
-    let login = json!({"username": "ada", "password": "correct horse"});
-    let answer = apart.post("/api/v1/auth/login", &login).await.expect(503);
-    assert!(answer.text().contains("no key for what is sealed"), "{}", answer.text());
+    let wrong = json!({"username": "nobody at all", "password": "battery staple"});
+    let renewal = json!({"refresh_token": session["refresh_token"]});
+    for (path, body) in [("login", &login), ("login", &wrong), ("refresh", &renewal)] {
+        let answer = apart.post(&format!("/api/v1/auth/{path}"), body).await.expect(503);
+        assert!(answer.text().contains("no key for what is sealed"), "{}", answer.text());
+    }
+    let token = session["access_token"].as_str().unwrap();
+    apart.send(apart.request(Method::GET, "/v1/plugins").bearer_auth(token)).await.expect(503);
+    // An owner is found by name: none is made twice.
+    let wish = json!({"owner": "ada", "dialects": ["nexus"]});
+    let issue = apart.request(Method::POST, "/identity/keys").bearer_auth(ADMIN).json(&wish);
+    apart.send(issue).await.expect(503);
     assert!(apart.server().log().contains("PLUGYARD_SECRET_KEY"), "the log says what is missing");
-    first.post("/api/v1/auth/login", &login).await.expect(200);
+    first.send(first.request(Method::GET, "/v1/plugins").bearer_auth(token)).await.expect(200);
+    first.post("/api/v1/auth/refresh", &renewal).await.expect(200);
 }

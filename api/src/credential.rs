@@ -20,6 +20,7 @@ use crate::{
     address::Client,
     guard,
     limits::{Charge, Standing},
+    mount::Mount,
     refusal::{Fault, Refusal},
     services::Services,
     voice::{Voice, caught},
@@ -82,10 +83,11 @@ pub(crate) async fn authenticate(
 ) -> Response {
     let extensions = request.extensions();
     let voice = extensions.get::<&'static Voice>().copied();
-    let (Some(voice), Some(client)) = (voice, extensions.get::<Client>().copied()) else {
+    let mount = extensions.get::<Mount>().copied();
+    let (Some(voice), Some(mount), Some(client)) = (voice, mount, extensions.get::<Client>().copied()) else {
         return Refusal::internal().into_response();
     };
-    match asking(&services, voice, client, request.headers()).await {
+    match asking(&services, voice, mount, client, request.headers()).await {
         Ok(principal) => {
             request.extensions_mut().insert(Asking(principal.clone()));
             // Whoever meets a panic is still told of his own limit.
@@ -105,21 +107,64 @@ pub(crate) async fn authenticate(
     }
 }
 
+/// Around what begins or renews a session, which brings its own proof: whoever comes for a new credential may still send
+/// the old one, and nobody looks whether it is good.
+pub(crate) async fn without(mut request: Request, next: Next) -> Response {
+    let nobody = Asking(Arc::new(Principal::anonymous()));
+    request.extensions_mut().insert(nobody.clone());
+    let mut response = next.run(request).await;
+    response.extensions_mut().get_or_insert(nobody);
+    response
+}
+
 async fn asking(
     services: &Services,
     voice: &Voice,
+    mount: Mount,
     client: Client,
     headers: &HeaderMap,
 ) -> Result<Arc<Principal>, Refusal> {
     match voice.accepts.read(headers) {
         Ok(None) => Ok(Arc::new(Principal::anonymous())),
+        Ok(Some(credential)) if is_langbots_own(services, voice, mount, client, &credential).await => {
+            Ok(Arc::new(Principal::anonymous()))
+        }
         Ok(Some(credential)) => prove(services, voice, client, &credential, voice.dialect).await,
         Err(bad) => Err(count(services, voice, client, bad)),
     }
 }
 
-/// Whom the credential speaks for in `dialect`. An address whose credentials were refused too often has to wait, unless
-/// its credential can be judged without asking the database.
+/// The front end of `LangBot` sends its session to everything below that mount: in the marketplace it proves nothing, and
+/// is nothing bad.
+async fn is_langbots_own(
+    services: &Services,
+    voice: &Voice,
+    mount: Mount,
+    client: Client,
+    credential: &Credential,
+) -> bool {
+    let beside = voice.dialect == Dialect::Space && mount == Mount::LANGBOT;
+    if !beside || spent(services, client, credential, voice.dialect).is_some() {
+        return false;
+    }
+    let principal = services.authenticating.authenticate(credential, Dialect::Langbot).await;
+    principal.is_ok_and(|principal| !principal.dialects.contains(&Dialect::Space))
+}
+
+/// Where an address stands whose credentials were refused too often. It has to wait, unless its credential can be judged
+/// without asking the database.
+pub(crate) fn spent(
+    services: &Services,
+    client: Client,
+    credential: &Credential,
+    dialect: Dialect,
+) -> Option<Standing> {
+    let (anonymous, now) = (Principal::anonymous(), Instant::now());
+    let standing = services.limits.look(dialect, Charge::Refused, &anonymous, client, now)?;
+    (standing.remaining == 0 && !services.authenticating.remembers(credential)).then_some(standing)
+}
+
+/// Whom the credential speaks for in `dialect`.
 pub(crate) async fn prove(
     services: &Services,
     voice: &Voice,
@@ -127,11 +172,7 @@ pub(crate) async fn prove(
     credential: &Credential,
     dialect: Dialect,
 ) -> Result<Arc<Principal>, Refusal> {
-    let (anonymous, now) = (Principal::anonymous(), Instant::now());
-    let refused = services.limits.look(dialect, Charge::Refused, &anonymous, client, now);
-    if let Some(standing) = refused.filter(|standing| standing.remaining == 0)
-        && !services.authenticating.remembers(credential)
-    {
+    if let Some(standing) = spent(services, client, credential, dialect) {
         return Err(Refusal::limited(standing));
     }
     match services.authenticating.authenticate(credential, dialect).await {

@@ -1,23 +1,25 @@
 //! `GET /api/v1/plugins` at the root: the one path that two dialects document. The credential decides, then the query,
 //! then the setting. Without a valid credential nobody knows whom the answer is for: it has the members of both.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, panic::AssertUnwindSafe};
 
-use application::{Kind, authenticating::Authenticating, policy::Action};
+use application::{Kind, policy::Action};
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, Uri},
+    http::{HeaderMap, Method, StatusCode, Uri},
     response::Response,
     routing::any,
 };
 use domain::values::Dialect;
+use futures::FutureExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
 use crate::{
-    credential::Accepts,
-    langbot,
+    address::Client,
+    credential::{Accepts, spent},
+    guard, langbot,
     limits::ResetForm,
     mount::Mount,
     nexus,
@@ -46,7 +48,7 @@ static UNDECIDED: Voice = Voice {
 
 #[derive(Clone)]
 struct Crossroads {
-    authenticating: Arc<Authenticating>,
+    services: Services,
     default: PluginsDialect,
     nexus: Router,
     langbot: Router,
@@ -71,18 +73,30 @@ pub(crate) fn router(services: &Services, default: PluginsDialect) -> Router<Ser
         let here = operations.into_iter().filter(|operation| operation.path == PATH).collect();
         speaking(services, voice, Mount::ROOT, here).with_state(services.clone())
     };
+    let undecided = of(&UNDECIDED, vec![get(PATH, Action::ReadHost, unproven)]);
     let crossroads = Crossroads {
-        authenticating: services.authenticating.clone(),
+        services: services.clone(),
         default,
         nexus: of(&nexus::VOICE, nexus::operations()),
         langbot: of(&langbot::VOICE, langbot::operations()),
-        undecided: of(&UNDECIDED, vec![get(PATH, Action::ReadHost, unproven)]),
+        // Read by whatever page may ask for the list at all.
+        undecided: match services.cross_origin.layer(voice_of(default).dialect) {
+            Some(layer) => undecided.layer(layer),
+            None => undecided,
+        },
     };
     Router::new().route(PATH, any(go_on).with_state(crossroads))
 }
 
-async fn go_on(State(crossroads): State<Crossroads>, request: Request) -> Response {
-    let router = match crossroads.way(request.headers(), request.uri()).await {
+async fn go_on(
+    State(crossroads): State<Crossroads>,
+    Extension(client): Extension<Client>,
+    request: Request,
+) -> Response {
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    // Whoever stands on the way proves the credential again, and words what goes wrong.
+    let way = AssertUnwindSafe(crossroads.way(client, method, uri, headers)).catch_unwind().await;
+    let router = match way.unwrap_or_else(|_panic| of(crossroads.default)) {
         Way::Nexus => crossroads.nexus,
         Way::Langbot => crossroads.langbot,
         Way::Undecided => crossroads.undecided,
@@ -94,10 +108,17 @@ async fn go_on(State(crossroads): State<Crossroads>, request: Request) -> Respon
 }
 
 impl Crossroads {
-    /// Decides about nothing but the way: whoever stands there proves the credential again.
-    async fn way(&self, headers: &HeaderMap, uri: &Uri) -> Way {
+    /// Decides about nothing but the way, and looks at no credential of a request that is refused anyway.
+    async fn way(&self, client: Client, method: &Method, uri: &Uri, headers: &HeaderMap) -> Way {
+        // What a browser asks before it asks has no credential.
+        if method == Method::OPTIONS || guard::judge(uri, headers).is_err() {
+            return of(self.default);
+        }
         let Ok(Some(credential)) = UNDECIDED.accepts.read(headers) else { return Way::Undecided };
-        match self.authenticating.dialects(&credential).await {
+        if spent(&self.services, client, &credential, UNDECIDED.dialect).is_some() {
+            return Way::Undecided;
+        }
+        match self.services.authenticating.dialects(&credential).await {
             Ok(dialects) => chosen(&dialects, names_a_nexus_key(uri), self.default),
             Err(error) if error.kind == Kind::Unauthenticated => Way::Undecided,
             // It cannot be asked now; the next one says so in words of one dialect.
@@ -120,6 +141,13 @@ fn of(default: PluginsDialect) -> Way {
     match default {
         PluginsDialect::Langbot => Way::Langbot,
         PluginsDialect::Nexus => Way::Nexus,
+    }
+}
+
+fn voice_of(default: PluginsDialect) -> &'static Voice {
+    match default {
+        PluginsDialect::Langbot => &langbot::VOICE,
+        PluginsDialect::Nexus => &nexus::VOICE,
     }
 }
 

@@ -46,8 +46,8 @@ pub(crate) async fn read_on(body: Body) {
     let _ = tokio::time::timeout(LONGEST_READ_ON, reading).await;
 }
 
-/// What a path names is left to the handlers: each dialect has words of its own for what cannot be there.
-fn judge(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+/// Whether a request can be looked at. What a path names is left to the handlers: each dialect has words of its own for what cannot be there.
+pub(crate) fn judge(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
     let query = uri.query().unwrap_or_default();
     if uri.path().len() + query.len() > LONGEST_URL {
         return Err(Refusal::new(Fault::UrlTooLong, "URI Too Long"));

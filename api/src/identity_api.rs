@@ -19,6 +19,7 @@ use crate::{
     asker::Asker,
     credential::Asking,
     fields::Fields,
+    limits::Charge,
     operations::{Operation, delete, get, post, put},
     refusal::Refusal,
     voice::Said,
@@ -34,14 +35,16 @@ pub(crate) fn operations() -> Vec<Operation> {
     vec![
         get("/identity", Action::ReadIdentity, who),
         get("/identity/keys", Action::ReadKeys, keys::list),
-        post("/identity/keys", Action::IssueKey, keys::issue),
+        post("/identity/keys", Action::IssueKey, keys::issue).charged_too(Charge::Identity),
         get("/identity/keys/{id}", Action::ReadKeys, keys::show),
-        delete("/identity/keys/{id}", Action::RevokeKey, keys::revoke),
-        post("/identity/tickets", Action::OpenSocket, ticket),
+        delete("/identity/keys/{id}", Action::RevokeKey, keys::revoke).charged_too(Charge::Identity),
+        post("/identity/tickets", Action::OpenSocket, ticket).charged_too(Charge::Identity),
         get("/identity/accounts", Action::ManageAccounts, accounts::list),
         // By name to make or change it, by id to erase it. The name of an erased account stays taken.
-        put("/identity/accounts/{account}", Action::ManageAccounts, accounts::set),
-        delete("/identity/accounts/{account}", Action::EraseAccount, accounts::erase),
+        put("/identity/accounts/{account}", Action::ManageAccounts, accounts::set)
+            .charged_too(Charge::Identity),
+        delete("/identity/accounts/{account}", Action::EraseAccount, accounts::erase)
+            .charged_too(Charge::Identity),
     ]
 }
 

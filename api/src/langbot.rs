@@ -18,6 +18,8 @@ use crate::{
     voice::{Heard, JSON, Voice, no_stamp},
 };
 
+pub(crate) use error::written_code;
+
 pub(crate) static VOICE: Voice = Voice {
     dialect: Dialect::Langbot,
     accepts: Accepts { bearer: true, api_key: true, basic: false },

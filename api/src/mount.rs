@@ -6,6 +6,8 @@ pub(crate) struct Mount(pub(crate) &'static str);
 
 impl Mount {
     pub(crate) const ROOT: Self = Self("");
+    /// Of two dialects.
+    pub(crate) const LANGBOT: Self = Self("/langbot");
 
     pub(crate) fn prefix(self) -> &'static str {
         self.0

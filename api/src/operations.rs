@@ -34,7 +34,8 @@ pub(crate) struct Operation {
     /// As the document writes it, without the mount.
     pub(crate) path: String,
     pub(crate) action: Action,
-    pub(crate) charge: Charge,
+    /// The first one is told of in the headers.
+    pub(crate) charges: Vec<Charge>,
     /// Served by this version; the others answer 501, and the description leaves them out.
     pub(crate) built: bool,
     /// May take longer than half a minute, and takes more than JSON: bytes in either direction, sockets.
@@ -83,7 +84,15 @@ pub(crate) fn later(method: Method, path: impl Into<String>, action: Action) -> 
 
 impl Operation {
     fn new(method: Method, path: impl Into<String>, action: Action, route: MethodRouter<Services>) -> Self {
-        Self { method, path: path.into(), action, charge: Charge::Usual, built: true, patient: false, route }
+        Self {
+            method,
+            path: path.into(),
+            action,
+            charges: vec![Charge::Usual],
+            built: true,
+            patient: false,
+            route,
+        }
     }
 
     /// Answers the truth of today, which is not yet what it is for: the description leaves it out.
@@ -93,7 +102,13 @@ impl Operation {
 
     /// Counts against another limit than the dialect's usual one.
     pub(crate) fn charged(self, charge: Charge) -> Self {
-        Self { charge, ..self }
+        Self { charges: vec![charge], ..self }
+    }
+
+    /// Counts against this limit too.
+    pub(crate) fn charged_too(mut self, charge: Charge) -> Self {
+        self.charges.push(charge);
+        self
     }
 
     pub(crate) fn patient(self) -> Self {
@@ -113,12 +128,14 @@ impl Operation {
         if !self.patient {
             route = route.layer(middleware::from_fn(json_body)).layer(middleware::from_fn(in_time));
         }
-        let charged = limits::Charging { services: services.clone(), charge: self.charge };
-        let route = route
+        route = route
             .layer(middleware::from_fn_with_state(self.action, security::keep))
             .layer(middleware::from_fn_with_state(services.clone(), read_after))
-            .layer(middleware::from_fn_with_state(self.action, may))
-            .layer(middleware::from_fn_with_state(charged, limits::charge));
+            .layer(middleware::from_fn_with_state(self.action, may));
+        for charge in self.charges.into_iter().rev() {
+            let charged = limits::Charging { services: services.clone(), charge };
+            route = route.layer(middleware::from_fn_with_state(charged, limits::charge));
+        }
         (self.path, route)
     }
 }
@@ -131,9 +148,19 @@ pub(crate) fn router(
     mount: Mount,
     operations: Vec<Operation>,
 ) -> Router<Services> {
+    let (logins, others): (Vec<_>, Vec<_>) =
+        operations.into_iter().partition(|operation| operation.action == Action::LogIn);
+    let logins = routes(services, logins).layer(middleware::from_fn(credential::without));
+    let others = authenticated(routes(services, others), services);
+    spoken(logins.merge(others), services, voice, mount)
+}
+
+fn routes(services: &Services, operations: Vec<Operation>) -> Router<Services> {
     let guarded = operations.into_iter().map(|operation| operation.guarded(services));
     let router = guarded.fold(Router::new(), |all, (path, route)| all.route(&path, route));
-    spoken(router.method_not_allowed_fallback(wrong_method), services, voice, mount)
+    let charged = limits::Charging { services: services.clone(), charge: Charge::Usual };
+    let charged = middleware::from_fn_with_state(charged, limits::charge);
+    router.method_not_allowed_fallback(wrong_method.layer(charged))
 }
 
 /// What a dialect says of paths that it does not know.
@@ -141,7 +168,11 @@ pub(crate) fn nowhere(services: &Services, voice: &'static Voice, mount: Mount) 
     let charged = limits::Charging { services: services.clone(), charge: Charge::Usual };
     let router =
         Router::new().fallback(unknown_path).layer(middleware::from_fn_with_state(charged, limits::charge));
-    spoken(router, services, voice, mount)
+    spoken(authenticated(router, services), services, voice, mount)
+}
+
+fn authenticated(router: Router<Services>, services: &Services) -> Router<Services> {
+    router.layer(middleware::from_fn_with_state(services.clone(), credential::authenticate))
 }
 
 fn spoken(
@@ -152,7 +183,6 @@ fn spoken(
 ) -> Router<Services> {
     let speaking = speaking(services, voice, mount);
     let router = router
-        .layer(middleware::from_fn_with_state(services.clone(), credential::authenticate))
         .layer(middleware::from_fn(guard::measure))
         .layer(middleware::from_fn_with_state(speaking, speak));
     match services.cross_origin.layer(voice.dialect) {

@@ -100,11 +100,10 @@ fn mounted(
 
 /// The front end takes both from one address.
 fn langbot_and_space(services: &Services) -> Router<Services> {
-    let path = "/langbot";
-    mounted(services, &langbot::VOICE, path, langbot::operations()).merge(speaking(
+    mounted(services, &langbot::VOICE, Mount::LANGBOT.0, langbot::operations()).merge(speaking(
         services,
         &space::VOICE,
-        Mount(path),
+        Mount::LANGBOT,
         space::operations(),
     ))
 }

@@ -54,7 +54,7 @@ fn refuse(refusal: &Refusal, heard: &Heard) -> (StatusCode, Value) {
         "detail": refusal.message,
         "request_id": &*heard.request_id,
     });
-    if let Some(reason) = refusal.reason {
+    if let Some(reason) = refusal.told_reason() {
         body["reason"] = reason.as_str().into();
     }
     (status, body)

@@ -169,7 +169,7 @@ impl Authenticating {
 
     async fn of_signed(&self, token: &Secret, dialect: Dialect) -> Result<Principal, Error> {
         let audience = (dialect != Dialect::Yard).then_some(dialect);
-        let claims = self.tokens.read(token.reveal(), audience, self.clock.now()).ok_or_else(refused)?;
+        let claims = self.tokens.read(token.reveal(), audience, self.clock.now())?.ok_or_else(refused)?;
         let key = self.by_id(claims.session).await?;
         let mut principal = self.good(&key, claims.dialect)?;
         if key.account != claims.account || principal.proof != Proof::Session {

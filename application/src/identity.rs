@@ -202,11 +202,15 @@ impl Identity {
 
     /// The id behind a name: the same on every node, and no way back from it.
     async fn account_id(&self, name: &AccountName) -> Result<AccountId, Error> {
-        let key = self.vault.derived_key("account-names").await?;
+        let key = self.names_key().await?;
         let digest = Sha256::new().chain_update(key.reveal()).chain_update(name.folded()).finalize();
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&digest[..16]);
         Ok(AccountId(uuid::Builder::from_random_bytes(bytes).into_uuid()))
+    }
+
+    async fn names_key(&self) -> Result<Secret<[u8; 32]>, Error> {
+        self.vault.derived_key("account-names").await
     }
 }
 

@@ -83,6 +83,23 @@ impl JwtTokens {
         let ReadHeader { alg, typ, kid } = serde_json::from_slice(&header).ok()?;
         (alg == "HS256" && typ == "JWT" && kid == self.key_id).then_some(())
     }
+
+    /// What it says, whether it is good now or not.
+    fn verified(&self, token: &str) -> Option<Claims> {
+        if token.len() > LONGEST {
+            return None;
+        }
+        self.is_ours(token)?;
+        let body = jsonwebtoken::decode::<Body>(token, &self.verifying, &self.validation).ok()?.claims;
+        Some(Claims {
+            session: body.sid,
+            account: body.sub,
+            role: body.role,
+            dialect: body.aud,
+            issued_at: DateTime::from_timestamp(body.iat, 0)?,
+            expires_at: DateTime::from_timestamp(body.exp, 0)?,
+        })
+    }
 }
 
 impl SignedTokens for JwtTokens {
@@ -104,22 +121,14 @@ impl SignedTokens for JwtTokens {
         })
     }
 
-    fn read(&self, token: &str, audience: Option<Dialect>, now: DateTime<Utc>) -> Option<Claims> {
-        if token.len() > LONGEST {
-            return None;
-        }
-        self.is_ours(token)?;
-        let body = jsonwebtoken::decode::<Body>(token, &self.verifying, &self.validation).ok()?.claims;
-        let claims = Claims {
-            session: body.sid,
-            account: body.sub,
-            role: body.role,
-            dialect: body.aud,
-            issued_at: DateTime::from_timestamp(body.iat, 0)?,
-            expires_at: DateTime::from_timestamp(body.exp, 0)?,
-        };
-        let fits = audience.is_none_or(|audience| audience == claims.dialect);
-        let in_time = now < claims.expires_at && claims.issued_at - SKEW <= now;
-        (fits && in_time).then_some(claims)
+    fn read(
+        &self,
+        token: &str,
+        audience: Option<Dialect>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Claims>, Error> {
+        let fits = |claims: &Claims| audience.is_none_or(|audience| audience == claims.dialect);
+        let in_time = |claims: &Claims| now < claims.expires_at && claims.issued_at - SKEW <= now;
+        Ok(self.verified(token).filter(|claims| fits(claims) && in_time(claims)))
     }
 }

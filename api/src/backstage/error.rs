@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) fn refuse(refusal: &Refusal, heard: &Heard) -> (StatusCode, Value) {
     let body = json!({
-        "error": {"code": code(refusal), "message": refusal.message, "details": details(refusal)},
+        "error": {"code": refusal.code.unwrap_or_else(|| code(refusal)), "message": refusal.message, "details": details(refusal)},
         "timestamp": heard.at.to_rfc3339_opts(SecondsFormat::Secs, true),
         "requestId": &*heard.request_id,
     });
@@ -46,7 +46,7 @@ fn code(refusal: &Refusal) -> &'static str {
 /// Always an object.
 fn details(refusal: &Refusal) -> Value {
     let mut details = Map::new();
-    if let Some(reason) = refusal.reason.filter(|reason| *reason != Reason::Internal) {
+    if let Some(reason) = refusal.told_reason() {
         details.insert("reason".to_owned(), reason.as_str().into());
     }
     if !refusal.issues.is_empty() {

@@ -3,7 +3,12 @@ use domain::values::Role;
 use serde_json::json;
 
 use super::{VOICE, operations};
-use crate::{fakes::ADMIN, fakes::door::Door, refusal::Fault};
+use crate::{
+    fakes::ADMIN,
+    fakes::door::Door,
+    refusal::{Fault, Refusal},
+    voice::Heard,
+};
 
 fn door() -> Door {
     Door::new(&VOICE, operations(), &["--rate-limits", "off"])
@@ -49,6 +54,14 @@ async fn every_fault_has_its_status_and_its_code_in_the_one_shape() {
             ("v1", "application/json")
         );
     }
+}
+
+#[test]
+fn a_handler_that_knows_a_better_word_is_heard() {
+    let heard = Heard { request_id: "r".into(), at: chrono::DateTime::UNIX_EPOCH };
+    let refusal = Refusal::not_found("No such installation").coded("INSTALLATION_NOT_FOUND");
+    let (status, body) = (VOICE.refuse)(&refusal, &heard);
+    assert_eq!((status.as_u16(), &body["error"]["code"]), (404, &json!("INSTALLATION_NOT_FOUND")));
 }
 
 #[tokio::test]

@@ -83,6 +83,49 @@ async fn wrong_credentials_are_counted_where_nobody_knows_the_dialect() {
 }
 
 #[tokio::test]
+async fn an_address_that_guesses_has_to_wait_before_anybody_is_asked() {
+    let door = Door::of_everything(&["--rate-limits", "credentials=1/3600"]);
+    let (_, langbot) = door.key_of("l", &[Dialect::Langbot], Role::User).await;
+    assert_eq!(get(&door, "", "wrong").await.status, 401);
+    for token in ["wrong", &*langbot] {
+        let waiting = get(&door, "", token).await;
+        assert_eq!((waiting.status, waiting.header("retry-after")), (429, "3600"), "{token}");
+        assert_eq!(dialect(&waiting), "nexus", "nobody has looked whose it is");
+    }
+    assert_eq!(get(&door, "", ADMIN).await.status, 200, "for this one nobody has to be asked");
+}
+
+#[tokio::test]
+async fn no_credential_is_looked_at_of_a_request_that_is_too_large() {
+    let door = Door::of_everything(&OFF);
+    let (_, nexus) = door.key_of("n", &[Dialect::Nexus], Role::User).await;
+    let answer = get(&door, &format!("?{}", "a".repeat(9_000)), &nexus).await;
+    assert_eq!((answer.status, dialect(&answer)), (414, "langbot"));
+}
+
+#[tokio::test]
+async fn a_page_may_ask_here_as_below_the_mount() {
+    let page = ("origin", "https://page.example");
+    let asked = [page, ("access-control-request-method", "GET")];
+    let allowed = "access-control-allow-origin";
+    let door = Door::of_everything(&OFF);
+    for path in ["/api/v1/plugins", "/langbot/api/v1/plugins"] {
+        let preflight = door.ask(Method::OPTIONS, path, &asked, "").await;
+        assert_eq!((preflight.status, preflight.header(allowed)), (200, "*"), "{path}");
+        let unproven = door.get(path, &[page]).await;
+        assert_eq!((unproven.status, unproven.header(allowed)), (401, "*"), "{path}");
+    }
+    let (_, nexus) = door.key_of("n", &[Dialect::Nexus], Role::User).await;
+    let authorization = format!("Bearer {nexus}");
+    let other = door.get("/api/v1/plugins", &[page, ("authorization", &authorization)]).await;
+    assert_eq!((other.status, other.header(allowed)), (200, ""), "this dialect has named no page");
+    let door = Door::of_everything(&["--rate-limits", "off", "--default-plugins-dialect", "nexus"]);
+    let preflight = door.ask(Method::OPTIONS, "/api/v1/plugins", &asked, "").await;
+    assert_eq!((preflight.status, preflight.header(allowed)), (405, ""));
+    assert_eq!(door.get("/api/v1/plugins", &[page]).await.header(allowed), "");
+}
+
+#[tokio::test]
 async fn only_this_one_path_is_shared() {
     let door = Door::of_everything(&OFF);
     let (_, both) = door.key_of("b", &[Dialect::Langbot, Dialect::Nexus], Role::User).await;

@@ -70,7 +70,7 @@ impl Edge {
             let texts = refusals.entry(self.status(fault).as_u16().to_string()).or_default();
             texts.push(text.to_owned());
         }
-        let limited = self.is_limited(operation.charge);
+        let limited = self.is_any_limited(&operation.charges);
         let headers = self.headers(limited || self.is_limited(Charge::Shown));
         let refusal_type = self.voice.refusal_type.to_str().unwrap_or("application/json");
         let Some(Value::Object(responses)) = written.get_mut("responses") else { return };
@@ -139,7 +139,7 @@ impl Edge {
             (true, Fault::MediaType, "The body is packed, or of a wrong type"),
             (once, Fault::KeyReused, "The idempotency key was used for another request"),
             // Whoever shows bad credentials has to wait everywhere.
-            (credentials || self.is_limited(operation.charge), Fault::Limited, "Too many requests"),
+            (credentials || self.is_any_limited(&operation.charges), Fault::Limited, "Too many requests"),
             (true, Fault::HeadersTooLarge, "The headers are larger than 16 KiB"),
             (true, Fault::Internal, "A fault of ours"),
             (true, Fault::Unavailable, "Not now; try again"),
@@ -149,6 +149,10 @@ impl Edge {
 
     fn status(&self, fault: Fault) -> StatusCode {
         (self.voice.refuse)(&Refusal::new(fault, ""), &heard()).0
+    }
+
+    fn is_any_limited(&self, charges: &[Charge]) -> bool {
+        charges.iter().any(|charge| self.is_limited(*charge))
     }
 
     fn is_limited(&self, charge: Charge) -> bool {

@@ -351,20 +351,29 @@ impl SignedTokens for Fakes {
         Ok(Secret::from(format!("signed.{}", BASE64_URL_SAFE_NO_PAD.encode(body.to_string()))))
     }
 
-    fn read(&self, token: &str, audience: Option<Dialect>, now: DateTime<Utc>) -> Option<Claims> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(token.strip_prefix("signed.")?).ok()?;
-        let body: Value = serde_json::from_slice(&bytes).ok()?;
-        let claims = Claims {
-            session: serde_json::from_value(body["session"].clone()).ok()?,
-            account: serde_json::from_value(body["account"].clone()).ok()?,
-            role: serde_json::from_value(body["role"].clone()).ok()?,
-            dialect: serde_json::from_value(body["dialect"].clone()).ok()?,
-            issued_at: serde_json::from_value(body["issued_at"].clone()).ok()?,
-            expires_at: serde_json::from_value(body["expires_at"].clone()).ok()?,
-        };
-        let fits = audience.is_none_or(|audience| audience == claims.dialect) && now < claims.expires_at;
-        fits.then_some(claims)
+    fn read(
+        &self,
+        token: &str,
+        audience: Option<Dialect>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Claims>, Error> {
+        Ok(claimed(token, audience, now))
     }
+}
+
+fn claimed(token: &str, audience: Option<Dialect>, now: DateTime<Utc>) -> Option<Claims> {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(token.strip_prefix("signed.")?).ok()?;
+    let body: Value = serde_json::from_slice(&bytes).ok()?;
+    let claims = Claims {
+        session: serde_json::from_value(body["session"].clone()).ok()?,
+        account: serde_json::from_value(body["account"].clone()).ok()?,
+        role: serde_json::from_value(body["role"].clone()).ok()?,
+        dialect: serde_json::from_value(body["dialect"].clone()).ok()?,
+        issued_at: serde_json::from_value(body["issued_at"].clone()).ok()?,
+        expires_at: serde_json::from_value(body["expires_at"].clone()).ok()?,
+    };
+    let fits = audience.is_none_or(|audience| audience == claims.dialect) && now < claims.expires_at;
+    fits.then_some(claims)
 }
 
 #[async_trait]

@@ -229,6 +229,38 @@ async fn a_ticket_is_for_whoever_has_a_credential() {
 }
 
 #[tokio::test]
+async fn changes_of_keys_tickets_and_accounts_are_counted_together_everywhere_by_who_makes_them() {
+    let door = Door::of_everything(&["--rate-limits", "identity=4/3600"]);
+    let (_, ada) = door.key_of("ada", &Dialect::WITH_CREDENTIALS, Role::User).await;
+    let (_, bob) = door.key_of("bob", &Dialect::WITH_CREDENTIALS, Role::User).await;
+    let with_rate = json!({"owner": "ada", "dialects": ["nexus"], "rate": "5000/3600"});
+    let with_rate = issue(&door, ADMIN, &with_rate).await;
+    let own = with_rate.body["secret"].as_str().unwrap();
+    let wish = json!({"dialects": ["nexus"]});
+    let made = issue(&door, &ada, &wish).await;
+    assert_eq!((made.status, made.header("x-ratelimit-remaining")), (201, "3"));
+    for (path, token, limit, left) in [
+        ("/nexus/identity/tickets", &*ada, "1000", "999"),
+        // Its own allowance is no leave to make more.
+        ("/nexus/identity/tickets", own, "5000", "4999"),
+        ("/langbot/identity/tickets", &*ada, "4", "0"),
+    ] {
+        let answer = door.say(Method::POST, path, token, &Value::Null).await;
+        let told = (answer.header("x-ratelimit-limit"), answer.header("x-ratelimit-remaining"));
+        assert_eq!((answer.status / 100, told), (2, (limit, left)), "{path}");
+    }
+    for mount in ["", "/inkdrop", "/backstage", "/langbot", "/nexus", "/space"] {
+        let refused = door.say(Method::POST, &format!("{mount}/identity/keys"), &ada, &wish).await;
+        assert_eq!((refused.status, refused.header("x-ratelimit-limit")), (429, "4"), "{mount}");
+        assert!(!refused.header("retry-after").is_empty(), "{mount}");
+    }
+    let gone = door.say(Method::DELETE, "/identity/accounts/x", &ada, &Value::Null).await;
+    assert_eq!(gone.status, 429);
+    assert_eq!(get(&door, "/identity/keys", &ada).await.status, 200, "looking is no change");
+    assert_eq!(issue(&door, &bob, &wish).await.status, 201);
+}
+
+#[tokio::test]
 async fn the_policy_is_public() {
     let policy = get(&door(), "/admin/policy", "").await;
     let lines = policy.body["policy"].as_array().unwrap();

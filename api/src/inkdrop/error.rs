@@ -1,4 +1,5 @@
-//! The one shape of a refusal in this dialect: `{"status": n, "message": ..}`.
+//! The one shape of a refusal in this dialect: `{"status": n, "message": ..}`. It has no place for a code, so that the
+//! better word of a handler ([`Refusal::code`]) is not said.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use crate::{
 
 pub(super) fn refuse(refusal: &Refusal, heard: &Heard) -> (StatusCode, Value) {
     let status = refusal.fault.status();
-    let code = refusal.code.map_or_else(|| code(refusal.fault, status), written);
+    let code = refusal.code.map_or_else(|| code(refusal.fault, status), written_code);
     let mut body = json!({"code": code, "msg": refusal.told()});
     if refusal.fault == Fault::Internal {
         body["request_id"] = (*heard.request_id).into();
@@ -42,6 +42,6 @@ fn code(fault: Fault, status: StatusCode) -> Value {
 }
 
 /// A number is one on the wire.
-fn written(code: &'static str) -> Value {
+pub(crate) fn written_code(code: &'static str) -> Value {
     code.parse::<i64>().map_or_else(|_word| code.into(), Value::from)
 }

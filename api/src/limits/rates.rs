@@ -19,6 +19,8 @@ pub(crate) enum LimitName {
     NexusAuthenticated,
     /// Of every dialect that has one.
     Login,
+    /// What changes who may do what, in whatever dialect.
+    Identity,
     /// Refused ones, in whatever dialect.
     Credentials,
 }
@@ -31,6 +33,8 @@ pub(crate) enum Charge {
     /// The creation of work.
     Creation,
     Login,
+    /// A change of keys, tickets or accounts.
+    Identity,
     /// A credential that was refused.
     Refused,
     /// Nothing: the headers tell where the address stands.
@@ -53,7 +57,7 @@ pub(super) enum Who {
 }
 
 impl LimitName {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Dify,
         Self::Inkdrop,
         Self::Backstage,
@@ -61,6 +65,7 @@ impl LimitName {
         Self::Nexus,
         Self::NexusAuthenticated,
         Self::Login,
+        Self::Identity,
         Self::Credentials,
     ];
 
@@ -73,12 +78,14 @@ impl LimitName {
             Self::Nexus => "nexus",
             Self::NexusAuthenticated => "nexus.authenticated",
             Self::Login => "login",
+            Self::Identity => "identity",
             Self::Credentials => "credentials",
         }
     }
 }
 
-/// None: nothing is counted. The allowance of a key stands above the limits of the dialects, also where these are off.
+/// None: nothing is counted. The allowance of a key stands above the limits of the dialects, also where these are off;
+/// it is no leave to make more keys.
 pub(super) fn resolve(
     rates: &RateLimits,
     dialect: Dialect,
@@ -87,7 +94,7 @@ pub(super) fn resolve(
     client: Client,
 ) -> Option<(Key, Allowance)> {
     let whoever = match charge {
-        Charge::Login | Charge::Refused => None,
+        Charge::Login | Charge::Identity | Charge::Refused => None,
         Charge::Usual | Charge::Creation | Charge::Shown => Some(principal),
     };
     if let Some(Principal { key: Some(key), allowance: Some(allowance), .. }) = whoever {
@@ -100,6 +107,7 @@ pub(super) fn resolve(
     };
     let (limit, who) = match (dialect, charge) {
         (_, Charge::Login) => by_address(LimitName::Login),
+        (_, Charge::Identity) => by_principal(LimitName::Identity, LimitName::Identity),
         (_, Charge::Refused) => by_address(LimitName::Credentials),
         (Dialect::Dify, Charge::Creation | Charge::Shown) => by_address(LimitName::Dify),
         (Dialect::Inkdrop, _) => by_address(LimitName::Inkdrop),

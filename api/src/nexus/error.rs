@@ -31,7 +31,7 @@ pub(crate) fn refuse(refusal: &Refusal, heard: &Heard) -> (StatusCode, Value) {
 
 fn details(refusal: &Refusal) -> Map<String, Value> {
     let mut details = Map::new();
-    if let Some(reason) = refusal.reason {
+    if let Some(reason) = refusal.told_reason() {
         details.insert("reason".to_owned(), reason.as_str().into());
     }
     if !refusal.issues.is_empty() {

@@ -49,6 +49,7 @@ fn operations() -> Vec<Operation> {
         get("/operate", Action::Operate, fine),
         post("/read", Action::ReadCatalogue, read),
         put("/read", Action::ReadCatalogue, read),
+        post("/log-in", Action::LogIn, fine),
         delete("/keys", Action::RevokeKey, fine),
         get("/broken", Action::ReadCatalogue, broken),
         get("/slow", Action::ReadCatalogue, slow),
@@ -140,6 +141,43 @@ async fn whoever_is_known_is_told_of_his_own_limit() {
     }
     let wrong = gate.ask(Method::DELETE, "/open", &[("authorization", &user)]).await;
     assert_eq!((wrong.status, wrong.header("x-ratelimit-limit")), (405, "1000"));
+}
+
+#[tokio::test]
+async fn every_answer_of_a_dialect_that_counts_all_is_counted() {
+    let gate = gate(Dialect::Backstage, &["--rate-limits", "backstage=4/3600"]);
+    for (method, path, status, left) in [
+        (Method::GET, "/open", 200, "3"),
+        (Method::GET, "/nowhere", 404, "2"),
+        (Method::DELETE, "/open", 405, "1"),
+        (Method::GET, "/log-in", 405, "0"),
+        (Method::DELETE, "/open", 429, "0"),
+    ] {
+        let answer = gate.ask(method.clone(), path, &[]).await;
+        assert_eq!(
+            (answer.status, answer.header("x-ratelimit-remaining")),
+            (status, left),
+            "{method} {path}"
+        );
+        assert!(status != 405 || answer.headers.contains_key("allow"), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_comes_for_a_new_credential_may_send_the_old_one() {
+    let gate = gate(Dialect::Nexus, &["--rate-limits", "credentials=1/3600"]);
+    for _ in 0..3 {
+        for (name, value) in [("authorization", "Bearer old"), ("authorization", "?"), ("x-api-key", "old")] {
+            assert_eq!(
+                gate.ask(Method::POST, "/log-in", &[(name, value)]).await.status,
+                200,
+                "{name}: {value}"
+            );
+        }
+    }
+    let old = [("authorization", "Bearer old")];
+    assert_eq!(gate.ask(Method::GET, "/open", &old).await.status, 401, "none of those was counted");
+    assert_eq!(gate.ask(Method::GET, "/open", &old).await.status, 429);
 }
 
 #[tokio::test]

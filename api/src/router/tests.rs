@@ -1,6 +1,6 @@
 use axum::http::Method;
 use domain::values::{Dialect, Role};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     backstage, crossroads, dify,
@@ -62,6 +62,27 @@ async fn every_documented_path_is_served_at_the_root_and_below_its_mount_alike()
         }
     }
     assert!(asked_for > 200, "{asked_for}");
+}
+
+#[tokio::test]
+async fn a_session_of_langbot_reads_the_marketplace_beside_it_and_publishes_nothing() {
+    let door = Door::of_everything(&["--rate-limits", "credentials=2/3600"]);
+    door.person("ada", Role::Publisher, "correct horse").await;
+    let login = json!({"user": "ada", "password": "correct horse"});
+    let session = door.say(Method::POST, "/langbot/api/v1/user/auth", "", &login).await;
+    let session = session.body["data"]["token"].as_str().unwrap();
+    let skill = "/api/v1/marketplace/skills/a/b";
+    let publish = "/langbot/api/v1/marketplace/plugins/publish";
+    let (_, own) = door.key_of("bob", &[Dialect::Space], Role::Publisher).await;
+    for (method, path, token, status) in [
+        (Method::GET, &*format!("/langbot{skill}"), session, 404),
+        (Method::POST, publish, session, 401),
+        (Method::POST, publish, &own, 501),
+        (Method::GET, &*format!("/langbot{skill}"), "nonsense", 401),
+        (Method::GET, &*format!("/space{skill}"), session, 401),
+    ] {
+        assert_eq!(say(&door, &method, path, token).await.status, status, "{method} {path} {token}");
+    }
 }
 
 #[tokio::test]

@@ -142,7 +142,7 @@ pub(crate) struct Options {
     pub(super) signing_category: Category,
     /// `off`, or limits other than the documented ones, by commas: `NAME=REQUESTS/SECONDS` or `NAME=off`, of `dify`,
     /// `inkdrop`, `backstage`, `backstage.authenticated`, `nexus`, `nexus.authenticated`, `login`,
-    /// `credentials` (refused ones)
+    /// `identity` (changes of keys, tickets and accounts), `credentials` (refused ones)
     #[arg(
         long,
         env = "PLUGYARD_RATE_LIMITS",

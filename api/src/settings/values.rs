@@ -56,7 +56,7 @@ fn usual(limit: LimitName) -> Option<Allowance> {
         LimitName::Backstage | LimitName::Nexus => (100, 3600),
         LimitName::BackstageAuthenticated | LimitName::NexusAuthenticated => (1000, 3600),
         LimitName::Login => (10, 600),
-        LimitName::Credentials => (60, 60),
+        LimitName::Identity | LimitName::Credentials => (60, 60),
     };
     Allowance::new(most, seconds)
 }

@@ -4,12 +4,14 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
+    langbot::written_code,
     refusal::{Fault, Refusal},
     voice::Heard,
 };
 
 pub(super) fn refuse(refusal: &Refusal, heard: &Heard) -> (StatusCode, Value) {
-    let mut body = json!({"code": code(refusal.fault), "msg": refusal.told()});
+    let code = refusal.code.map_or_else(|| code(refusal.fault), written_code);
+    let mut body = json!({"code": code, "msg": refusal.told()});
     if refusal.fault == Fault::Internal {
         body["request_id"] = (*heard.request_id).into();
     }

@@ -3,7 +3,11 @@ use domain::values::Role;
 use serde_json::json;
 
 use super::{VOICE, operations};
-use crate::{fakes::door::Door, refusal::Fault};
+use crate::{
+    fakes::door::Door,
+    refusal::{Fault, Refusal},
+    voice::Heard,
+};
 
 fn door(limits: &str) -> Door {
     Door::new(&VOICE, operations(), &["--rate-limits", limits])
@@ -38,6 +42,15 @@ async fn every_fault_has_its_status_and_its_code_in_the_one_shape() {
         assert!(!msg.is_empty(), "{fault:?}: {answer:?}");
         assert_eq!((answer.status, &answer.body), (status, &json!({"code": code, "msg": msg})), "{fault:?}");
         assert_eq!(answer.header("x-request-id").len(), 36, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_handler_that_knows_a_better_word_or_number_is_heard() {
+    let heard = Heard { request_id: "r".into(), at: chrono::DateTime::UNIX_EPOCH };
+    for (code, written) in [("404", json!(404)), ("token_pending", json!("token_pending"))] {
+        let (_, body) = (VOICE.refuse)(&Refusal::not_found("Not there").coded(code), &heard);
+        assert_eq!(body, json!({"code": written, "msg": "Not there"}));
     }
 }
 

@@ -91,10 +91,17 @@ impl SignedTokens for Registry {
         Ok(token.into())
     }
 
-    fn read(&self, token: &str, audience: Option<Dialect>, now: DateTime<Utc>) -> Option<Claims> {
-        let claims = self.lock().signed.get(token).cloned()?;
-        let fits = audience.is_none_or(|audience| audience == claims.dialect);
-        (fits && now < claims.expires_at).then_some(claims)
+    fn read(
+        &self,
+        token: &str,
+        audience: Option<Dialect>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Claims>, Error> {
+        let claims = self.lock().signed.get(token).cloned();
+        let good = |claims: &Claims| {
+            audience.is_none_or(|audience| audience == claims.dialect) && now < claims.expires_at
+        };
+        Ok(claims.filter(good))
     }
 }
 

@@ -87,6 +87,10 @@ impl Identity {
         }
         self.judge_sense(&wish)?;
         let account = self.owner(principal, &wish, &caller).await?;
+        self.make(account, wish, caller).await
+    }
+
+    async fn make(&self, account: AccountId, wish: KeyWish, caller: Caller) -> Result<IssuedKey, Error> {
         let id = KeyId(self.ids.secret());
         let secret = SecretKind::of_key(wish.dialects.iter().copied()).write(self.randomness.bytes()?);
         let label = match &wish.label {

@@ -50,6 +50,8 @@ impl Identity {
         dialect: Dialect,
         caller: Caller,
     ) -> Result<OpenedSession, Error> {
+        // A node that finds no names must not call a password wrong, whatever the name.
+        self.names_key().await?;
         let account = match name.parse::<AccountName>() {
             Ok(name) => self.accounts.account(self.account_id(&name).await?).await?,
             Err(_no_name) => None,
@@ -127,10 +129,11 @@ impl Identity {
             secret_sha256: fingerprint(refresh.reveal()),
             expires_at: self.clock.now() + REFRESH_LASTS,
         };
+        // Before the secret is used up: where nothing can be signed, it stays good for another node.
+        let access = self.access(key.id, key.account, key.role, dialect)?;
         let caller = Caller { once: None, ..caller };
         let outcome = self.command_key(key.id, command, caller, "refresh", Value::Null).await?;
         let position = position(&outcome);
-        let access = self.access(key.id, key.account, key.role, dialect)?;
         Ok(OpenedSession { access, refresh, account: key.account, role: key.role, session: key.id, position })
     }
 

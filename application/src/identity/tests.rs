@@ -1,5 +1,6 @@
 mod changes;
 mod keys;
+mod locked;
 mod people;
 
 use std::sync::Arc;

@@ -36,7 +36,13 @@ pub trait SignedTokens: Send + Sync {
     fn sign(&self, claims: &Claims) -> Result<Secret, Error>;
 
     /// None for whatever was not signed here, was signed for another audience (`None`: any), or has expired.
-    fn read(&self, token: &str, audience: Option<Dialect>, now: DateTime<Utc>) -> Option<Claims>;
+    /// `Unavailable` where no token can be judged.
+    fn read(
+        &self,
+        token: &str,
+        audience: Option<Dialect>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Claims>, Error>;
 }
 
 /// One-time tickets that stand in for a credential where no header can be sent.

@@ -1,5 +1,5 @@
-//! The vault of a node that has no master key of the others: nothing that is sealed can be read or made here, and no
-//! signed token is believed.
+//! The vault of a node that has no master key of the others: nothing that is sealed can be read or made here, no name
+//! is found, and no signed token is judged.
 
 use application::{
     error::{Error, Kind},
@@ -14,6 +14,10 @@ use domain::values::{Dialect, Sealed};
 use ring::hmac;
 
 use super::Keyring;
+
+/// The one purpose for which a key of this node's own will do: to hide addresses. Names and ids that are derived must be
+/// the same on every node.
+const ADDRESSES: &str = "addresses";
 
 pub struct LockedVault {
     own: hmac::Key,
@@ -45,6 +49,9 @@ impl Vault for LockedVault {
     }
 
     async fn derived_key(&self, purpose: &str) -> Result<Secret<[u8; 32]>, Error> {
+        if purpose != ADDRESSES {
+            return Err(locked());
+        }
         let tag = hmac::sign(&self.own, format!("plugyard locked key v1 {purpose}").as_bytes());
         let mut key = [0; 32];
         key.copy_from_slice(tag.as_ref());
@@ -57,7 +64,24 @@ impl SignedTokens for LockedVault {
         Err(locked())
     }
 
-    fn read(&self, _: &str, _: Option<Dialect>, _: DateTime<Utc>) -> Option<Claims> {
-        None
+    fn read(&self, _: &str, _: Option<Dialect>, _: DateTime<Utc>) -> Result<Option<Claims>, Error> {
+        Err(locked())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_hides_addresses_and_derives_nothing_that_other_nodes_must_find() {
+        let vault = LockedVault { own: hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]) };
+        let hidden = vault.derived_key(ADDRESSES).await.unwrap();
+        assert_eq!(vault.derived_key(ADDRESSES).await.unwrap(), hidden);
+        for purpose in ["account-names", "sessions", "requests", "langbot-instance"] {
+            assert_eq!(vault.derived_key(purpose).await.unwrap_err().kind, Kind::Unavailable, "{purpose}");
+        }
+        let judged = vault.read("a.b.c", None, DateTime::UNIX_EPOCH);
+        assert_eq!(judged.unwrap_err().kind, Kind::Unavailable);
     }
 }
