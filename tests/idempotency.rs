@@ -107,6 +107,28 @@ async fn a_hundred_issues_at_once_make_one_key_with_one_secret() {
 }
 
 #[tokio::test]
+async fn a_hundred_times_the_same_password_at_once_is_one_that_no_repeat_brings_back() {
+    let yard = Yard::start().await;
+    let node = yard.neighbour("api").await;
+    let put = |password: &'static str| {
+        move |yard: &Yard| {
+            let body = json!({"role": "user", "password": password});
+            yard.request(Method::PUT, "/identity/accounts/alice").bearer_auth(ADMIN).json(&body)
+        }
+    };
+    let told = one(200, parallel([&yard, &node], put("correct horse")).await);
+    let changed = "select count(*) from es.events where event_type = 'PasswordChanged'";
+    assert_eq!(yard.database().number(changed).await, 1);
+    yard.send(put("another horse")(&yard).header("Idempotency-Key", "k-2")).await.expect(200);
+    let again = yard.send(put("correct horse")(&yard).header("Idempotency-Key", "k-1")).await.expect(200);
+    assert_eq!(again.json(), told);
+    assert_eq!(yard.database().number(changed).await, 2);
+    yard.log_in("alice", "another horse").await;
+    yard.send(put("third horse")(&yard).header("Idempotency-Key", "k-1")).await.expect(422);
+    assert_eq!(yard.database().number(changed).await, 2);
+}
+
+#[tokio::test]
 async fn the_log_of_events_tells_who_asked_in_which_dialect_from_where_and_by_which_request() {
     let yard = Yard::start().await;
     let url = Files::start().url("/nothing.difypkg");

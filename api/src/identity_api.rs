@@ -40,7 +40,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         delete("/identity/keys/{id}", Action::RevokeKey, keys::revoke).charged_too(Charge::Identity),
         post("/identity/tickets", Action::OpenSocket, ticket).charged_too(Charge::Identity),
         get("/identity/accounts", Action::ManageAccounts, accounts::list),
-        // By name to make or change it, by id to erase it: a name may be taken by another account later.
+        // By name to make or change it, by id to erase it. The name of an erased account stays taken.
         put("/identity/accounts/{account}", Action::ManageAccounts, accounts::set)
             .charged_too(Charge::Identity),
         delete("/identity/accounts/{account}", Action::EraseAccount, accounts::erase)

@@ -134,6 +134,19 @@ impl Registry {
     pub(crate) fn passes(&self, time: Duration) {
         self.lock().now += time;
     }
+
+    fn known<E: std::error::Error>(&self, once: &Once) -> Result<Option<Value>, CommandError<E>> {
+        let place = (once.scope.clone(), once.key.clone());
+        match self.up().map_err(|_down| CommandError::Unavailable)?.once.get(&place) {
+            Some((hash, answer)) if *hash == once.request_hash => Ok(Some(answer.clone())),
+            Some(_) => Err(CommandError::KeyReused),
+            None => Ok(None),
+        }
+    }
+
+    fn remember(&self, once: Once) {
+        self.lock().once.insert((once.scope, once.key), (once.request_hash, once.response));
+    }
 }
 
 impl State {
@@ -220,13 +233,18 @@ impl Commands<Account> for Registry {
         id: &str,
         command: AccountCommand,
         by: Metadata,
-        _: Once,
+        once: Once,
     ) -> Result<Outcome, CommandError<AccountError>> {
-        Commands::<Account>::execute(self, id, command, by).await.map(Outcome::Written)
+        if let Some(answer) = self.known(&once)? {
+            return Ok(Outcome::Repeated(answer));
+        }
+        let written = Commands::<Account>::execute(self, id, command, by).await?;
+        self.remember(once);
+        Ok(Outcome::Written(written))
     }
 
-    async fn answered(&self, _: &Once) -> Result<Option<Value>, CommandError<AccountError>> {
-        Ok(None)
+    async fn answered(&self, once: &Once) -> Result<Option<Value>, CommandError<AccountError>> {
+        self.known(once)
     }
 }
 
@@ -260,19 +278,15 @@ impl Commands<ApiKey> for Registry {
         by: Metadata,
         once: Once,
     ) -> Result<Outcome, CommandError<ApiKeyError>> {
-        if let Some(answer) = Commands::<ApiKey>::answered(self, &once).await? {
+        if let Some(answer) = self.known(&once)? {
             return Ok(Outcome::Repeated(answer));
         }
         let written = Commands::<ApiKey>::execute(self, id, command, by).await?;
-        self.lock().once.insert((once.scope, once.key), (once.request_hash, once.response));
+        self.remember(once);
         Ok(Outcome::Written(written))
     }
 
     async fn answered(&self, once: &Once) -> Result<Option<Value>, CommandError<ApiKeyError>> {
-        match self.lock().once.get(&(once.scope.clone(), once.key.clone())) {
-            Some((hash, answer)) if *hash == once.request_hash => Ok(Some(answer.clone())),
-            Some(_) => Err(CommandError::KeyReused),
-            None => Ok(None),
-        }
+        self.known(once)
     }
 }

@@ -2,6 +2,7 @@
 //! to whoever asked for it, and only its SHA-256 is kept.
 
 mod accounts;
+mod erasing;
 mod issuing;
 mod sessions;
 
@@ -48,6 +49,12 @@ pub const NO_ACCOUNT: &str = "No such account";
 /// What is sealed of a key.
 const LABEL: &str = "label";
 const ACCOUNT_ERASED: &str = "the account was erased";
+const ACCOUNT_CHANGED: &str = "the password or the role was changed";
+/// What the log remembers under the idempotency key of a request, each with its own answer: the steps of setting an
+/// account, and that it was set or erased.
+const ROLE_GIVEN: &str = "account-role";
+const PASSWORD_GIVEN: &str = "account-password";
+const DONE: &str = "account";
 const LONGEST_LINE: usize = 200;
 
 #[derive(Clone)]

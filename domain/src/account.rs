@@ -36,6 +36,7 @@ impl Account {
             }
             AccountCommand::ChangeRole { role } => self.change_role(role),
             AccountCommand::Erase { by, reason } => self.erase(by, reason),
+            AccountCommand::Acknowledge => Ok(Vec::new()),
         }
     }
 

@@ -289,6 +289,10 @@ impl AccountQueries for Fakes {
         self.desk(|desk| desk.accounts.get(&id).map(|(_, view)| view.clone()))
     }
 
+    async fn half_erased(&self, _: u32) -> Result<Vec<AccountId>, Error> {
+        Ok(Vec::new())
+    }
+
     async fn accounts(&self, limit: u32, offset: u32) -> Result<(Vec<AccountView>, u64), Error> {
         self.desk(|desk| {
             let mut all: Vec<_> = desk.accounts.values().map(|(_, view)| view.clone()).collect();

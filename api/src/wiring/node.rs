@@ -6,8 +6,8 @@ use application::{
     commands::Commands,
     ports::{blobs::Blobs, freshness::Freshness},
     processes::{
-        expire_artifacts::ExpireArtifacts, reap_attempts::ReapAttempts, run_tasks::RunTasks,
-        watch_tasks::WatchTasks,
+        expire_artifacts::ExpireArtifacts, finish_erasures::FinishErasures, reap_attempts::ReapAttempts,
+        run_tasks::RunTasks, watch_tasks::WatchTasks,
     },
     queries::tasks::TaskQueries,
     removing::Removing,
@@ -171,6 +171,8 @@ impl Node {
             clock: Arc::new(System),
         };
         self.until_stopping(expire.run(stop.clone()));
+        let finish = FinishErasures { identity: self.identifying.identity.clone() };
+        self.until_stopping(finish.run(stop.clone()));
         self.until_stopping(keep_house(self.database.pools.writes.clone(), stop.clone()));
         self.until_stopping(heads(settings)?.keep(self.database.pools.reads.clone(), stop));
         Ok(())

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::Registry;
 use crate::{
+    authenticating::is_live,
     error::Error,
     ports::{
         freshness::Freshness,
@@ -23,6 +24,16 @@ use crate::{
 impl AccountQueries for Registry {
     async fn account(&self, id: AccountId) -> Result<Option<AccountView>, Error> {
         Ok(self.up()?.accounts.get(&id).cloned())
+    }
+
+    async fn half_erased(&self, limit: u32) -> Result<Vec<AccountId>, Error> {
+        let state = self.up()?;
+        let readable = |view: &AccountView| !state.subjects[&view.name.key()].1;
+        let lets_in = |key: &KeyView| is_live(key, state.now);
+        let held = |id| state.keys.values().any(|(key, _)| key.account == id && lets_in(key));
+        let erased = state.accounts.values().filter(|view| view.erased_at.is_some());
+        let half = erased.filter(|view| readable(view) || held(view.id)).map(|view| view.id);
+        Ok(half.take(limit as usize).collect())
     }
 
     async fn accounts(&self, limit: u32, offset: u32) -> Result<(Vec<AccountView>, u64), Error> {

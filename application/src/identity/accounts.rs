@@ -1,22 +1,23 @@
-//! Accounts: found or made by name, given a password, erased.
+//! Accounts: found or made by name, given a role and a password, listed.
 
 use std::{fmt, str::FromStr};
 
 use domain::{
     account::{AccountCommand, AccountError, AccountRegistered},
-    api_key::{ApiKeyCommand, KeyKind},
-    recorded::Cursor,
     values::{AccountId, Role},
 };
 use serde_json::json;
 
-use super::{ACCOUNT_ERASED, ACCOUNTS, Identity, KEYS, NO_ACCOUNT, account_subject, one_line};
+use super::{
+    ACCOUNT_CHANGED, ACCOUNTS, DONE, Identity, NO_ACCOUNT, PASSWORD_GIVEN, ROLE_GIVEN, account_subject,
+    erasing::Ending, position,
+};
 use crate::{
     caller::Caller,
     commands::{CommandError, Outcome},
     error::{Error, Kind},
     policy::{Action, Owner},
-    ports::vault::Secret,
+    ports::vault::{Opened, Secret},
     principal::Principal,
     queries::keys::AccountView,
 };
@@ -97,14 +98,15 @@ impl Identity {
         let name = self.vault.seal(&account_subject(id), "name", &name.as_str().to_owned().into()).await?;
         let tenant = caller.metadata.tenant.clone();
         let command = AccountCommand::Register(AccountRegistered { account_uid: id, name, role, tenant });
-        match self.command_account(id, command, caller).await {
+        match self.command_account(id, command, ROLE_GIVEN, caller).await {
             Ok(_) | Err(CommandError::Refused(AccountError::AlreadyRegistered)) => Ok(id),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Registers the account if it is not there, and gives it this role and password; none: as they are, and the role
-    /// of a new one is user. Sessions that were begun with other ones end.
+    /// of a new one is user. Sessions that were begun with other ones end, and so do keys above a new role. Under an idempotency key a repeat goes on
+    /// where the first request ended, and has no effect if that came to its end.
     pub async fn set_account(
         &self,
         principal: &Principal,
@@ -114,36 +116,42 @@ impl Identity {
         caller: &Caller,
     ) -> Result<AccountId, Error> {
         principal.must(Action::ManageAccounts, Owner::Foreign, NO_ACCOUNT)?;
+        let password = password.map(strong).transpose()?;
+        let id = self.account_id(name).await?;
+        if let Some(done) = caller.once(DONE, json!({"id": id}))
+            && self.account_commands.answered(&done).await?.is_some()
+        {
+            return Ok(id);
+        }
         let hash = match password {
-            Some(password) => Some(self.passwords.hash(strong(password)?).await?),
+            Some(password) => Some(self.passwords.hash(password).await?),
             None => None,
         };
-        let id = self.account_id(name).await?;
-        // The first command of all carries the idempotency key: what a reused one is refused for has no effect.
-        let mut caller = caller.clone();
         match self.accounts.account(id).await? {
             Some(known) if known.erased_at.is_some() => {
                 return Err(CommandError::Refused(AccountError::Erased).into());
             }
             Some(_) => {}
             None => {
-                self.register(id, name, role.unwrap_or(Role::User), &caller).await?;
-                caller.once = None;
+                self.register(id, name, role.unwrap_or(Role::User), caller).await?;
             }
         }
-        let mut changed = None;
+        let mut changed = false;
         if let Some(role) = role {
-            changed = self.command_account(id, AccountCommand::ChangeRole { role }, &caller).await?;
-            caller.once = None;
+            let command = AccountCommand::ChangeRole { role };
+            // A repeat cannot tell what the first request changed before it was cut short.
+            changed = self.command_account(id, command, ROLE_GIVEN, caller).await? != Outcome::Written(None);
         }
         if let Some(hash) = &hash {
             let password = self.vault.seal(&account_subject(id), "password", hash).await?;
-            self.command_account(id, AccountCommand::ChangePassword { password }, &caller).await?;
+            let command = AccountCommand::ChangePassword { password };
+            self.command_account(id, command, PASSWORD_GIVEN, caller).await?;
         }
-        if changed.is_some() || hash.is_some() {
-            self.revoke_all(id, Some(KeyKind::Session), "the password or the role was changed", &caller)
-                .await?;
+        let ending = role.filter(|_| changed).map(Ending::Above).or(hash.map(|_| Ending::Sessions));
+        if let Some(ending) = ending {
+            self.end_keys(id, ending, ACCOUNT_CHANGED, &caller.metadata).await?;
         }
+        self.command_account(id, AccountCommand::Acknowledge, DONE, caller).await?;
         Ok(id)
     }
 
@@ -157,7 +165,7 @@ impl Identity {
         let (views, total) = self.accounts.accounts(limit, offset).await?;
         let mut named = Vec::with_capacity(views.len());
         for view in views {
-            let name = self.vault.open(&view.name, "name").await?.shown();
+            let name = self.shown_name(&view).await?;
             named.push(NamedAccount { view, name });
         }
         Ok((named, total))
@@ -174,69 +182,35 @@ impl Identity {
     pub async fn name_of(&self, account: Option<AccountId>) -> Result<Option<String>, Error> {
         let Some(id) = account else { return Ok(None) };
         let Some(view) = self.accounts.account(id).await? else { return Ok(None) };
-        Ok(Some(self.vault.open(&view.name, "name").await?.shown()))
+        self.shown_name(&view).await.map(Some)
     }
 
-    /// Destroys what makes the account readable: its keys are revoked, its data key is gone, its name is `[erased]`
-    /// wherever it stood.
-    pub async fn erase(
-        &self,
-        principal: &Principal,
-        id: AccountId,
-        reason: &str,
-        caller: &Caller,
-    ) -> Result<Option<Cursor>, Error> {
-        principal.must(Action::EraseAccount, Owner::Own, NO_ACCOUNT)?;
-        one_line("reason", reason)?;
-        let known = self.accounts.account(id).await?.ok_or_else(|| Error::not_found(NO_ACCOUNT))?;
-        principal.must(Action::EraseAccount, principal.owner_of(Some(known.id)), NO_ACCOUNT)?;
-        let by = caller.metadata.actor_principal.clone();
-        let command = AccountCommand::Erase { by, reason: reason.to_owned() };
-        let position = self.command_account(id, command, caller).await?;
-        // A repeat goes on from here, too: the first time may have ended in between.
-        self.revoke_all(id, None, ACCOUNT_ERASED, caller).await?;
-        self.vault.erase(&account_subject(id)).await?;
-        Ok(position)
-    }
-
-    /// None: of every kind. However many there are, the read model is waited for once.
-    async fn revoke_all(
-        &self,
-        id: AccountId,
-        kind: Option<KeyKind>,
-        reason: &str,
-        caller: &Caller,
-    ) -> Result<(), Error> {
-        let by = &caller.metadata.actor_principal;
-        let mut last = None;
-        for key in self.keys.held_by(id, kind).await? {
-            let command = ApiKeyCommand::Revoke { by: by.clone(), reason: reason.to_owned() };
-            let metadata = caller.metadata.clone();
-            last = self.key_commands.execute(&key.to_string(), command, metadata).await?.max(last);
-        }
-        if let Some(position) = last {
-            self.freshness.reached(KEYS, position).await;
-        }
-        Ok(())
+    /// Erased is erased, also before the key is destroyed that the name was sealed with.
+    async fn shown_name(&self, view: &AccountView) -> Result<String, Error> {
+        let name = match view.erased_at {
+            Some(_) => Opened::Erased,
+            None => self.vault.open(&view.name, "name").await?,
+        };
+        Ok(name.shown())
     }
 
     /// Under the caller's key, if there is one, and seen by the next request of anybody.
-    async fn command_account(
+    pub(super) async fn command_account(
         &self,
         id: AccountId,
         command: AccountCommand,
+        operation: &str,
         caller: &Caller,
-    ) -> Result<Option<Cursor>, CommandError<AccountError>> {
+    ) -> Result<Outcome, CommandError<AccountError>> {
         let (stream, by) = (id.to_string(), caller.metadata.clone());
-        let outcome = match caller.once("account", json!({"id": id})) {
+        let outcome = match caller.once(operation, json!({"id": id})) {
             None => Outcome::Written(self.account_commands.execute(&stream, command, by).await?),
             Some(once) => self.account_commands.execute_once(&stream, command, by, once).await?,
         };
-        let Outcome::Written(position) = outcome else { return Ok(None) };
-        if let Some(position) = position {
+        if let Some(position) = position(&outcome) {
             self.freshness.reached(ACCOUNTS, position).await;
         }
-        Ok(position)
+        Ok(outcome)
     }
 }
 

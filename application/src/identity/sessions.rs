@@ -9,7 +9,7 @@ use domain::{
 };
 use serde_json::Value;
 
-use super::{AccountName, Identity, position};
+use super::{ACCOUNT_CHANGED, AccountName, Identity, position};
 use crate::{
     authenticating::{is_live, refused},
     caller::Caller,
@@ -19,6 +19,7 @@ use crate::{
         vault::{Opened, Secret},
     },
     principal::{Principal, Proof},
+    queries::keys::AccountView,
     secret_text::{SecretKind, fingerprint},
 };
 
@@ -66,16 +67,17 @@ impl Identity {
         // Compared in any case: time must not tell whether the name is known.
         let right = self.passwords.matches(password, hash).await?;
         let account = account.filter(|_| right).ok_or_else(wrong)?;
-        self.open_session(account.id, account.role, dialect, caller).await
+        self.open_session(account, dialect, caller).await
     }
 
-    pub(super) async fn open_session(
+    /// For the account as it was when its password was compared.
+    async fn open_session(
         &self,
-        account: AccountId,
-        role: Role,
+        compared: AccountView,
         dialect: Dialect,
         caller: Caller,
     ) -> Result<OpenedSession, Error> {
+        let (account, role) = (compared.id, compared.role);
         let session = KeyId(self.ids.secret());
         let refresh = SecretKind::Refresh.write(self.randomness.bytes()?);
         let issued = ApiKeyIssued {
@@ -94,7 +96,9 @@ impl Identity {
         let caller = Caller { once: None, ..caller };
         let command = ApiKeyCommand::Issue(issued);
         let outcome = self.command_key(session, command, caller.clone(), "log_in", Value::Null).await?;
-        if self.erased_meanwhile(account, session, caller).await? {
+        // Whoever erased it or gave it another password or role since then may not have seen this session.
+        if self.accounts.account(account).await?.is_none_or(|now| now != compared) {
+            self.revoke_now(session, ACCOUNT_CHANGED, caller).await?;
             return Err(wrong());
         }
         let position = position(&outcome);

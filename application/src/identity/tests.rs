@@ -1,3 +1,4 @@
+mod changes;
 mod keys;
 mod locked;
 mod people;

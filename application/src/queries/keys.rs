@@ -78,6 +78,9 @@ pub trait AccountQueries: Send + Sync {
     /// Erased ones too; as they are, however far the read model is.
     async fn account(&self, id: AccountId) -> Result<Option<AccountView>, Error>;
 
+    /// Erased ones that can still be read, or be let in with what they hold: their erasure was cut short.
+    async fn half_erased(&self, limit: u32) -> Result<Vec<AccountId>, Error>;
+
     /// Newest first.
     async fn accounts(&self, limit: u32, offset: u32) -> Result<(Vec<AccountView>, u64), Error>;
 }

@@ -17,4 +17,6 @@ pub enum AccountCommand {
         by: String,
         reason: String,
     },
+    /// Changes nothing: the log keeps with it that a request of several commands has come to its end.
+    Acknowledge,
 }

@@ -41,6 +41,13 @@ fn a_name_is_registered_once_and_never_again_after_it_was_erased() {
 }
 
 #[test]
+fn an_acknowledgement_changes_nothing_wherever_an_account_stands() {
+    for given in [vec![], vec![registered()], vec![registered(), erased()]] {
+        account().given(given).when(AccountCommand::Acknowledge).then_expect_events(vec![]);
+    }
+}
+
+#[test]
 fn erasing_twice_is_erasing_once() {
     account().given(vec![registered()]).when(erase()).then_expect_events(vec![erased()]);
     account().given(vec![registered(), erased()]).when(erase()).then_expect_events(vec![]);

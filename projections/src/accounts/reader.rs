@@ -10,6 +10,7 @@ use cqrs_es::Aggregate as _;
 use domain::{account::Account, recorded::Stream, values::AccountId};
 use infrastructure::event_log::Feed;
 use sqlx::{PgPool, types::Json};
+use uuid::Uuid;
 
 use super::fold::fold;
 
@@ -36,6 +37,23 @@ impl PgAccounts {
         Ok(row)
     }
 
+    async fn half(&self, limit: u32) -> Result<Vec<AccountId>, sqlx::Error> {
+        let ids: Vec<Uuid> = sqlx::query_scalar(
+            "select a.account_id from read.accounts a
+              where a.view ->> 'erased_at' is not null
+                and (exists (select from es.subject_keys s
+                              where s.subject = 'account/' || a.account_id and s.erased_at is null)
+                  or exists (select from read.api_keys k
+                              where k.account_id = a.account_id and k.revoked_at is null
+                                and coalesce((k.view ->> 'expires_at')::timestamptz > clock_timestamp(), true)))
+              limit $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids.into_iter().map(AccountId).collect())
+    }
+
     async fn page(&self, limit: u32, offset: u32) -> Result<(Vec<AccountView>, u64), sqlx::Error> {
         let total: i64 =
             sqlx::query_scalar("select count(*) from read.accounts").fetch_one(&self.pool).await?;
@@ -54,6 +72,10 @@ impl PgAccounts {
 impl AccountQueries for PgAccounts {
     async fn account(&self, id: AccountId) -> Result<Option<AccountView>, Error> {
         self.folded(id).await.map_err(unavailable)
+    }
+
+    async fn half_erased(&self, limit: u32) -> Result<Vec<AccountId>, Error> {
+        self.half(limit).await.map_err(unavailable)
     }
 
     async fn accounts(&self, limit: u32, offset: u32) -> Result<(Vec<AccountView>, u64), Error> {

@@ -130,17 +130,6 @@ async fn an_erased_account_has_no_name_no_keys_and_no_way_in() {
 }
 
 #[tokio::test]
-async fn a_session_begun_while_its_account_is_erased_ends_at_once() {
-    let ground = Ground::new();
-    let account = ground.with_password("ann", "correct horse").await;
-    ground.identity.erase(&Principal::bootstrap(), account, "asked to", &caller()).await.unwrap();
-    // The login had read the account before.
-    let late = ground.identity.open_session(account, Role::User, Dialect::Nexus, caller()).await;
-    assert_eq!(late.unwrap_err().kind, Kind::Unauthenticated);
-    assert_eq!(ground.live_keys().await, 0);
-}
-
-#[tokio::test]
 async fn only_an_admin_sees_and_changes_accounts_and_anybody_erases_their_own() {
     let ground = Ground::new();
     let (ann, bob) = (ground.holder("ann", Role::Publisher).await, ground.holder("bob", Role::User).await);
