@@ -2,9 +2,10 @@
 
 pub(crate) mod door;
 mod gate;
-mod identity;
 mod marketplace;
 mod operator;
+#[path = "../../application/src/fakes.rs"]
+mod registry;
 mod served;
 mod views;
 
@@ -24,7 +25,6 @@ use application::{
         blobs::{Blobs, Body},
         freshness::Freshness,
         packaging::{Downloads, Inspection, Inspector, OnBytes, Received},
-        quotas::{Quotas, Used},
         system::{Clock, Ids},
         vault::Secret,
     },
@@ -47,7 +47,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub(crate) use gate::{Gate, Reply, voice};
-pub(crate) use identity::ADMIN;
+pub(crate) use registry::{BOOTSTRAP as ADMIN, Registry, caller, wish};
 pub(crate) use served::Served;
 pub(crate) use views::{ARTIFACT, completed_view, queued_view};
 
@@ -60,10 +60,10 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// Every port in one.
-#[derive(Default)]
+/// Every port in one, but for those of identity.
 pub(crate) struct Fakes {
     state: Mutex<State>,
+    pub(crate) registry: Arc<Registry>,
 }
 
 #[derive(Default)]
@@ -76,12 +76,11 @@ struct State {
     /// How many more tasks are taken; any number where nobody said.
     room: Option<usize>,
     rebuilt: usize,
-    desk: identity::Desk,
 }
 
 impl Fakes {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::default()
+        Arc::new(Self { state: Mutex::default(), registry: Registry::at(at(0)) })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -101,6 +100,7 @@ impl Fakes {
 
     pub(crate) fn take_down(&self) {
         self.lock().down = true;
+        self.registry.set_down(true);
     }
 
     pub(crate) fn make_room(&self, tasks: Option<usize>) {
@@ -140,9 +140,9 @@ impl Fakes {
             health: self.clone(),
             projections: self.clone(),
             identifying: Identifying {
-                identity: self.identity(),
-                authenticating: Arc::new(self.authenticating()),
-                quotas: self.clone(),
+                identity: self.registry.identity(),
+                authenticating: self.registry.authenticating(),
+                quotas: self.registry.clone(),
                 address_key: Secret::from([0; 32]),
             },
             signing: SigningPublicKey::new(None),
@@ -366,12 +366,5 @@ impl Clock for Fakes {
 impl Ids for Fakes {
     fn secret(&self) -> Uuid {
         Uuid::new_v4()
-    }
-}
-
-#[async_trait]
-impl Quotas for Fakes {
-    async fn settle(&self, used: &[Used]) -> Result<Vec<Duration>, Error> {
-        Ok(used.iter().map(|used| used.spent).collect())
     }
 }

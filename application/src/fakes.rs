@@ -1,6 +1,8 @@
-//! Every port of identity, kept in memory.
+//! Every port of identity, kept in memory: for the tests of this crate and, by path, for those of the handlers.
 
+#[path = "fakes/credentials.rs"]
 mod credentials;
+#[path = "fakes/queries.rs"]
 mod queries;
 
 use std::{
@@ -12,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{
+use application::{
     authenticating::Authenticating,
     caller::Caller,
     commands::{CommandError, Commands, Once, Outcome},

@@ -7,6 +7,9 @@ pub mod commands;
 pub mod directories;
 pub mod error;
 pub mod failure;
+// Its fakes are written as seen from outside, because the api includes them too.
+#[cfg(test)]
+extern crate self as application;
 #[cfg(test)]
 mod fakes;
 pub mod identity;

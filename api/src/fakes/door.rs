@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use application::{caller::Caller, identity::KeyWish, policy::Action, principal::Principal};
+use application::{identity::KeyWish, policy::Action, principal::Principal};
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -11,12 +11,12 @@ use axum::{
     middleware,
 };
 use bytes::Bytes;
-use domain::values::{Actor, Dialect, Metadata, Role};
+use domain::values::{Dialect, Role};
 use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-use super::Fakes;
+use super::{Fakes, caller, wish};
 use crate::{
     fields::Fields,
     mount::Mount,
@@ -108,35 +108,29 @@ impl Door {
         self.ask(method, path, headers, body).await
     }
 
+    /// For the clock that keys end by.
+    pub(crate) fn passes(&self, time: Duration) {
+        self.fakes.registry.passes(time);
+    }
+
     /// The id and the secret of a new key of this dialect.
     pub(crate) async fn key(&self, role: Role) -> (String, String) {
         self.key_of("somebody", &[self.dialect], role).await
     }
 
     pub(crate) async fn key_of(&self, owner: &str, dialects: &[Dialect], role: Role) -> (String, String) {
-        let wish = KeyWish {
-            owner: Some(owner.parse().unwrap()),
-            dialects: dialects.iter().copied().collect(),
-            role,
-            scopes: None,
-            label: None,
-            expires_at: None,
-            allowance: None,
-        };
-        let key = self.fakes.identity().issue(&Principal::bootstrap(), wish, self.caller()).await.unwrap();
+        let dialects = dialects.iter().copied().collect();
+        let wish = KeyWish { dialects, ..wish(owner, self.dialect, role) };
+        let key =
+            self.fakes.registry.identity().issue(&Principal::bootstrap(), wish, caller()).await.unwrap();
         (key.id.to_string(), key.secret.reveal().clone())
     }
 
     /// Somebody who can log in.
     pub(crate) async fn person(&self, name: &str, role: Role, password: &str) {
         let (name, password) = (name.parse().unwrap(), Some(password.to_owned().into()));
-        let (identity, by) = (self.fakes.identity(), Principal::bootstrap());
-        identity.set_account(&by, &name, Some(role), password, &self.caller()).await.unwrap();
-    }
-
-    fn caller(&self) -> Caller {
-        let actor = Actor { principal: "bootstrap".to_owned(), dialect: self.dialect, ip_hash: None };
-        Caller { dialect: self.dialect, metadata: Metadata::of_request(&actor, "test"), once: None }
+        let (identity, by) = (self.fakes.registry.identity(), Principal::bootstrap());
+        identity.set_account(&by, &name, Some(role), password, &caller()).await.unwrap();
     }
 
     /// The answer to a request that has this fault.

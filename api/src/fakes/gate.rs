@@ -2,19 +2,19 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use application::{caller::Caller, identity::KeyWish, principal::Principal};
+use application::{identity::KeyWish, principal::Principal};
 use axum::{
     Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
     middleware,
 };
-use domain::values::{Actor, Allowance, Dialect, Metadata, Role};
+use domain::values::{Allowance, Dialect, Role};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-use super::Fakes;
+use super::{Fakes, caller, wish};
 use crate::{
     address::Peer,
     credential::Accepts,
@@ -96,19 +96,8 @@ impl Gate {
 
     /// The secret of a new key, whose owner has the name of its role.
     pub(crate) async fn key(&self, dialect: Dialect, role: Role, allowance: Option<Allowance>) -> String {
-        let wish = KeyWish {
-            owner: Some(role.as_str().parse().unwrap()),
-            dialects: [dialect].into(),
-            role,
-            scopes: None,
-            label: None,
-            expires_at: None,
-            allowance,
-        };
-        let actor = Actor { principal: "test".to_owned(), dialect: Dialect::Cli, ip_hash: None };
-        let caller =
-            Caller { dialect: Dialect::Cli, metadata: Metadata::of_request(&actor, "test"), once: None };
-        let issued = self.services.identity.issue(&Principal::bootstrap(), wish, caller).await.unwrap();
+        let wish = KeyWish { allowance, ..wish(role.as_str(), dialect, role) };
+        let issued = self.services.identity.issue(&Principal::bootstrap(), wish, caller()).await.unwrap();
         issued.secret.into_inner()
     }
 }

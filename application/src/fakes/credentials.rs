@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::Registry;
-use crate::{
+use application::{
     Kind,
     error::Error,
     ports::{

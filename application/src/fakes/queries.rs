@@ -10,7 +10,7 @@ use domain::{
 use uuid::Uuid;
 
 use super::Registry;
-use crate::{
+use application::{
     authenticating::is_live,
     error::Error,
     ports::{
