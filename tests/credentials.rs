@@ -243,3 +243,18 @@ async fn a_revoked_key_ends_on_every_node_within_two_seconds() {
         .await;
     }
 }
+
+#[tokio::test]
+async fn a_key_whose_story_this_build_cannot_read_lets_nobody_in() {
+    let yard = Yard::start().await;
+    let key = yard.key_for("somebody", &["nexus"], "user").await;
+    let newer = format!(
+        "insert into es.events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata)
+         select aggregate_type, aggregate_id, 2, 'ApiKeySuspended', '1', '{{}}', metadata
+           from es.events where aggregate_type = 'api_key' and aggregate_id = '{}'",
+        key.id
+    );
+    yard.database().execute(&newer).await.unwrap();
+    let answer = yard.get_as("/nexus/identity", &key.secret).await.expect(503);
+    assert!(!answer.header("retry-after").is_empty(), "what a newer node has written it judges");
+}

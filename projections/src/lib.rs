@@ -4,6 +4,7 @@ mod accounts;
 mod api_keys;
 mod generation;
 mod job_queue;
+mod per_stream;
 mod tasks;
 
 use std::sync::Arc;
@@ -14,14 +15,19 @@ pub use accounts::PgAccounts;
 pub use api_keys::PgKeys;
 pub use tasks::PgTasks;
 
+use per_stream::Rows;
+
 /// Every subscription of the product; the only registration.
 pub fn all() -> Vec<Arc<dyn Projection>> {
     let mut all = identity();
-    all.extend([Arc::new(tasks::Tasks) as Arc<dyn Projection>, Arc::new(job_queue::JobQueue)]);
+    all.extend([
+        Arc::new(Rows::<tasks::Tasks>::default()) as Arc<dyn Projection>,
+        Arc::new(job_queue::JobQueue),
+    ]);
     all
 }
 
 /// What shows accounts and keys: a command that changes them must not need a running server to be seen.
 pub fn identity() -> Vec<Arc<dyn Projection>> {
-    vec![Arc::new(accounts::Accounts), Arc::new(api_keys::ApiKeys)]
+    vec![Arc::new(Rows::<accounts::Accounts>::default()), Arc::new(Rows::<api_keys::ApiKeys>::default())]
 }

@@ -7,12 +7,12 @@ use application::{
 };
 use async_trait::async_trait;
 use cqrs_es::Aggregate as _;
-use domain::{account::Account, recorded::Stream, values::AccountId};
-use infrastructure::event_log::Feed;
+use domain::{account::Account, values::AccountId};
 use sqlx::{PgPool, types::Json};
 use uuid::Uuid;
 
-use super::fold::fold;
+use super::Accounts;
+use crate::per_stream::{Folded, folded};
 
 #[derive(Debug, Clone)]
 pub struct PgAccounts {
@@ -24,17 +24,16 @@ impl PgAccounts {
         Self { pool }
     }
 
-    async fn folded(&self, id: AccountId) -> Result<Option<AccountView>, sqlx::Error> {
-        let stream = Stream { aggregate_type: Account::TYPE.to_owned(), aggregate_id: id.to_string() };
-        let mut row = None;
-        for raw in Feed::stream(&self.pool, &stream).await? {
-            // What this build cannot read, the projection parks: the view stays as it was before.
-            let Ok(events) = raw.read() else { break };
-            for recorded in events {
-                row = fold(row, &recorded);
+    /// Nobody is let in by what this build reads only in part.
+    async fn folded(&self, id: AccountId) -> Result<Option<AccountView>, Error> {
+        match folded::<Accounts>(&self.pool, Account::TYPE, id).await {
+            Ok(Folded { view, is_whole: true }) => Ok(view),
+            Ok(Folded { is_whole: false, .. }) => {
+                tracing::error!(%id, "a stream holds what this build cannot read");
+                Err(Error::unavailable())
             }
+            Err(error) => Err(unavailable(error)),
         }
-        Ok(row)
     }
 
     async fn half(&self, limit: u32) -> Result<Vec<AccountId>, sqlx::Error> {
@@ -71,7 +70,7 @@ impl PgAccounts {
 #[async_trait]
 impl AccountQueries for PgAccounts {
     async fn account(&self, id: AccountId) -> Result<Option<AccountView>, Error> {
-        self.folded(id).await.map_err(unavailable)
+        self.folded(id).await
     }
 
     async fn half_erased(&self, limit: u32) -> Result<Vec<AccountId>, Error> {

@@ -10,14 +10,13 @@ use async_trait::async_trait;
 use cqrs_es::Aggregate as _;
 use domain::{
     api_key::{ApiKey, KeyKind},
-    recorded::Stream,
     values::{AccountId, Digest, KeyId},
 };
-use infrastructure::event_log::Feed;
 use sqlx::{PgPool, Row, types::Json};
 use uuid::Uuid;
 
-use super::fold::fold;
+use super::ApiKeys;
+use crate::per_stream::{Folded, folded};
 
 /// The events of keys that the rows do not show yet, horizon or not. The order makes a generic plan take the index.
 const BEYOND: &str = "(select e.aggregate_id, e.event_type, e.payload
@@ -42,15 +41,15 @@ impl PgKeys {
     }
 
     /// By its newest secret.
-    async fn found(&self, sha256: &Digest) -> Result<Option<KeyView>, sqlx::Error> {
+    async fn found(&self, sha256: &Digest) -> Result<Option<KeyView>, Error> {
         let query = format!(
             "select key_id from read.api_keys where secret_sha256 = $1
              union all
              select aggregate_id::uuid from {BEYOND} where payload ->> 'secret_sha256' = $1
              limit 1"
         );
-        let id: Option<Uuid> =
-            sqlx::query_scalar(&query).bind(sha256.as_str()).fetch_optional(&self.pool).await?;
+        let query = sqlx::query_scalar(&query).bind(sha256.as_str());
+        let id: Option<Uuid> = query.fetch_optional(&self.pool).await.map_err(unavailable)?;
         let Some(id) = id else { return Ok(None) };
         Ok(self.folded(KeyId(id)).await?.filter(|key| key.secret_sha256 == *sha256))
     }
@@ -69,17 +68,16 @@ impl PgKeys {
         Ok(ids.into_iter().map(KeyId).collect())
     }
 
-    async fn folded(&self, id: KeyId) -> Result<Option<KeyView>, sqlx::Error> {
-        let stream = Stream { aggregate_type: ApiKey::TYPE.to_owned(), aggregate_id: id.to_string() };
-        let mut row = None;
-        for raw in Feed::stream(&self.pool, &stream).await? {
-            // What this build cannot read, the projection parks: the view stays as it was before.
-            let Ok(events) = raw.read() else { break };
-            for recorded in events {
-                row = fold(row, &recorded);
+    /// Nobody is let in by what this build reads only in part.
+    async fn folded(&self, id: KeyId) -> Result<Option<KeyView>, Error> {
+        match folded::<ApiKeys>(&self.pool, ApiKey::TYPE, id).await {
+            Ok(Folded { view, is_whole: true }) => Ok(view),
+            Ok(Folded { is_whole: false, .. }) => {
+                tracing::error!(%id, "a stream holds what this build cannot read");
+                Err(Error::unavailable())
             }
+            Err(error) => Err(unavailable(error)),
         }
-        Ok(row)
     }
 
     async fn page(
@@ -110,7 +108,7 @@ impl PgKeys {
             "select array(select key_id from read.api_keys
                            where change > $1 and (revoked_at is not null or kind = 'session'))
                     || array(select aggregate_id::uuid from {BEYOND}
-                              where event_type in ('ApiKeyRevoked', 'ApiKeyRefreshed') limit {MOST_BEYOND}) as keys,
+                              where event_type <> 'ApiKeyIssued' limit {MOST_BEYOND}) as keys,
                     coalesce((select max(change) from read.api_keys), 0) as newest"
         );
         let row = sqlx::query(&query).bind(after.unwrap_or(i64::MAX)).fetch_one(&self.pool).await?;
@@ -122,11 +120,11 @@ impl PgKeys {
 #[async_trait]
 impl KeyQueries for PgKeys {
     async fn by_secret(&self, sha256: &Digest) -> Result<Option<KeyView>, Error> {
-        self.found(sha256).await.map_err(unavailable)
+        self.found(sha256).await
     }
 
     async fn by_id(&self, id: KeyId) -> Result<Option<KeyView>, Error> {
-        self.folded(id).await.map_err(unavailable)
+        self.folded(id).await
     }
 
     async fn held_by(&self, account: AccountId, kind: Option<KeyKind>) -> Result<Vec<KeyId>, Error> {

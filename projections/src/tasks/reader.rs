@@ -6,15 +6,16 @@ use application::{
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use cqrs_es::Aggregate as _;
 use domain::{
-    recorded::Stream,
+    task::Task,
     values::{Digest, GroupId, TaskId},
 };
-use infrastructure::event_log::Feed;
 use sqlx::{PgPool, Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
-use super::fold::fold;
+use super::Tasks;
+use crate::per_stream::folded;
 
 const COLUMNS: &str = "t.view, r.progress, r.message as doing";
 const FROM: &str = "from read.tasks t
@@ -34,16 +35,8 @@ impl PgTasks {
 
     /// The projection may lag behind an acknowledged request: then the one stream is folded instead.
     async fn folded(&self, id: TaskId) -> Result<Option<TaskView>, sqlx::Error> {
-        let stream = Stream { aggregate_type: "task".to_owned(), aggregate_id: id.to_string() };
-        let mut row = None;
-        for raw in Feed::stream(&self.pool, &stream).await? {
-            // What this build cannot read, the projection parks: the view stays as it was before.
-            let Ok(events) = raw.read() else { break };
-            for recorded in events {
-                row = fold(row, &recorded);
-            }
-        }
-        Ok(row)
+        // What this build cannot read, the projection parks: the view stays as it was before.
+        Ok(folded::<Tasks>(&self.pool, Task::TYPE, id).await?.view)
     }
 
     async fn newest(&self, which: &str, limit: u32, offset: u32) -> Result<Vec<TaskView>, Error> {
