@@ -57,7 +57,7 @@ use crate::{
     services::{Identifying, Ports, Services, SigningPublicKey},
     settings::tests::settings,
     shutdown::Shutdown,
-    telemetry::Telemetry,
+    telemetry::{Telemetry, overheard},
 };
 
 /// Every port in one, but for those of identity.
@@ -80,6 +80,7 @@ struct State {
 
 impl Fakes {
     pub(crate) fn new() -> Arc<Self> {
+        overheard::listen();
         Arc::new(Self { state: Mutex::default(), registry: Registry::at(at(0)) })
     }
 

@@ -2,6 +2,8 @@
 
 mod log;
 mod observe;
+#[cfg(test)]
+pub(crate) mod overheard;
 
 use std::{
     io::IsTerminal as _,
@@ -104,28 +106,4 @@ pub(crate) async fn metrics(State(telemetry): State<Arc<Telemetry>>) -> Response
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
-}
-
-/// The log of one thread, and what was written to it.
-#[cfg(test)]
-fn json_lines_for_tests() -> (impl tracing::Subscriber, Arc<std::sync::Mutex<Vec<u8>>>) {
-    #[derive(Clone, Default)]
-    struct Kept(Arc<std::sync::Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Kept {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    let kept = Kept::default();
-    let writer = kept.clone();
-    let info = Targets::new().with_default(Level::INFO);
-    let lines = tracing_subscriber::registry().with(info).with(json_lines(move || writer.clone()));
-    (lines, kept.0)
 }

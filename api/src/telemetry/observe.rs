@@ -111,7 +111,7 @@ mod tests {
         credential::Accepts,
         fakes::{ADMIN, Gate, voice},
         operations::get,
-        telemetry::json_lines_for_tests,
+        telemetry::overheard,
     };
 
     fn kept(value: &[u8]) -> bool {
@@ -134,10 +134,7 @@ mod tests {
         let accepts = Accepts { bearer: true, api_key: true, basic: false };
         let open = get("/open/{name}", Action::ReadCatalogue, async || "fine");
         let gate = Gate::new(voice(Dialect::Nexus, accepts), vec![open], &[]);
-        // Whichever thread meets a line first decides for all whether anybody listens, unless it is known by then.
-        gate.ask(Method::GET, "/open/first", &[]).await;
-        let (lines, kept) = json_lines_for_tests();
-        let logging = tracing::subscriber::set_default(lines);
+        overheard::taken();
         let admin = format!("Bearer {ADMIN}");
         let odd = "\t[31m\u{80}\u{9b}hush";
         for headers in [
@@ -148,8 +145,7 @@ mod tests {
         ] {
             gate.ask(Method::GET, "/open/%1B%5B31mhush%0A%7B%7D?ticket=hush", headers).await;
         }
-        drop(logging);
-        let text = String::from_utf8(kept.lock().unwrap().clone()).unwrap();
+        let text = overheard::taken();
         let mut lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let told: Vec<_> = lines.iter().map(|line| (&line["status"], &line["principal"])).collect();
