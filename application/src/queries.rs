@@ -1,4 +1,9 @@
 //! What can be asked: one small trait and plain views per read model.
 
+pub mod activity;
+pub mod catalogue;
+pub mod downloads;
 pub mod keys;
+pub mod repositories;
+pub mod reviews;
 pub mod tasks;

@@ -11,16 +11,29 @@ use uuid::Uuid;
 use crate::{
     account::{Account, AccountEvent},
     api_key::{ApiKey, ApiKeyEvent},
+    download_log::{DownloadLog, DownloadLogEvent, DownloadStream},
+    name_claim::{NameClaim, NameClaimEvent},
+    plugin::{Plugin, PluginEvent},
+    publisher::{Publisher, PublisherEvent},
+    repository::{Repository, RepositoryEvent},
+    review::{Review, ReviewEvent},
     task::{Task, TaskEvent},
-    values::{AccountId, KeyId, Metadata, TaskId},
+    values::{AccountId, ClaimKey, KeyId, Metadata, PluginId, PublisherName, ReviewId, TaskId},
 };
 
 /// All events the log may hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     Task(TaskId, TaskEvent),
     Account(AccountId, AccountEvent),
     ApiKey(KeyId, ApiKeyEvent),
+    Plugin(PluginId, PluginEvent),
+    NameClaim(ClaimKey, NameClaimEvent),
+    Publisher(PublisherName, PublisherEvent),
+    Review(ReviewId, ReviewEvent),
+    /// By its name.
+    Repository(String, RepositoryEvent),
+    Download(DownloadStream, DownloadLogEvent),
 }
 
 /// A stored event cannot be read by this build.
@@ -36,25 +49,43 @@ pub enum Unreadable {
 impl Event {
     /// Every event type the product knows.
     pub fn known_types() -> impl Iterator<Item = &'static str> {
-        TaskEvent::TYPES.into_iter().chain(AccountEvent::TYPES).chain(ApiKeyEvent::TYPES)
+        let all: [&[&str]; 9] = [
+            &TaskEvent::TYPES,
+            &AccountEvent::TYPES,
+            &ApiKeyEvent::TYPES,
+            PluginEvent::TYPES,
+            NameClaimEvent::TYPES,
+            PublisherEvent::TYPES,
+            ReviewEvent::TYPES,
+            RepositoryEvent::TYPES,
+            DownloadLogEvent::TYPES,
+        ];
+        all.into_iter().flatten().copied()
     }
 
     /// Reads a payload that the upcasters have brought to its newest version.
     pub fn read(stream: &Stream, event_type: &str, payload: Value) -> Result<Self, Unreadable> {
-        let unknown = || Err(Unreadable::UnknownType(event_type.to_owned()));
-        let stored = Stored { stream, event_type, payload };
         let of = |types: &[&str]| types.contains(&event_type);
+        let stored = Stored { stream, event_type, payload };
         match stream.aggregate_type.as_str() {
-            Task::TYPE if of(&TaskEvent::TYPES) => {
-                stored.read(TaskEvent::name).map(|(id, e)| Self::Task(id, e))
+            Task::TYPE if of(&TaskEvent::TYPES) => stored.read(TaskEvent::name, Self::Task),
+            Account::TYPE if of(&AccountEvent::TYPES) => stored.read(AccountEvent::name, Self::Account),
+            ApiKey::TYPE if of(&ApiKeyEvent::TYPES) => stored.read(ApiKeyEvent::name, Self::ApiKey),
+            Plugin::TYPE if of(PluginEvent::TYPES) => stored.read(PluginEvent::name, Self::Plugin),
+            NameClaim::TYPE if of(NameClaimEvent::TYPES) => {
+                stored.read(NameClaimEvent::name, Self::NameClaim)
             }
-            Account::TYPE if of(&AccountEvent::TYPES) => {
-                stored.read(AccountEvent::name).map(|(id, e)| Self::Account(id, e))
+            Publisher::TYPE if of(PublisherEvent::TYPES) => {
+                stored.read(PublisherEvent::name, Self::Publisher)
             }
-            ApiKey::TYPE if of(&ApiKeyEvent::TYPES) => {
-                stored.read(ApiKeyEvent::name).map(|(id, e)| Self::ApiKey(id, e))
+            Review::TYPE if of(ReviewEvent::TYPES) => stored.read(ReviewEvent::name, Self::Review),
+            Repository::TYPE if of(RepositoryEvent::TYPES) => {
+                stored.read(RepositoryEvent::name, Self::Repository)
             }
-            _ => unknown(),
+            DownloadLog::TYPE if of(DownloadLogEvent::TYPES) => {
+                stored.read(DownloadLogEvent::name, Self::Download)
+            }
+            _ => Err(Unreadable::UnknownType(event_type.to_owned())),
         }
     }
 }
@@ -68,7 +99,11 @@ struct Stored<'a> {
 
 impl Stored<'_> {
     /// The id of the stream and the event, which must be of the type it is stored under.
-    fn read<Id, E>(self, name: fn(&E) -> &'static str) -> Result<(Id, E), Unreadable>
+    fn read<Id, E>(
+        self,
+        name: fn(&E) -> &'static str,
+        event_of: fn(Id, E) -> Event,
+    ) -> Result<Event, Unreadable>
     where
         Id: FromStr<Err: fmt::Display>,
         E: DeserializeOwned,
@@ -79,7 +114,7 @@ impl Stored<'_> {
         if name(&event) != self.event_type {
             return Err(malformed(format!("the payload is a {}", name(&event))));
         }
-        Ok((id, event))
+        Ok(event_of(id, event))
     }
 }
 
@@ -91,7 +126,7 @@ pub struct Stream {
 }
 
 /// An event with everything the log knows of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Recorded {
     pub cursor: Cursor,
     pub event_id: Uuid,

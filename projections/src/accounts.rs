@@ -42,10 +42,8 @@ impl PerStream for Accounts {
     }
 
     fn id(event: &Event) -> Option<Uuid> {
-        match event {
-            Event::Account(id, _) => Some(id.0),
-            Event::Task(..) | Event::ApiKey(..) => None,
-        }
+        let Event::Account(id, _) = event else { return None };
+        Some(id.0)
     }
 
     fn fold(view: Option<AccountView>, recorded: &Recorded) -> Option<AccountView> {

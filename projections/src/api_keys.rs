@@ -55,10 +55,8 @@ impl PerStream for ApiKeys {
     }
 
     fn id(event: &Event) -> Option<Uuid> {
-        match event {
-            Event::ApiKey(id, _) => Some(id.0),
-            Event::Task(..) | Event::Account(..) => None,
-        }
+        let Event::ApiKey(id, _) = event else { return None };
+        Some(id.0)
     }
 
     fn fold(view: Option<KeyView>, recorded: &Recorded) -> Option<KeyView> {

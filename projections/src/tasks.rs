@@ -52,10 +52,8 @@ impl PerStream for Tasks {
     }
 
     fn id(event: &Event) -> Option<Uuid> {
-        match event {
-            Event::Task(id, _) => Some(id.0),
-            Event::Account(..) | Event::ApiKey(..) => None,
-        }
+        let Event::Task(id, _) = event else { return None };
+        Some(id.0)
     }
 
     fn fold(view: Option<TaskView>, recorded: &Recorded) -> Option<TaskView> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+pub use domain::repository::Listing;
 use domain::values::PluginIdentity;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -78,24 +79,6 @@ pub struct Search {
 pub struct Page {
     pub plugins: Vec<Listing>,
     pub total: u64,
-}
-
-/// A plugin as a catalogue shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listing {
-    pub author: String,
-    pub name: String,
-    pub display_name: String,
-    pub description: String,
-    pub category: String,
-    pub tags: Vec<String>,
-    pub latest_version: String,
-    pub created_at: Option<DateTime<Utc>>,
-    pub updated_at: Option<DateTime<Utc>>,
-    pub download_count: u64,
-    pub verified: bool,
-    pub readme: Option<String>,
-    pub repository: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

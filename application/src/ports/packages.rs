@@ -1,0 +1,79 @@
+//! Packages as publishers send them: recognised by what is in them, checked, and read once.
+
+use std::{collections::BTreeMap, path::Path};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::{
+    plugin::{Artifact, Description, PackageFormat, PluginKind},
+    values::{PluginName, ReleaseVersion},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// Reads a package in a child process; its bytes are hostile. A permanent failure says what is wrong with it.
+#[async_trait]
+pub trait PackageReader: Send + Sync {
+    /// The format is what the content says. A format that is not among `wanted` is refused.
+    async fn read(&self, file: &Path, wanted: &[PackageFormat]) -> Result<Package, Failure>;
+}
+
+/// Everything that the catalogue takes from a package.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Package {
+    pub artifact: Artifact,
+    /// As the manifest names it, where the format has one.
+    pub author: Option<String>,
+    pub name: PluginName,
+    pub version: ReleaseVersion,
+    pub kind: PluginKind,
+    pub manifest: Value,
+    /// Its icon is none: the bytes are in [`Package::icon`].
+    pub description: Description,
+    pub engines: BTreeMap<String, String>,
+    pub dependencies: BTreeMap<String, String>,
+    pub peer_dependencies: BTreeMap<String, String>,
+    pub permissions: Vec<String>,
+    pub config_schema: Option<Value>,
+    pub changelog: Option<String>,
+    pub readme: Option<String>,
+    pub prerelease: bool,
+    pub icon: Option<IconFile>,
+}
+
+/// At most 256 KiB, of a type that is an image by its first bytes: PNG, JPEG, GIF, WebP or SVG.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IconFile {
+    pub media_type: String,
+    pub bytes: Bytes,
+}
+
+/// The operator's own scanner, if there is one. Whatever keeps it from answering is not an answer.
+#[async_trait]
+pub trait Scanner: Send + Sync {
+    async fn scan(&self, file: &Path) -> Scan;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scan {
+    Clean,
+    Found(String),
+    /// Try again later; until then nobody knows.
+    NotRun(String),
+}
+
+/// Numbers that are given once: where ids on the wire are numbers.
+#[async_trait]
+pub trait Numbers: Send + Sync {
+    async fn next(&self, of: Numbered) -> Result<u64, Failure>;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Numbered {
+    Plugin,
+    Publisher,
+    Review,
+    User,
+}

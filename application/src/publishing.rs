@@ -1,0 +1,189 @@
+//! Publishing a package, and everything its owner or an operator does with it afterwards.
+
+use std::{path::Path, sync::Arc};
+
+use domain::{
+    name_claim::NameClaim,
+    plugin::{PackageFormat, Plugin},
+    publisher::{Publisher, PublisherProfile},
+    recorded::Cursor,
+    values::{AccountId, Dialect, PluginId, PublisherName, ReleaseVersion},
+};
+
+use crate::{
+    caller::Caller,
+    commands::Commands,
+    error::Error,
+    ports::{
+        blobs::Blobs,
+        freshness::Freshness,
+        packages::{Numbers, PackageReader, Scanner},
+        system::{Clock, Ids},
+    },
+    principal::Principal,
+    queries::catalogue::CatalogueQueries,
+};
+
+#[derive(Clone)]
+pub struct Publishing {
+    pub plugins: Arc<dyn Commands<Plugin>>,
+    pub publishers: Arc<dyn Commands<Publisher>>,
+    pub claims: Arc<dyn Commands<NameClaim>>,
+    pub catalogue: Arc<dyn CatalogueQueries>,
+    pub reader: Arc<dyn PackageReader>,
+    pub scanner: Arc<dyn Scanner>,
+    pub numbers: Arc<dyn Numbers>,
+    pub blobs: Arc<dyn Blobs>,
+    pub freshness: Arc<dyn Freshness>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+}
+
+/// What is to be published, and what the caller says of it: a package that says otherwise is refused.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    pub formats: Vec<PackageFormat>,
+    /// Where it will be shown; the first one names it.
+    pub dialects: Vec<Dialect>,
+    /// Of the path; none where the package alone says so.
+    pub name: Option<String>,
+    pub version: Option<String>,
+    /// None: the package's author, or where the format has none, a name made from the account.
+    pub publisher: Option<String>,
+    /// `owner/name`.
+    pub repository: Option<String>,
+    pub changelog: Option<String>,
+    pub expects: Expects,
+    /// Checks everything and stores nothing.
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expects {
+    /// A plugin that is there already is a conflict.
+    NewPlugin,
+    /// A plugin that is not there is not found.
+    NewVersion,
+    /// Either.
+    Any,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    pub plugin: PluginId,
+    pub publisher: String,
+    pub name: String,
+    pub version: ReleaseVersion,
+    pub outcome: PublishOutcome,
+    /// Why it is held back, if it is.
+    pub quarantine: Option<String>,
+    pub position: Option<Cursor>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublishOutcome {
+    NewPlugin,
+    NewVersion,
+    /// The same bytes were there already.
+    Unchanged,
+    /// A dry run found nothing wrong.
+    WouldPublish,
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Asker<'a> {
+    pub principal: &'a Principal,
+    pub caller: Caller,
+}
+
+/// What an owner or an operator may do with a plugin. Owners: all but the last six.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    Yank {
+        version: ReleaseVersion,
+        reason: String,
+    },
+    Unyank {
+        version: ReleaseVersion,
+    },
+    RemoveRelease {
+        version: ReleaseVersion,
+        reason: String,
+    },
+    Remove {
+        reason: String,
+    },
+    Deprecate {
+        reason: String,
+        replacement: Option<String>,
+    },
+    Undeprecate,
+    Unlist {
+        dialect: Dialect,
+        reason: String,
+    },
+    /// To another account, and so to another publisher; both names of it change.
+    Transfer {
+        to_owner: AccountId,
+        to_publisher: PublisherName,
+    },
+    Verify {
+        method: String,
+        evidence: String,
+    },
+    Unverify {
+        reason: String,
+    },
+    Feature,
+    Unfeature,
+    Quarantine {
+        version: Option<ReleaseVersion>,
+        reason: String,
+    },
+    Clear {
+        version: Option<ReleaseVersion>,
+        evidence: String,
+    },
+}
+
+impl Publishing {
+    /// The whole release, or nothing: its file is stored first, and one append shows it.
+    pub async fn publish(&self, file: &Path, order: Order, by: Asker<'_>) -> Result<Published, Error> {
+        let _ = (file, order, by);
+        Err(Error::unavailable())
+    }
+
+    /// Shown by the next read. None: it was so already.
+    pub async fn change(
+        &self,
+        plugin: PluginId,
+        change: Change,
+        by: Asker<'_>,
+    ) -> Result<Option<Cursor>, Error> {
+        let _ = (plugin, change, by);
+        Err(Error::unavailable())
+    }
+
+    /// A publisher is verified together with everything it has, and will have, published.
+    pub async fn verify_publisher(
+        &self,
+        name: &PublisherName,
+        method: String,
+        evidence: String,
+        by: Asker<'_>,
+    ) -> Result<Option<Cursor>, Error> {
+        let _ = (name, method, evidence, by);
+        Err(Error::unavailable())
+    }
+
+    pub async fn describe_publisher(
+        &self,
+        name: &PublisherName,
+        profile: PublisherProfile,
+        by: Asker<'_>,
+    ) -> Result<Option<Cursor>, Error> {
+        let _ = (name, profile, by);
+        Err(Error::unavailable())
+    }
+}

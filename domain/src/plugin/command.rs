@@ -1,0 +1,83 @@
+//! What can be asked of a plugin.
+
+use std::collections::BTreeSet;
+
+use super::event::{Described, ImportedStatistics, PluginRegistered, ReleasePublished};
+use crate::values::{AccountId, Dialect, PublisherName, ReleaseVersion};
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum PluginCommand {
+    Publish(Box<Publication>),
+    Describe(Box<Described>),
+    List {
+        dialect: Dialect,
+    },
+    Unlist {
+        dialect: Dialect,
+        reason: String,
+    },
+    Verify {
+        method: String,
+        evidence: String,
+    },
+    Unverify {
+        reason: String,
+    },
+    Feature,
+    Unfeature,
+    Transfer {
+        to_owner: AccountId,
+        to_publisher: PublisherName,
+    },
+    Deprecate {
+        reason: String,
+        replacement: Option<String>,
+    },
+    Undeprecate,
+    Quarantine {
+        reason: String,
+    },
+    /// Out of quarantine.
+    Clear {
+        evidence: String,
+    },
+    Remove {
+        reason: String,
+    },
+    Yank {
+        version: ReleaseVersion,
+        reason: String,
+    },
+    Unyank {
+        version: ReleaseVersion,
+    },
+    RemoveRelease {
+        version: ReleaseVersion,
+        reason: String,
+    },
+    QuarantineRelease {
+        version: ReleaseVersion,
+        reason: String,
+    },
+    ClearRelease {
+        version: ReleaseVersion,
+        evidence: String,
+    },
+    ImportStatistics(Box<ImportedStatistics>),
+    ReachMilestone {
+        threshold: u64,
+    },
+}
+
+/// A release, and the plugin if this is its first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Publication {
+    pub registered: PluginRegistered,
+    /// Taken when the release is the newest.
+    pub described: Option<Described>,
+    pub release: ReleasePublished,
+    /// Where the plugin is shown from now on; where it is shown already stays.
+    pub dialects: BTreeSet<Dialect>,
+    /// Why the plugin as a whole is held back.
+    pub quarantine: Option<String>,
+}

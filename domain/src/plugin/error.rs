@@ -1,0 +1,17 @@
+//! Why a plugin refuses.
+
+use crate::values::ReleaseVersion;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PluginError {
+    #[error("No such plugin")]
+    Unknown,
+    #[error("This plugin was removed")]
+    Removed,
+    #[error("This id belongs to another plugin")]
+    AlreadyRegistered,
+    #[error("Version {0} was published already with other content; publish a new version")]
+    VersionTaken(ReleaseVersion),
+    #[error("There is no version {0}")]
+    NoSuchVersion(ReleaseVersion),
+}

@@ -1,0 +1,87 @@
+//! The rules of single releases.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Decided, Plugin, PluginError, PluginEvent, ReleasePublished};
+use crate::values::{Digest, ReleaseVersion};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Release {
+    sha256: Digest,
+    pub(super) is_yanked: bool,
+    pub(super) is_removed: bool,
+    pub(super) is_quarantined: bool,
+}
+
+impl Plugin {
+    /// Whether there is anything to publish: the same bytes again are what is there already.
+    pub(super) fn release(&self, release: &ReleasePublished) -> Result<bool, PluginError> {
+        match self.releases.get(&release.version) {
+            None => Ok(true),
+            Some(there) if there.sha256 != release.artifact.sha256 => {
+                Err(PluginError::VersionTaken(release.version.clone()))
+            }
+            Some(there) => Ok(there.is_removed),
+        }
+    }
+
+    /// Whether its description is the one to show.
+    pub(super) fn is_newest(&self, version: &ReleaseVersion) -> bool {
+        let of = |version: &ReleaseVersion| (!version.is_prerelease(), version.clone());
+        let mut live = self.releases.iter().filter(|(_, release)| !release.is_removed);
+        live.all(|(there, _)| of(there) <= of(version))
+    }
+
+    pub(super) fn yank(&self, version: ReleaseVersion, reason: String) -> Decided {
+        let already = self.there(&version)?.is_yanked;
+        self.unless(already, |plugin_uid| PluginEvent::ReleaseYanked { plugin_uid, version, reason })
+    }
+
+    pub(super) fn unyank(&self, version: ReleaseVersion) -> Decided {
+        let already = !self.there(&version)?.is_yanked;
+        self.unless(already, |plugin_uid| PluginEvent::ReleaseUnyanked { plugin_uid, version })
+    }
+
+    pub(super) fn remove_release(&self, version: ReleaseVersion, reason: String) -> Decided {
+        self.there(&version)?;
+        self.unless(false, |plugin_uid| PluginEvent::ReleaseRemoved { plugin_uid, version, reason })
+    }
+
+    pub(super) fn quarantine_release(&self, version: ReleaseVersion, reason: String) -> Decided {
+        let already = self.there(&version)?.is_quarantined;
+        self.unless(already, |plugin_uid| PluginEvent::ReleaseQuarantined { plugin_uid, version, reason })
+    }
+
+    pub(super) fn clear_release(&self, version: ReleaseVersion, evidence: String) -> Decided {
+        let already = !self.there(&version)?.is_quarantined;
+        self.unless(already, |plugin_uid| PluginEvent::ReleaseCleared { plugin_uid, version, evidence })
+    }
+
+    fn there(&self, version: &ReleaseVersion) -> Result<&Release, PluginError> {
+        self.live()?;
+        let release = self.releases.get(version).filter(|release| !release.is_removed);
+        release.ok_or_else(|| PluginError::NoSuchVersion(version.clone()))
+    }
+
+    pub(super) fn keep(&mut self, published: &ReleasePublished) {
+        let release = Release {
+            sha256: published.artifact.sha256.clone(),
+            is_yanked: false,
+            is_removed: false,
+            is_quarantined: published.quarantine.is_some(),
+        };
+        self.releases.insert(published.version.clone(), release);
+    }
+
+    pub(super) fn remove_all(&mut self) {
+        self.mark(super::Mark::Removed);
+        self.listed.clear();
+        self.releases.values_mut().for_each(|release| release.is_removed = true);
+    }
+
+    pub(super) fn change(&mut self, version: &ReleaseVersion, change: impl FnOnce(&mut Release)) {
+        if let Some(release) = self.releases.get_mut(version) {
+            change(release);
+        }
+    }
+}
