@@ -1,5 +1,6 @@
 //! Ports that keep everything in memory, for the tests of the handlers.
 
+mod cataloguing;
 pub(crate) mod door;
 mod gate;
 mod marketplace;
@@ -138,6 +139,7 @@ impl Fakes {
             ids: self.clone(),
             task_queries: self.clone(),
             watch,
+            cataloguing: self.cataloguing(),
             health: self.clone(),
             projections: self.clone(),
             identifying: Identifying {
