@@ -229,3 +229,6 @@ impl Publishing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

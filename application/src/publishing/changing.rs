@@ -1,11 +1,11 @@
 //! What owners and operators do with a plugin that is there.
 
+use domain::publisher::{PublisherCommand, PublisherRegistered};
 use domain::{
     plugin::{PluginCommand, PluginError},
     recorded::Cursor,
     values::{AccountId, ClaimKey, PluginId, PluginName, PublisherName},
 };
-use domain::publisher::{PublisherCommand, PublisherRegistered};
 use serde_json::json;
 
 use super::{
@@ -170,12 +170,14 @@ impl Publishing {
             }
             Change::Unlist { dialect, .. } => {
                 for (_, key) in words.into_iter().filter(|(word, _)| word == dialect) {
-                    self.give_back(&key, view.id, "its plugin is not listed here any more", &by.caller).await?;
+                    self.give_back(&key, view.id, "its plugin is not listed here any more", &by.caller)
+                        .await?;
                 }
             }
             Change::Transfer { to_owner, to_publisher } => {
                 if !to_publisher.as_str().eq_ignore_ascii_case(&view.publisher) {
-                    self.give_back(&pair_of(view)?, view.id, "its plugin was transferred", &by.caller).await?;
+                    self.give_back(&pair_of(view)?, view.id, "its plugin was transferred", &by.caller)
+                        .await?;
                 }
                 for (_, key) in words.into_iter().filter(|(word, _)| view.listed.contains(word)) {
                     self.hand_over(&key, view, *to_owner, &by.caller).await?;

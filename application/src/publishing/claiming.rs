@@ -8,7 +8,10 @@ use domain::{
     values::{AccountId, ClaimKey, PluginId},
 };
 
-use super::{Publishing, naming::{Named, sentence}};
+use super::{
+    Publishing,
+    naming::{Named, sentence},
+};
 use crate::{
     caller::Caller,
     commands::CommandError,

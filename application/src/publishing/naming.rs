@@ -39,7 +39,10 @@ pub fn personal_publisher(account: Option<AccountId>) -> Result<PublisherName, E
 }
 
 /// Names made from accounts are for those accounts.
-pub(super) fn must_not_be_anothers(publisher: &PublisherName, account: Option<AccountId>) -> Result<(), Error> {
+pub(super) fn must_not_be_anothers(
+    publisher: &PublisherName,
+    account: Option<AccountId>,
+) -> Result<(), Error> {
     let folded = publisher.folded();
     let made = folded.strip_prefix("u-").is_some_and(|digits| {
         digits.len() == 12 && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
@@ -80,7 +83,8 @@ impl Named {
                 self.name, self.publisher
             )));
         }
-        let publisher = PublisherName::new(publisher).map_err(|error| Error::invalid(sentence(&error.to_string())))?;
+        let publisher =
+            PublisherName::new(publisher).map_err(|error| Error::invalid(sentence(&error.to_string())))?;
         Ok(Self { publisher, ..self })
     }
 
@@ -90,15 +94,24 @@ impl Named {
         let word = |dialect| Which::Word { dialect, name: name.clone() };
         let mut ways: Vec<Which> = self.words().map(word).collect();
         let pair = Which::Pair { publisher: self.publisher.as_str().to_owned(), name: name.clone() };
-        if ONE_WORD.contains(&self.first) { ways.push(pair) } else { ways.insert(0, pair) }
+        if ONE_WORD.contains(&self.first) {
+            ways.push(pair)
+        } else {
+            ways.insert(0, pair)
+        }
         ways
     }
 
     /// What must belong to the plugin alone.
     pub(super) fn keys(&self) -> Vec<ClaimKey> {
         let pair = ClaimKey::pair(&self.publisher, &self.name);
-        let mut keys: Vec<ClaimKey> = self.words().map(|dialect| ClaimKey::word(dialect, &self.name)).collect();
-        if ONE_WORD.contains(&self.first) { keys.push(pair) } else { keys.insert(0, pair) }
+        let mut keys: Vec<ClaimKey> =
+            self.words().map(|dialect| ClaimKey::word(dialect, &self.name)).collect();
+        if ONE_WORD.contains(&self.first) {
+            keys.push(pair)
+        } else {
+            keys.insert(0, pair)
+        }
         keys
     }
 
@@ -160,10 +173,12 @@ fn agrees(what: &str, ordered: Option<&str>, packaged: &str) -> Result<(), Error
 /// taken when it happens to fit.
 fn said_publisher(order: &Order, package: &Package) -> Result<Option<PublisherName>, Error> {
     let author = package.author.as_deref();
-    let new = |name: &str| PublisherName::new(name).map_err(|error| Error::invalid(sentence(&error.to_string())));
+    let new =
+        |name: &str| PublisherName::new(name).map_err(|error| Error::invalid(sentence(&error.to_string())));
     match package.artifact.format {
         PackageFormat::Difypkg | PackageFormat::Lbpkg => {
-            let author = author.ok_or_else(|| Error::invalid("The manifest of the package names no author"))?;
+            let author =
+                author.ok_or_else(|| Error::invalid("The manifest of the package names no author"))?;
             agrees("author", order.publisher.as_deref(), author)?;
             new(author).map(Some)
         }

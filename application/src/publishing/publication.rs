@@ -12,7 +12,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Asker, Expects, Order, PublishOutcome, Published, Publishing, PUBLISHES,
+    Asker, Expects, Order, PUBLISHES, PublishOutcome, Published, Publishing,
     checking::Held,
     claiming::{Claimant, Claimed, belongs_to_somebody_else},
     naming::{Named, must_not_be_anothers},
@@ -78,7 +78,12 @@ impl Plan {
         }
     }
 
-    fn registered(&self, owner: Option<AccountId>, number: u64, at: chrono::DateTime<chrono::Utc>) -> PluginRegistered {
+    fn registered(
+        &self,
+        owner: Option<AccountId>,
+        number: u64,
+        at: chrono::DateTime<chrono::Utc>,
+    ) -> PluginRegistered {
         PluginRegistered {
             plugin_uid: self.plugin,
             number,
@@ -222,8 +227,7 @@ impl Publishing {
         };
         let registered = PublisherRegistered { name: name.clone(), number, owner, at: self.clock.now() };
         let command = PublisherCommand::Register(registered);
-        let position =
-            self.publishers.execute(&name.folded(), command, by.caller.metadata.clone()).await?;
+        let position = self.publishers.execute(&name.folded(), command, by.caller.metadata.clone()).await?;
         Ok(Owning { owner, verified, position })
     }
 
@@ -286,7 +290,9 @@ fn judged(
             let message = format!("{} exists already; publish a new version of it", named.name);
             return Err(Error::new(Kind::Conflict, message));
         }
-        (Expects::NewVersion, None) => return Err(Error::not_found(format!("No such package: {}", named.name))),
+        (Expects::NewVersion, None) => {
+            return Err(Error::not_found(format!("No such package: {}", named.name)));
+        }
         (Expects::NewPlugin, None) | (Expects::NewVersion, Some(_)) | (Expects::Any, _) => {}
     }
     if let Some(view) = &known
@@ -324,7 +330,9 @@ impl From<CommandError<PublisherError>> for Error {
     fn from(error: CommandError<PublisherError>) -> Self {
         error.told("publisher", |refusal| match refusal {
             PublisherError::Unknown => Self::not_found(refusal.to_string()),
-            PublisherError::Taken => Self::new(Kind::Forbidden, super::naming::sentence(&refusal.to_string())),
+            PublisherError::Taken => {
+                Self::new(Kind::Forbidden, super::naming::sentence(&refusal.to_string()))
+            }
         })
     }
 }
