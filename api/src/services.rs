@@ -169,6 +169,7 @@ impl Services {
             quotas,
             removing: Removing {
                 tasks: ports.task_queries.clone(),
+                catalogue: cataloguing.catalogue.clone(),
                 commands: ports.commands.clone(),
                 blobs: ports.blobs.clone(),
                 freshness: ports.freshness.clone(),
