@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use application::{
     counting::Counting,
+    identity::Identity,
     known_state::KnownState,
     ports::{blobs::Blobs, freshness::Freshness},
     publishing::Publishing,
@@ -21,9 +22,14 @@ use infrastructure::{
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::unset::Unset;
+use super::{
+    identity::{Standing, beside_the_log},
+    packaging::blobs,
+};
 use crate::{
     conditional::Validators,
     services::{Cataloguing, Identifying},
+    settings::Settings,
 };
 
 pub(super) fn build_cataloguing(
@@ -79,4 +85,19 @@ pub(super) fn build_cataloguing(
         activity: Arc::new(Unset),
         repositories: Arc::new(Unset),
     }
+}
+
+/// The catalogue and its accounts for one command.
+pub(crate) async fn with_catalogue<T>(
+    settings: &Settings,
+    work: impl AsyncFnOnce(&Cataloguing, &Identity) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let blobs: Arc<dyn Blobs> = Arc::new(blobs(settings)?);
+    beside_the_log(settings, projections::all(), async |standing: Standing<'_>| {
+        let Standing { pools, writer, signals, freshness, identifying } = standing;
+        let changes = [&signals.projected];
+        let cataloguing = build_cataloguing(pools, writer, &freshness, &blobs, &identifying, &changes);
+        work(&cataloguing, &identifying.identity).await
+    })
+    .await
 }
