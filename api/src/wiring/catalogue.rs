@@ -12,31 +12,40 @@ use application::{
 };
 use infrastructure::{
     event_log::{LogCommands, LogWriter},
+    isolation::Isolation,
+    numbers::PgNumbers,
+    packages::IsolatedReader,
     postgres::Pools,
+    scanner::{CommandScanner, ScanCommand},
     system::System,
 };
 
 pub(crate) use self::unset::Unset;
-use crate::services::Cataloguing;
+use super::packaging::this_program;
+use crate::{services::Cataloguing, settings::Settings};
 
 pub(super) fn build_cataloguing(
+    settings: &Settings,
     pools: &Pools,
     writer: &LogWriter,
     freshness: &Arc<dyn Freshness>,
     blobs: &Arc<dyn Blobs>,
     vault: &Arc<dyn Vault>,
-) -> Cataloguing {
+) -> anyhow::Result<Cataloguing> {
     let catalogue = Arc::new(Unset);
     let reviews = Arc::new(Unset);
-    let numbers = Arc::new(Unset);
-    Cataloguing {
+    let numbers = Arc::new(PgNumbers::new(pools.writes.clone()));
+    let scan = settings.scan_command.clone();
+    let scan =
+        scan.map(|scan| anyhow::Ok(ScanCommand { attendant: Some(this_program()?), ..scan })).transpose()?;
+    Ok(Cataloguing {
         publishing: Publishing {
             plugins: Arc::new(LogCommands::new(pools, writer.clone())),
             publishers: Arc::new(LogCommands::new(pools, writer.clone())),
             claims: Arc::new(LogCommands::new(pools, writer.clone())),
             catalogue: catalogue.clone(),
-            reader: Arc::new(Unset),
-            scanner: Arc::new(Unset),
+            reader: Arc::new(IsolatedReader::new(Isolation::new(this_program()?))),
+            scanner: Arc::new(CommandScanner::new(scan)),
             numbers: numbers.clone(),
             blobs: blobs.clone(),
             freshness: freshness.clone(),
@@ -62,5 +71,5 @@ pub(super) fn build_cataloguing(
         downloads: Arc::new(Unset),
         activity: Arc::new(Unset),
         repositories: Arc::new(Unset),
-    }
+    })
 }

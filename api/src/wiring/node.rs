@@ -112,7 +112,7 @@ impl Node {
         let blobs: Arc<dyn Blobs> = repackaging.blobs.clone();
         let vault = &identifying.identity.vault;
         Ok(Self {
-            cataloguing: build_cataloguing(&pools, &writer, &freshness, &blobs, vault),
+            cataloguing: build_cataloguing(settings, &pools, &writer, &freshness, &blobs, vault)?,
             shutdown: shutdown.clone(),
             commands: Arc::new(LogCommands::new(&pools, writer.clone())),
             signing: SigningPublicKey::new(signing_key(settings)?.map(|key| key.public().pem())),
