@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use application::{
     counting::Counting,
-    ports::{blobs::Blobs, freshness::Freshness, vault::Vault},
+    known_state::KnownState,
+    ports::{blobs::Blobs, freshness::Freshness},
     publishing::Publishing,
+    queries::catalogue::CatalogueQueries,
     reviewing::Reviewing,
+    signal::Signal,
 };
 use infrastructure::{
     event_log::{LogCommands, LogWriter},
@@ -19,10 +22,15 @@ use infrastructure::{
     scanner::{CommandScanner, ScanCommand},
     system::System,
 };
+use tokio_util::task::TaskTracker;
 
 pub(crate) use self::unset::Unset;
 use super::packaging::this_program;
-use crate::{services::Cataloguing, settings::Settings};
+use crate::{
+    conditional::Validators,
+    services::{Cataloguing, Identifying},
+    settings::Settings,
+};
 
 pub(super) fn build_cataloguing(
     settings: &Settings,
@@ -30,21 +38,33 @@ pub(super) fn build_cataloguing(
     writer: &LogWriter,
     freshness: &Arc<dyn Freshness>,
     blobs: &Arc<dyn Blobs>,
-    vault: &Arc<dyn Vault>,
+    identifying: &Identifying,
+    changes: &[&Signal],
 ) -> anyhow::Result<Cataloguing> {
-    let catalogue = Arc::new(Unset);
+    let (counting, recording) = Counting::new(
+        Arc::new(LogCommands::new(pools, writer.clone())),
+        freshness.clone(),
+        Arc::new(System),
+        Arc::new(System),
+        identifying.address_key.clone(),
+    );
+    // Ends with its last handle; whoever downloads waits for it.
+    TaskTracker::new().spawn(recording);
+    let vault = &identifying.identity.vault;
+    let catalogue: Arc<dyn CatalogueQueries> = Arc::new(Unset);
+    let known = KnownState::new(catalogue.clone(), changes);
     let reviews = Arc::new(Unset);
     let numbers = Arc::new(PgNumbers::new(pools.writes.clone()));
-    let scan = settings.scan_command.clone();
-    let scan =
-        scan.map(|scan| anyhow::Ok(ScanCommand { attendant: Some(this_program()?), ..scan })).transpose()?;
+    let program = this_program()?;
+    let attendant = Some(program.clone());
+    let scan = settings.scan_command.clone().map(|scan| ScanCommand { attendant, ..scan });
     Ok(Cataloguing {
         publishing: Publishing {
             plugins: Arc::new(LogCommands::new(pools, writer.clone())),
             publishers: Arc::new(LogCommands::new(pools, writer.clone())),
             claims: Arc::new(LogCommands::new(pools, writer.clone())),
             catalogue: catalogue.clone(),
-            reader: Arc::new(IsolatedReader::new(Isolation::new(this_program()?))),
+            reader: Arc::new(IsolatedReader::new(Isolation::new(program))),
             scanner: Arc::new(CommandScanner::new(scan)),
             numbers: numbers.clone(),
             blobs: blobs.clone(),
@@ -61,11 +81,8 @@ pub(super) fn build_cataloguing(
             freshness: freshness.clone(),
             clock: Arc::new(System),
         },
-        counting: Counting {
-            downloads: Arc::new(LogCommands::new(pools, writer.clone())),
-            freshness: freshness.clone(),
-            clock: Arc::new(System),
-        },
+        counting,
+        validators: Arc::new(Validators::new(known, Arc::new(System))),
         catalogue,
         reviews,
         downloads: Arc::new(Unset),
