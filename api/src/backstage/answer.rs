@@ -31,8 +31,9 @@ pub(super) struct Answering {
 
 /// Where links lead: paths begin with the mount that the request came through, icons of ours with a host.
 pub(super) struct Places {
-    mount: Mount,
-    links: Links,
+    pub(super) mount: Mount,
+    /// None where the request names no host.
+    pub(super) links: Option<Links>,
 }
 
 #[derive(Debug, Serialize)]
@@ -54,9 +55,9 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let began = Instant::now();
-        let links = Links::from_request_parts(parts, state).await?;
-        let Extension(RequestId(request_id)) = layered::<RequestId>(parts).await?;
+        let links = Links::from_request_parts(parts, state).await.ok();
         let mount = parts.extract::<Extension<Mount>>().await.map_or(Mount::ROOT, |Extension(mount)| mount);
+        let Extension(RequestId(request_id)) = layered::<RequestId>(parts).await?;
         let at = Arc::<dyn Clock>::from_ref(state).now();
         Ok(Self { request_id, at, began, places: Places { mount, links } })
     }
@@ -86,7 +87,10 @@ impl Places {
     pub(super) fn icon(&self, icon: Option<&Icon>) -> Option<String> {
         Some(match icon? {
             Icon::Url(url) => url.clone(),
-            Icon::Blob { sha256, .. } => self.links.root(&format!("/blobs/{sha256}/icon")),
+            Icon::Blob { sha256, .. } => {
+                let path = format!("/blobs/{sha256}/icon");
+                self.links.as_ref().map_or(path.clone(), |links| links.root(&path))
+            }
         })
     }
 }

@@ -76,7 +76,8 @@ pub(super) struct Dependency<'a> {
 pub(super) struct Price<'a> {
     model: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    price: Option<f64>,
+    #[serde(rename = "price")]
+    amount: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<&'a str>,
 }
@@ -170,9 +171,9 @@ impl<'a> Price<'a> {
     fn of(pricing: Option<&'a Pricing>) -> Self {
         match pricing {
             Some(Pricing { model, price, currency }) => {
-                Self { model, price: *price, currency: currency.as_deref() }
+                Self { model, amount: *price, currency: currency.as_deref() }
             }
-            None => Self { model: "free", price: None, currency: None },
+            None => Self { model: "free", amount: None, currency: None },
         }
     }
 }
@@ -212,3 +213,6 @@ fn shown_name<'a>(display_name: &'a str, name: &'a str) -> &'a str {
 fn dependencies(ranges: &BTreeMap<String, String>) -> Vec<Dependency<'_>> {
     ranges.iter().map(|(name, version)| Dependency { name, version }).collect()
 }
+
+#[cfg(test)]
+pub(super) mod tests;

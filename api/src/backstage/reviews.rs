@@ -206,7 +206,9 @@ pub(super) async fn vote(
 async fn read(body: Body) -> Result<Written, Refusal> {
     let mut fields = Fields::of_json(body).await?;
     let rating = fields.needed("rating", |fields, name| fields.exact_count(name, MOST_STARS));
-    let title = fields.needed("title", |fields, name| fields.short_text(name, LONGEST_TITLE));
+    let title = fields.needed("title", |fields, name| {
+        fields.short_text(name, LONGEST_TITLE).filter(|title| !title.trim().is_empty())
+    });
     let text = fields.short_text("review", LONGEST_TEXT).unwrap_or_default();
     let version = fields.short_text("version", LONGEST_VERSION);
     let rating = rating.and_then(|stars| Rating::new(stars.into()).ok());

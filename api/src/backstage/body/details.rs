@@ -46,7 +46,7 @@ pub(crate) struct Details<'a> {
     featured: bool,
     rating: Rating<'a>,
     downloads: Downloads,
-    versions: Vec<Version<'a>>,
+    versions: Vec<Edition<'a>>,
     dependencies: Vec<Dependency<'a>>,
     peer_dependencies: Vec<Dependency<'a>>,
     compatibility: Compatibility<'a>,
@@ -102,7 +102,7 @@ pub(crate) struct Summary {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Version<'a> {
+struct Edition<'a> {
     version: String,
     release_date: String,
     changelog: Option<&'a str>,
@@ -175,7 +175,7 @@ impl<'a> Details<'a> {
             featured: plugin.featured,
             rating: Rating { average, count, distribution, reviews },
             downloads,
-            versions: plugin.releases.iter().filter_map(|release| Version::of(release, plugin)).collect(),
+            versions: plugin.releases.iter().filter_map(|release| Edition::of(release, plugin)).collect(),
             dependencies: dependencies(&release.dependencies),
             peer_dependencies: dependencies(&release.peer_dependencies),
             compatibility: Compatibility::of(&release.engines, &told.platforms),
@@ -219,7 +219,7 @@ impl Summary {
     }
 }
 
-impl<'a> Version<'a> {
+impl<'a> Edition<'a> {
     /// None of those that are held back.
     fn of(release: &'a ReleaseView, plugin: &PluginView) -> Option<Self> {
         release.quarantine.is_none().then(|| Self {

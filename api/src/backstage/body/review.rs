@@ -11,7 +11,8 @@ pub(crate) struct Review<'a> {
     id: String,
     rating: u8,
     title: &'a str,
-    review: &'a str,
+    #[serde(rename = "review")]
+    text: &'a str,
     user: User<'a>,
     created_at: String,
     helpful: u64,
@@ -35,7 +36,7 @@ impl<'a> Review<'a> {
             id: review_id(review.number),
             rating: review.written.rating.stars(),
             title: &review.written.title,
-            review: &review.written.text,
+            text: &review.written.text,
             user: User {
                 id: format!("user_{}", review.user_number),
                 name: user_name,
