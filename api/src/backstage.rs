@@ -23,6 +23,7 @@ use domain::values::Dialect;
 use serde_json::{Value, json};
 
 use crate::{
+    conditional::Cache,
     credential::Accepts,
     limits::ResetForm,
     operations::{Operation, delete, get, later, post, put},
@@ -58,11 +59,11 @@ pub(crate) fn operations() -> Vec<Operation> {
     let webhooks = format!("{BASE}/webhooks");
     let webhook = format!("{webhooks}/{{webhookId}}");
     vec![
-        get(&plugins, ReadCatalogue, browse::list),
+        get(&plugins, ReadCatalogue, browse::list).cached(Cache::List),
         post(format!("{plugins}/search"), ReadCatalogue, browse::search),
-        get(&plugin, ReadCatalogue, browse::details),
-        get(format!("{plugin}/versions"), ReadCatalogue, browse::versions),
-        get(format!("{plugin}/related"), ReadCatalogue, browse::related),
+        get(&plugin, ReadCatalogue, browse::details).cached(Cache::Details),
+        get(format!("{plugin}/versions"), ReadCatalogue, browse::versions).cached(Cache::Details),
+        get(format!("{plugin}/related"), ReadCatalogue, browse::related).cached(Cache::Details),
         get(format!("{plugin}/stats"), ReadCatalogue, browse::figures),
         get(format!("{plugin}/reviews"), ReadCatalogue, reviews::list),
         post(format!("{plugin}/reviews"), Review, reviews::submit),

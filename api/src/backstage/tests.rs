@@ -124,3 +124,5 @@ async fn whoever_shows_a_key_has_a_limit_of_his_own() {
     let own = door.get(path, &[("x-api-key", &secret)]).await;
     assert_eq!((own.status, own.header("x-ratelimit-remaining")), (400, "4"));
 }
+
+mod browsing;
