@@ -26,6 +26,7 @@ mod inkdrop;
 mod json;
 mod langbot;
 mod limits;
+mod links;
 mod mount;
 mod nexus;
 mod operations;

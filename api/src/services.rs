@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use application::{
     authenticating::Authenticating,
     commands::Commands,
+    counting::Counting,
     identity::Identity,
     ports::{
         blobs::Blobs,
@@ -16,8 +17,13 @@ use application::{
         vault::Secret,
     },
     processes::watch_tasks::WatchTasks,
-    queries::tasks::TaskQueries,
+    publishing::Publishing,
+    queries::{
+        activity::ActivityQueries, catalogue::CatalogueQueries, downloads::DownloadQueries,
+        repositories::RepositoryQueries, reviews::ReviewQueries, tasks::TaskQueries,
+    },
     removing::Removing,
+    reviewing::Reviewing,
     tasks::Tasks,
 };
 use axum::extract::FromRef;
@@ -29,6 +35,7 @@ use crate::{
     cors::CrossOrigin,
     health::Health,
     limits::{Limits, SharedLimits},
+    links::PublicUrl,
     proving::Proving,
     settings::{Categories, PluginsDialect, Settings},
     shutdown::Shutdown,
@@ -45,6 +52,15 @@ pub(crate) struct Services {
     pub(crate) authenticating: Arc<Authenticating>,
     pub(crate) quotas: Arc<dyn Quotas>,
     pub(crate) marketplace: Arc<dyn Marketplace>,
+    pub(crate) catalogue: Arc<dyn CatalogueQueries>,
+    pub(crate) reviews: Arc<dyn ReviewQueries>,
+    pub(crate) download_queries: Arc<dyn DownloadQueries>,
+    pub(crate) activity: Arc<dyn ActivityQueries>,
+    pub(crate) repositories: Arc<dyn RepositoryQueries>,
+    pub(crate) publishing: Publishing,
+    pub(crate) reviewing: Reviewing,
+    pub(crate) counting: Counting,
+    pub(crate) public_url: PublicUrl,
     pub(crate) categories: Categories,
     pub(crate) plugins_dialect: PluginsDialect,
     pub(crate) task_queries: Arc<dyn TaskQueries>,
@@ -99,10 +115,24 @@ pub(crate) struct Ports {
     pub(crate) task_queries: Arc<dyn TaskQueries>,
     /// Running already.
     pub(crate) watch: Arc<WatchTasks>,
+    pub(crate) cataloguing: Cataloguing,
     pub(crate) identifying: Identifying,
     pub(crate) signing: SigningPublicKey,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) projections: Arc<dyn Projections>,
+}
+
+/// Plugins: how they are read, and how they are changed.
+#[derive(Clone)]
+pub(crate) struct Cataloguing {
+    pub(crate) catalogue: Arc<dyn CatalogueQueries>,
+    pub(crate) reviews: Arc<dyn ReviewQueries>,
+    pub(crate) downloads: Arc<dyn DownloadQueries>,
+    pub(crate) activity: Arc<dyn ActivityQueries>,
+    pub(crate) repositories: Arc<dyn RepositoryQueries>,
+    pub(crate) publishing: Publishing,
+    pub(crate) reviewing: Reviewing,
+    pub(crate) counting: Counting,
 }
 
 /// What a service needs to know who asks, and how much of it.
@@ -123,7 +153,17 @@ impl Services {
         ports: Ports,
     ) -> Self {
         let Identifying { identity, authenticating, quotas, address_key } = ports.identifying;
+        let cataloguing = ports.cataloguing;
         Self {
+            catalogue: cataloguing.catalogue,
+            reviews: cataloguing.reviews,
+            download_queries: cataloguing.downloads,
+            activity: cataloguing.activity,
+            repositories: cataloguing.repositories,
+            publishing: cataloguing.publishing,
+            reviewing: cataloguing.reviewing,
+            counting: cataloguing.counting,
+            public_url: PublicUrl::new(settings.public_url.as_ref()),
             identity,
             authenticating,
             quotas,

@@ -67,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) signing_category: Category,
     pub(crate) rate_limits: RateLimits,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    /// None: links lead to the host that a request named.
+    pub(crate) public_url: Option<Url>,
     /// Whose pages may ask.
     pub(crate) cors_origins: Vec<Origin>,
     pub(crate) floors: FloorPolicy,
@@ -162,6 +164,7 @@ impl Settings {
             signing_key: options.signing_key.filter(|file| !file.as_os_str().is_empty()),
             signing_category: options.signing_category,
             rate_limits: options.rate_limits,
+            public_url: options.public_url.map(|address| address.0),
             trusted_proxies: options.trusted_proxies.0.into_iter().map(|network| network.0).collect(),
             cors_origins: options.cors_origins.0,
             floors,

@@ -1,5 +1,6 @@
 //! Which adapter stands behind which port.
 
+mod catalogue;
 mod identity;
 mod node;
 mod operator;
@@ -15,6 +16,8 @@ use infrastructure::{
     vault::Keyring,
 };
 
+#[cfg(test)]
+pub(crate) use catalogue::Unset;
 pub(crate) use identity::{by_command, with_identity};
 pub(crate) use operator::Operator;
 pub(crate) use packaging::{build_repackaging, build_tools, signing_key};

@@ -11,7 +11,7 @@ use crate::cors::Origin;
 
 use super::commands::{Command, PluginsDialect, Role};
 use super::marketplace::{Categories, ChecksumRule};
-use super::values::{Bytes, List, Network, Span};
+use super::values::{Bytes, List, Network, PublicAddress, Span};
 use crate::limits::RateLimits;
 
 /// Secrets are no flags: everybody on the machine could read them.
@@ -163,6 +163,10 @@ pub(crate) struct Options {
         hide_default_value = true
     )]
     pub(super) trusted_proxies: List<Network>,
+    /// Where people reach this service, such as `https://plugins.example.org`: absolute links in answers begin with
+    /// it; else with the scheme and host of the request
+    #[arg(long, env = "PLUGYARD_PUBLIC_URL", global = true, value_name = "URL")]
+    pub(super) public_url: Option<PublicAddress>,
     /// Origins whose pages may use the API, such as `https://app.example.org`, by commas
     #[arg(
         long,

@@ -4,6 +4,7 @@ use std::{net::IpAddr, str::FromStr, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ipnet::IpNet;
+use url::Url;
 
 /// Values separated by commas; empty ones are skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,26 @@ impl FromStr for Network {
         let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
         let network = text.parse().ok().or_else(alone);
         network.map(Self).ok_or_else(|| format!("{text} is neither a network nor an address"))
+    }
+}
+
+/// `http` or `https`, without user, query and fragment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PublicAddress(pub(super) Url);
+
+impl FromStr for PublicAddress {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fits = |url: &Url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.query().is_none()
+                && url.fragment().is_none()
+        };
+        let url = Url::parse(text).ok().filter(fits);
+        url.map(Self).ok_or("it must be an address such as https://plugins.example.org")
     }
 }
 

@@ -28,10 +28,11 @@ use projections::PgTasks;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Operator, build_repackaging, build_tools, heads, identity::build_identity, open_database, signing_key,
+    Operator, build_repackaging, build_tools, catalogue::build_cataloguing, heads, identity::build_identity,
+    open_database, signing_key,
 };
 use crate::{
-    services::{Identifying, Ports, SigningPublicKey},
+    services::{Cataloguing, Identifying, Ports, SigningPublicKey},
     settings::{Role, Settings},
     shutdown::Shutdown,
     telemetry::Telemetry,
@@ -90,6 +91,7 @@ struct Node {
     uv: Arc<Uv>,
     repackaging: Arc<Repackaging>,
     watch: Arc<WatchTasks>,
+    cataloguing: Cataloguing,
     identifying: Identifying,
     signing: SigningPublicKey,
 }
@@ -105,14 +107,19 @@ impl Node {
         let runners: Vec<_> = projections::all().into_iter().map(runner).collect();
         let uv = Arc::new(build_tools(settings)?);
         let freshness: Arc<dyn Freshness> = Arc::new(Freshly::new(&runners, pools.reads.clone()));
+        let identifying = build_identity(settings, &pools, &writer, freshness.clone()).await?;
+        let repackaging = Arc::new(build_repackaging(settings, &uv)?);
+        let blobs: Arc<dyn Blobs> = repackaging.blobs.clone();
+        let vault = &identifying.identity.vault;
         Ok(Self {
+            cataloguing: build_cataloguing(&pools, &writer, &freshness, &blobs, vault),
             shutdown: shutdown.clone(),
             commands: Arc::new(LogCommands::new(&pools, writer.clone())),
             signing: SigningPublicKey::new(signing_key(settings)?.map(|key| key.public().pem())),
-            identifying: build_identity(settings, &pools, &writer, freshness.clone()).await?,
+            identifying,
             freshness,
             watch: Arc::new(WatchTasks::new(tasks.clone(), signals.projected.clone())),
-            repackaging: Arc::new(build_repackaging(settings, &uv)?),
+            repackaging,
             uv,
             tasks,
             runners,
@@ -202,6 +209,7 @@ impl Node {
             ids: Arc::new(System),
             task_queries: self.tasks.clone(),
             watch: self.watch.clone(),
+            cataloguing: self.cataloguing.clone(),
             identifying: self.identifying.clone(),
             signing: self.signing.clone(),
             health: operator.clone(),
