@@ -82,7 +82,8 @@ fn list(views: &[PluginView], as_json: bool) -> anyhow::Result<()> {
     let text = if as_json {
         format!("{:#}\n", views.iter().map(body::package).collect::<Value>())
     } else {
-        let mut rows = vec![["ID", "PUBLISHER", "NAME", "LATEST", "LISTED", "DOWNLOADS", "STATE"].map(str::to_owned)];
+        let mut rows =
+            vec![["ID", "PUBLISHER", "NAME", "LATEST", "LISTED", "DOWNLOADS", "STATE"].map(str::to_owned)];
         rows.extend(views.iter().map(row));
         aligned(&rows.iter().map(|row| &row[..]).collect::<Vec<_>>())
     };
@@ -132,7 +133,11 @@ async fn found(cataloguing: &Cataloguing, package: &PackageName) -> anyhow::Resu
     current.with_context(|| format!("there is no package {}", plain(&package.told())))
 }
 
-async fn change(cataloguing: &Cataloguing, identity: &Identity, command: PackageCommand) -> anyhow::Result<()> {
+async fn change(
+    cataloguing: &Cataloguing,
+    identity: &Identity,
+    command: PackageCommand,
+) -> anyhow::Result<()> {
     let Some((package, change)) = asked(identity, command).await? else { return Ok(()) };
     let view = found(cataloguing, &package).await?;
     let by = Asker { principal: &Principal::bootstrap(), caller: by_command() };

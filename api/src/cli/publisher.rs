@@ -15,7 +15,11 @@ pub(crate) async fn run(settings: &Settings, command: PublisherCommand) -> anyho
     with_catalogue(settings, async |cataloguing: &Cataloguing, _: &Identity| {
         let by = Asker { principal: &Principal::bootstrap(), caller: by_command() };
         let changed = cataloguing.publishing.verify_publisher(&name, method, evidence, by).await?;
-        let told = if changed.is_some() { "is verified, and so is what it has published" } else { "was verified before" };
+        let told = if changed.is_some() {
+            "is verified, and so is what it has published"
+        } else {
+            "was verified before"
+        };
         writeln!(std::io::stdout(), "{name} {told}")?;
         Ok(())
     })

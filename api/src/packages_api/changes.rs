@@ -123,9 +123,8 @@ pub(super) async fn remove(
     let change = match path.iter().find(|(name, _)| *name == "version") {
         None => Change::Remove { reason },
         Some((_, version)) => {
-            let version = version.parse().map_err(|_no_version| {
-                Refusal::not_found("There is no such version")
-            })?;
+            let version =
+                version.parse().map_err(|_no_version| Refusal::not_found("There is no such version"))?;
             Change::RemoveRelease { version, reason }
         }
     };

@@ -35,8 +35,7 @@ impl FromStr for Place {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let shown =
-            [Dialect::Dify, Dialect::Inkdrop, Dialect::Backstage, Dialect::Nexus, Dialect::Space];
+        let shown = [Dialect::Dify, Dialect::Inkdrop, Dialect::Backstage, Dialect::Nexus, Dialect::Space];
         let found = shown.into_iter().find(|dialect| dialect.as_str() == text);
         found.map(Self).ok_or("a plugin is published in dify, inkdrop, backstage, nexus or space")
     }
