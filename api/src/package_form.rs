@@ -41,7 +41,6 @@ pub(crate) struct PackageForm {
 pub(crate) struct PackageFile {
     pub(crate) path: TempPath,
     pub(crate) sha256: Digest,
-    pub(crate) size: u64,
 }
 
 impl PackageForm {
@@ -105,7 +104,7 @@ impl PackageFile {
             file.write_all(&bytes).await.map_err(|error| stored(&error))?;
         }
         file.flush().await.map_err(|error| stored(&error))?;
-        Ok(Self { path, sha256: Digest::of_bytes(hash.finalize().into()), size })
+        Ok(Self { path, sha256: Digest::of_bytes(hash.finalize().into()) })
     }
 }
 
