@@ -14,6 +14,7 @@ extern crate self as application;
 #[cfg(test)]
 mod fakes;
 pub mod identity;
+pub mod known_state;
 pub mod policy;
 pub mod ports;
 pub mod principal;
@@ -25,6 +26,9 @@ pub mod repackaging;
 pub mod reviewing;
 pub mod secret_text;
 pub mod secrets;
+#[cfg(test)]
+#[path = "fakes/shelf.rs"]
+mod shelf;
 pub mod signal;
 pub mod tasks;
 
