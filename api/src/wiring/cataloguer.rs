@@ -101,7 +101,7 @@ pub(crate) async fn with_cataloguer<T>(
     let (running, stop) = (following.running.clone(), following.stop.clone());
     running.spawn(writing);
     let done = async {
-        let cataloguer = build(settings, pools, writer, following).await?;
+        let cataloguer = build(settings, pools, writer, following, &signals).await?;
         if follows {
             cataloguer.following.begin();
         }
@@ -120,14 +120,15 @@ async fn build(
     pools: Pools,
     writer: LogWriter,
     following: Following,
+    signals: &Signals,
 ) -> anyhow::Result<Cataloguer> {
     let freshness: Arc<dyn Freshness> = Arc::new(Freshly::new(&following.runners, pools.reads.clone()));
-    let identity = build_identity(settings, &pools, &writer, freshness.clone()).await?.identity;
+    let identifying = build_identity(settings, &pools, &writer, freshness.clone()).await?;
     let blobs: Arc<dyn Blobs> = Arc::new(blobs(settings)?);
     Ok(Cataloguer {
-        cataloguing: build_cataloguing(&pools, &writer, &freshness, &blobs, &identity.vault),
+        cataloguing: build_cataloguing(&pools, &writer, &freshness, &blobs, &identifying, &[&signals.projected]),
         repository_commands: Arc::new(LogCommands::new(&pools, writer.clone())),
-        identity,
+        identity: identifying.identity,
         pools,
         writer,
         following,

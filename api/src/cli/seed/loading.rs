@@ -16,6 +16,7 @@ use application::{
         catalogue::{PUBLISHERS, PluginView},
         reviews::WhichReview,
     },
+    reviewing::{AVATAR, NAME},
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -209,9 +210,9 @@ impl Loading<'_> {
         let seal = async |use_: &str, text: &str| {
             identity.vault.seal(&subject, use_, &text.to_owned().into()).await
         };
-        let user_name = Some(seal("name", &review.user.name).await?);
+        let user_name = Some(seal(NAME, &review.user.name).await?);
         let avatar = match &review.user.avatar {
-            Some(avatar) => Some(seal("avatar", avatar).await?),
+            Some(avatar) => Some(seal(AVATAR, avatar).await?),
             None => None,
         };
         let submitted = ReviewSubmitted {
