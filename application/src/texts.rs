@@ -25,7 +25,9 @@ pub(crate) fn prose(what: &str, text: &str, longest: usize) -> Result<(), Error>
     if text.chars().count() <= longest && text.chars().all(fits) {
         return Ok(());
     }
-    Err(Error::invalid(format!("A {what} has at most {longest} characters, none of them a control character")))
+    Err(Error::invalid(format!(
+        "A {what} has at most {longest} characters, none of them a control character"
+    )))
 }
 
 /// `owner/name`.

@@ -130,7 +130,8 @@ impl Ground {
         let address = address(&listened);
         let (cluster, step) = (&self.cluster, (paths.len() / SAMPLES).max(1));
         let samples: Vec<_> = paths.iter().step_by(step).take(SAMPLES).collect();
-        let requests = samples.iter().map(|path| statements::statements(cluster, &address, path)).collect::<Vec<_>>();
+        let requests =
+            samples.iter().map(|path| statements::statements(cluster, &address, path)).collect::<Vec<_>>();
         listened.terminate();
         statements::overhear_no_more(&self.database).await;
         statements::pgbench(cluster, &self.database, CLIENTS, PGBENCH_SECONDS, &requests).await

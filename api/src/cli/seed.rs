@@ -51,7 +51,8 @@ pub(crate) async fn run(settings: &Settings, arguments: SeedArguments) -> anyhow
 async fn read_models(yard: &Cataloguer, events: u64) -> anyhow::Result<()> {
     let events = usize::try_from(events)?;
     let progress = Counted::new(events, "events that the read models show");
-    yard.shown(|left| progress.reached(events.saturating_sub(usize::try_from(left).unwrap_or(events)))).await?;
+    yard.shown(|left| progress.reached(events.saturating_sub(usize::try_from(left).unwrap_or(events))))
+        .await?;
     progress.finish();
     Ok(())
 }
@@ -113,7 +114,11 @@ mod tests {
         let told = Told { done, events: 0, seconds: 0.1 };
         assert_eq!(told.as_text(), "Nothing changed: all 7 releases are there already");
         assert_eq!(told.as_json()["events"], 0);
-        let told = Told { done: Done { plugins: 2, releases: 3, reviews: 1, unchanged: 1 }, events: 20, seconds: 2.0 };
+        let told = Told {
+            done: Done { plugins: 2, releases: 3, reviews: 1, unchanged: 1 },
+            events: 20,
+            seconds: 2.0,
+        };
         assert!(told.as_text().ends_with("1 releases as they were: 20 events in 2.0 s, 10 a second"));
     }
 }

@@ -1,7 +1,10 @@
 //! The catalogue for one command, on the database of the settings, with or without a server beside it.
 
 use std::{
-    sync::{Arc, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,9 +21,7 @@ use infrastructure::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{
-    catalogue::build_cataloguing, identity::build_identity, open_database, packaging::blobs,
-};
+use super::{catalogue::build_cataloguing, identity::build_identity, open_database, packaging::blobs};
 use crate::{services::Cataloguing, settings::Settings};
 
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -126,7 +127,14 @@ async fn build(
     let identifying = build_identity(settings, &pools, &writer, freshness.clone()).await?;
     let blobs: Arc<dyn Blobs> = Arc::new(blobs(settings)?);
     Ok(Cataloguer {
-        cataloguing: build_cataloguing(&pools, &writer, &freshness, &blobs, &identifying, &[&signals.projected]),
+        cataloguing: build_cataloguing(
+            &pools,
+            &writer,
+            &freshness,
+            &blobs,
+            &identifying,
+            &[&signals.projected],
+        ),
         repository_commands: Arc::new(LogCommands::new(&pools, writer.clone())),
         identity: identifying.identity,
         pools,

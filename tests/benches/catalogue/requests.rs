@@ -2,10 +2,10 @@
 
 /// Words of the synthetic plugins, and some that nobody uses.
 const WORDS: [&str; 40] = [
-    "agile", "amber", "async", "cloud", "daily", "dark", "fast", "focus", "light", "local", "magic", "modern",
-    "quick", "secure", "smart", "swift", "account", "alert", "api", "backup", "cache", "calendar", "catalog",
-    "chat", "cluster", "data", "deploy", "email", "gateway", "graph", "image", "log", "markdown", "metric",
-    "analyzer", "builder", "monitor", "tracker", "viewer", "zebra",
+    "agile", "amber", "async", "cloud", "daily", "dark", "fast", "focus", "light", "local", "magic",
+    "modern", "quick", "secure", "smart", "swift", "account", "alert", "api", "backup", "cache", "calendar",
+    "catalog", "chat", "cluster", "data", "deploy", "email", "gateway", "graph", "image", "log", "markdown",
+    "metric", "analyzer", "builder", "monitor", "tracker", "viewer", "zebra",
 ];
 const CATEGORIES: [&str; 4] = ["monitoring", "security", "backend", "documentation"];
 
@@ -48,4 +48,3 @@ fn search(nth: usize) -> String {
         _ => format!("/api/v1/marketplace/plugins?q={text}&page={}", 1 + page + turn / 60),
     }
 }
-

@@ -207,9 +207,8 @@ impl Loading<'_> {
             return Ok(false);
         }
         let subject = format!("account/{account}");
-        let seal = async |use_: &str, text: &str| {
-            identity.vault.seal(&subject, use_, &text.to_owned().into()).await
-        };
+        let seal =
+            async |use_: &str, text: &str| identity.vault.seal(&subject, use_, &text.to_owned().into()).await;
         let user_name = Some(seal(NAME, &review.user.name).await?);
         let avatar = match &review.user.avatar {
             Some(avatar) => Some(seal(AVATAR, avatar).await?),

@@ -68,8 +68,8 @@ mod tests {
         let mut made = 0;
         for plugin in demonstration().unwrap().plugins {
             for release in &plugin.releases {
-                let bytes =
-                    [&one, &other].map(|at| std::fs::read(make(&plugin, release, at.path()).unwrap()).unwrap());
+                let bytes = [&one, &other]
+                    .map(|at| std::fs::read(make(&plugin, release, at.path()).unwrap()).unwrap());
                 assert_eq!(bytes[0], bytes[1], "{}", plugin.name());
                 made += 1;
             }
@@ -129,7 +129,8 @@ mod tests {
         assert_eq!(analytics[1]["result"]["status"], "success");
         assert_eq!(analytics[1]["result"]["data"]["batch_size"], 100);
         assert_eq!(analytics[2]["result"]["status"], "pass");
-        for name in ["auth-plugin", "user-management", "api-gateway", "social-auth-plugin", "needs-nexus-99"] {
+        for name in ["auth-plugin", "user-management", "api-gateway", "social-auth-plugin", "needs-nexus-99"]
+        {
             let said = story(name);
             assert_eq!(said[0]["result"]["protocol_version"], 1, "{name}: {said:?}");
             assert_eq!(said[1]["error"]["code"], -32601, "{name}: {said:?}");

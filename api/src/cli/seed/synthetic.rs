@@ -4,6 +4,7 @@
 
 mod dice;
 mod drawn;
+mod texts;
 mod words;
 
 use std::collections::BTreeMap;
@@ -66,7 +67,8 @@ pub(super) async fn write(yard: &Cataloguer, count: u64, seed: u64) -> anyhow::R
 async fn blobs(yard: &Cataloguer) -> anyhow::Result<Blobs> {
     let mut blobs = BTreeMap::new();
     for format in [PackageFormat::Difypkg, PackageFormat::Lbpkg, PackageFormat::Tarball, PackageFormat::Zip] {
-        let bytes = format!("A synthetic {} for load tests; nothing can be installed from it.\n", format.extension());
+        let bytes =
+            format!("A synthetic {} for load tests; nothing can be installed from it.\n", format.extension());
         let file = tempfile::NamedTempFile::new().context("no file to make a package in")?;
         std::fs::write(file.path(), &bytes)?;
         let sha256 = Digest::of_bytes(Sha256::digest(&bytes).into());
@@ -182,5 +184,45 @@ async fn review(yard: &Cataloguer, plugin: PluginId, nth: u64, dice: &mut Dice) 
     match reviews.execute(&id.to_string(), command, by_command().metadata).await {
         Ok(_) | Err(application::commands::CommandError::Refused(_)) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn blobs() -> Blobs {
+        let formats =
+            [PackageFormat::Difypkg, PackageFormat::Lbpkg, PackageFormat::Tarball, PackageFormat::Zip];
+        let artifact =
+            |format| Artifact { sha256: Digest::of_bytes([7; 32]), size: 1, format, content_checksum: None };
+        formats.into_iter().map(|format| (format, artifact(format))).collect()
+    }
+
+    #[test]
+    fn no_two_have_a_name_and_three_releases_are_usual() {
+        let (blobs, count) = (blobs(), 20_000);
+        let draw = Draw { seed: 1, count, blobs: &blobs };
+        let (mut claims, mut ids, mut releases, mut most) = (BTreeSet::new(), BTreeSet::new(), 0, 0);
+        for place in 0..count {
+            let drawn = draw.plugin(place).unwrap();
+            assert!(drawn.claims.into_iter().all(|key| claims.insert(key)), "{place}");
+            assert!(ids.insert(drawn.id), "{place}");
+            releases += drawn.publications.len();
+            most = most.max(drawn.statistics.downloads);
+        }
+        assert!((2.9..3.1).contains(&(f64::from(u32::try_from(releases).unwrap()) / 20_000.0)), "{releases}");
+        assert!(most > 100_000, "some are popular: {most}");
+    }
+
+    #[test]
+    fn one_is_drawn_from_its_seed_and_place_alone() {
+        let blobs = blobs();
+        let drawn = |seed, place| Draw { seed, count: 1000, blobs: &blobs }.plugin(place).unwrap();
+        let _ = drawn(1, 3);
+        assert_eq!(drawn(1, 5).publications, drawn(1, 5).publications);
+        assert_ne!(drawn(1, 5).claims, drawn(2, 5).claims);
     }
 }

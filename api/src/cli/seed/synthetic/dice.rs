@@ -7,7 +7,8 @@ pub(super) struct Dice(u64);
 impl Dice {
     /// Of one thing of a seed: things do not depend on each other, or on their order.
     pub(super) fn of(seed: u64, thing: u64) -> Self {
-        let mut dice = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ thing.wrapping_mul(0xd1b5_4a32_d192_ed03));
+        let mut dice =
+            Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ thing.wrapping_mul(0xd1b5_4a32_d192_ed03));
         dice.roll();
         dice
     }

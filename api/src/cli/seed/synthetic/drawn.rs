@@ -7,17 +7,17 @@ use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     plugin::{
-        Artifact, Author, Described, Description, ImportedStatistics, PackageFormat, PluginKind,
-        PluginRegistered, Pricing, Publication, ReleasePublished,
+        Artifact, Described, Description, ImportedStatistics, PackageFormat, PluginKind, PluginRegistered,
+        Publication, ReleasePublished,
     },
     values::{ClaimKey, Dialect, PluginId, PluginName, PublisherName, ReleaseVersion},
 };
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
     dice::Dice,
-    words::{BACKSTAGE, DIFY, ENDS, FIRST, LICENSES, NEXUS, SECOND, SPACE, TAGS, THIRD, VERBS},
+    texts::{Words, description, manifest, readme},
+    words::{FIRST, SECOND, THIRD},
 };
 
 /// Ids of everything synthetic are made from this one.
@@ -89,82 +89,78 @@ fn suffix(seed: u64, number: u64) -> String {
     if seed == 1 { number.to_string() } else { format!("{number}s{seed}") }
 }
 
+/// What does not change between the releases.
+struct Shown {
+    registered: PluginRegistered,
+    description: Description,
+    dialects: BTreeSet<Dialect>,
+    format: PackageFormat,
+}
+
 impl Draw<'_> {
     pub(super) fn plugin(&self, place: u64) -> anyhow::Result<Drawn> {
         let mut dice = Dice::of(self.seed, place ^ (1 << 40));
-        let (format, dialects) = self.shelf(&mut dice);
+        let (format, dialects) = shelf(&mut dice);
         let (publisher, _) = publisher(self.seed, self.count, place)?;
         let words = words(place);
         let name = PluginName::new(&self.name(words, place, format))?;
-        let id = PluginId(id_of(self.seed, "plugin", place));
-        let releases = 1 + dice.below(5);
         let first = NEWEST - DAY * i64::try_from(30 + dice.below(1200))?;
-        let theme = format == PackageFormat::Tarball && dice.one_in(3);
+        let is_theme = format == PackageFormat::Tarball && dice.one_in(3);
         let registered = PluginRegistered {
-            plugin_uid: id,
+            plugin_uid: PluginId(id_of(self.seed, "plugin", place)),
             number: number_of(self.seed, place),
             owner: None,
             publisher: publisher.clone(),
             name: name.clone(),
-            kind: if theme { PluginKind::Theme } else { PluginKind::Plugin },
+            kind: if is_theme { PluginKind::Theme } else { PluginKind::Plugin },
             at: moment(first)?,
         };
         let description = description(&mut dice, words, name.as_str(), publisher.as_str(), &dialects);
-        let step = (NEWEST - first) / i64::try_from(releases)?;
-        let mut publications = Vec::new();
-        let mut version = (dice.below(3), dice.below(4), 0);
-        for turn in 0..releases {
-            let at = moment(first + step * i64::try_from(turn)?)?;
-            let text = format!("{}.{}.{}", version.0, version.1, version.2);
-            publications.push(Publication {
-                registered: registered.clone(),
-                // What changes between releases is their number.
-                described: (turn == 0)
-                    .then(|| Described { plugin_uid: id, at, description: description.clone() }),
-                release: self.release(id, &text, at, format, &description, name.as_str())?,
-                dialects: dialects.clone(),
-                verified: None,
-                quarantine: None,
-            });
-            version = if dice.one_in(6) {
-                (version.0 + 1, 0, 0)
-            } else if dice.one_in(2) {
-                (version.0, version.1 + 1, 0)
-            } else {
-                (version.0, version.1, version.2 + 1)
-            };
-        }
-        let pair = ClaimKey::pair(&publisher, &name);
-        let one_word = |dialect: &&Dialect| {
-            matches!(dialect, Dialect::Inkdrop | Dialect::Backstage | Dialect::Nexus)
-        };
-        let words = dialects.iter().filter(one_word).map(|dialect| ClaimKey::word(*dialect, &name));
-        let yanked = (releases > 1 && dice.one_in(25)).then(|| publications[0].release.version.clone());
-        let statistics = self.statistics(&mut dice, place, &publications);
+        let claims = claims(&publisher, &name, &dialects);
+        let shown = Shown { registered, description, dialects, format };
+        let publications = self.publications(&mut dice, &shown, first)?;
+        let yanked = (publications.len() > 1 && dice.one_in(25)).then(|| &publications[0].release.version);
         Ok(Drawn {
-            id,
-            claims: std::iter::once(pair).chain(words).collect(),
+            id: shown.registered.plugin_uid,
+            claims,
             publisher,
             verified: dice.one_in(6),
             featured: dice.one_in(200),
             deprecated: dice.one_in(40),
-            yanked,
+            yanked: yanked.cloned(),
             reviews: if dice.one_in(4) { 1 + dice.below(3) } else { 0 },
+            statistics: self.statistics(&mut dice, place, &publications),
             publications,
-            statistics,
             dice,
         })
     }
 
-    fn shelf(&self, dice: &mut Dice) -> (PackageFormat, BTreeSet<Dialect>) {
-        let (format, dialects): (_, &[Dialect]) = match dice.below(10) {
-            0..=2 => (PackageFormat::Difypkg, &[Dialect::Dify]),
-            3..=5 => (PackageFormat::Tarball, &[Dialect::Inkdrop]),
-            6..=7 => (PackageFormat::Zip, &[Dialect::Backstage]),
-            8 => (PackageFormat::Zip, &[Dialect::Backstage, Dialect::Nexus]),
-            _ => (PackageFormat::Lbpkg, &[Dialect::Space]),
-        };
-        (format, dialects.iter().copied().collect())
+    /// One to five, three on average, over the time from the first to now.
+    fn publications(&self, dice: &mut Dice, shown: &Shown, first: i64) -> anyhow::Result<Vec<Publication>> {
+        let releases = 1 + dice.below(5);
+        let step = (NEWEST - first) / i64::try_from(releases)?;
+        let mut version = (dice.below(3), dice.below(4), 0);
+        let mut publications = Vec::new();
+        for turn in 0..releases {
+            let at = moment(first + step * i64::try_from(turn)?)?;
+            let text = format!("{}.{}.{}", version.0, version.1, version.2);
+            let (plugin_uid, description) = (shown.registered.plugin_uid, shown.description.clone());
+            publications.push(Publication {
+                registered: shown.registered.clone(),
+                // What changes between releases is their number.
+                described: (turn == 0).then_some(Described { plugin_uid, at, description }),
+                release: self.release(shown, &text, at)?,
+                dialects: shown.dialects.clone(),
+                verified: None,
+                quarantine: None,
+            });
+            version = match dice.below(6) {
+                0 => (version.0 + 1, 0, 0),
+                1..=3 => (version.0, version.1 + 1, 0),
+                _ => (version.0, version.1, version.2 + 1),
+            };
+        }
+        Ok(publications)
     }
 
     /// Unique among all of this seed; Dify's own pattern has no capitals and no dots.
@@ -178,26 +174,19 @@ impl Draw<'_> {
         format!("{first}{between}{second}{between}{third}{end}")
     }
 
-    fn release(
-        &self,
-        plugin: PluginId,
-        version: &str,
-        at: DateTime<Utc>,
-        format: PackageFormat,
-        description: &Description,
-        name: &str,
-    ) -> anyhow::Result<ReleasePublished> {
+    fn release(&self, shown: &Shown, version: &str, at: DateTime<Utc>) -> anyhow::Result<ReleasePublished> {
+        let Shown { registered, description, format, .. } = shown;
         let engine = match format {
             PackageFormat::Tarball => Some(("inkdrop", "^5.9.0")),
             PackageFormat::Zip => Some(("backstage", "^1.35.0")),
             PackageFormat::Difypkg | PackageFormat::Lbpkg => None,
         };
         Ok(ReleasePublished {
-            plugin_uid: plugin,
+            plugin_uid: registered.plugin_uid,
             version: version.parse()?,
             at,
-            artifact: self.blobs.get(&format).cloned().context("a format has no blob")?,
-            manifest: manifest(format, name, version, description),
+            artifact: self.blobs.get(format).cloned().context("a format has no blob")?,
+            manifest: manifest(*format, registered.name.as_str(), version, description),
             engines: engine.iter().map(|(name, range)| ((*name).to_owned(), (*range).to_owned())).collect(),
             dependencies: BTreeMap::new(),
             peer_dependencies: BTreeMap::new(),
@@ -242,7 +231,23 @@ impl Draw<'_> {
     }
 }
 
-type Words = (&'static str, &'static str, &'static str);
+fn shelf(dice: &mut Dice) -> (PackageFormat, BTreeSet<Dialect>) {
+    let (format, dialects): (_, &[Dialect]) = match dice.below(10) {
+        0..=2 => (PackageFormat::Difypkg, &[Dialect::Dify]),
+        3..=5 => (PackageFormat::Tarball, &[Dialect::Inkdrop]),
+        6..=7 => (PackageFormat::Zip, &[Dialect::Backstage]),
+        8 => (PackageFormat::Zip, &[Dialect::Backstage, Dialect::Nexus]),
+        _ => (PackageFormat::Lbpkg, &[Dialect::Space]),
+    };
+    (format, dialects.iter().copied().collect())
+}
+
+fn claims(publisher: &PublisherName, name: &PluginName, dialects: &BTreeSet<Dialect>) -> Vec<ClaimKey> {
+    let by_word =
+        |dialect: &&Dialect| matches!(dialect, Dialect::Inkdrop | Dialect::Backstage | Dialect::Nexus);
+    let words = dialects.iter().filter(by_word).map(|dialect| ClaimKey::word(*dialect, name));
+    std::iter::once(ClaimKey::pair(publisher, name)).chain(words).collect()
+}
 
 /// Every place below [`NAMES`] has three words of its own: an odd factor only shuffles.
 fn words(place: u64) -> Words {
@@ -254,80 +259,4 @@ fn moment(seconds: i64) -> anyhow::Result<DateTime<Utc>> {
     DateTime::from_timestamp(0, 0)
         .and_then(|epoch| epoch.checked_add_signed(TimeDelta::seconds(seconds)))
         .context("no such time")
-}
-
-fn description(
-    dice: &mut Dice,
-    (first, second, third): Words,
-    name: &str,
-    publisher: &str,
-    dialects: &BTreeSet<Dialect>,
-) -> Description {
-    let categories: &[&str] = match dialects.first() {
-        Some(Dialect::Dify) => &DIFY,
-        Some(Dialect::Backstage) => &BACKSTAGE,
-        Some(Dialect::Nexus) => &NEXUS,
-        Some(Dialect::Space) => &SPACE,
-        Some(Dialect::Inkdrop | Dialect::Langbot | Dialect::Yard | Dialect::Cli | Dialect::System) | None => {
-            &[]
-        }
-    };
-    let mut tags: Vec<String> = (0..=dice.below(4)).map(|_| dice.pick(&TAGS).to_owned()).collect();
-    tags.sort_unstable();
-    tags.dedup();
-    let paid = dice.one_in(12);
-    Description {
-        display_name: [first, second, third].map(capital).join(" "),
-        summary: format!("{} {second}s {}", dice.pick(&VERBS), dice.pick(&ENDS)),
-        author: Some(Author { name: publisher.to_owned(), email: None, url: None }),
-        category: (!categories.is_empty()).then(|| dice.pick(categories).to_owned()),
-        tags,
-        homepage: Some(format!("https://example.com/{name}")),
-        repository: Some(format!("https://github.com/{publisher}/{name}")),
-        license: Some(dice.pick(&LICENSES).to_owned()),
-        pricing: Some(Pricing {
-            model: if paid { "subscription" } else { "free" }.to_owned(),
-            price: paid.then_some(9.5),
-            currency: paid.then(|| "USD".to_owned()),
-        }),
-        ..Description::default()
-    }
-}
-
-fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-fn manifest(format: PackageFormat, name: &str, version: &str, description: &Description) -> Value {
-    let author = description.author.as_ref().map(|author| author.name.clone()).unwrap_or_default();
-    match format {
-        PackageFormat::Tarball => json!({
-            "name": name, "version": version, "description": description.summary, "keywords": description.tags,
-            "author": author, "license": description.license, "engines": {"inkdrop": "^5.9.0"},
-        }),
-        PackageFormat::Zip => json!({
-            "name": name, "version": version, "displayName": description.display_name,
-            "description": description.summary, "author": author, "category": description.category,
-            "compatibility": {"backstage": "^1.35.0"},
-        }),
-        PackageFormat::Difypkg => json!({
-            "type": "plugin", "author": author, "name": name, "version": version,
-            "label": {"en_US": description.display_name}, "description": {"en_US": description.summary},
-        }),
-        PackageFormat::Lbpkg => json!({
-            "apiVersion": "v1", "kind": "Plugin",
-            "metadata": {"author": author, "name": name, "version": version,
-                "label": {"en_US": description.display_name}, "description": {"en_US": description.summary}},
-        }),
-    }
-}
-
-fn readme(description: &Description) -> String {
-    format!(
-        "# {}\n\n{}.\n\n## Usage\n\nInstall it, open the settings and choose what it should do. Tags: {}.\n",
-        description.display_name,
-        description.summary,
-        description.tags.join(", ")
-    )
 }
