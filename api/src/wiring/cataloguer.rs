@@ -128,13 +128,14 @@ async fn build(
     let blobs: Arc<dyn Blobs> = Arc::new(blobs(settings)?);
     Ok(Cataloguer {
         cataloguing: build_cataloguing(
+            settings,
             &pools,
             &writer,
             &freshness,
             &blobs,
             &identifying,
             &[&signals.projected],
-        ),
+        )?,
         repository_commands: Arc::new(LogCommands::new(&pools, writer.clone())),
         identity: identifying.identity,
         pools,
