@@ -191,7 +191,9 @@ impl Reviewing {
 
 fn writer(by: &Asker<'_>) -> Result<AccountId, Error> {
     by.principal.must(Action::Review, Owner::Own, NO_REVIEW)?;
-    by.principal.account.ok_or_else(|| Error::invalid("Send the credential of an account: reviews have authors"))
+    by.principal
+        .account
+        .ok_or_else(|| Error::invalid("Send the credential of an account: reviews have authors"))
 }
 
 fn bounded(written: &Written) -> Result<(), Error> {

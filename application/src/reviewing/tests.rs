@@ -112,7 +112,10 @@ async fn a_review_is_shown_with_its_author_and_counted() {
     let ground = Ground::new().await;
     let (ann, bob) = (ground.holder("ann").await, ground.holder("bob").await);
     let shown = ground.submit(5, &ann).await.unwrap();
-    assert_eq!((shown.user_name.as_str(), shown.review.number, shown.review.user_number), ("Ann Example", 1000, 1000));
+    assert_eq!(
+        (shown.user_name.as_str(), shown.review.number, shown.review.user_number),
+        ("Ann Example", 1000, 1000)
+    );
     ground.submit(2, &bob).await.unwrap();
     assert_eq!(ground.counted().await, (2, Some(3.5)));
     assert_eq!(ground.listed().await.len(), 2);
