@@ -122,10 +122,8 @@ fn script(nth: usize, request: &[Statement]) -> String {
         let name = format!("s{nth}_{place}");
         let _ = writeln!(prepare, "prepare {name} as {};", statement.text.trim_end_matches(';'));
         let values = statement.values.join(", ");
-        let _ = match statement.values.is_empty() {
-            true => writeln!(execute, "execute {name};"),
-            false => writeln!(execute, "execute {name}({values});"),
-        };
+        let given = if statement.values.is_empty() { String::new() } else { format!("({values})") };
+        let _ = writeln!(execute, "execute {name}{given};");
     }
     format!("\\if :ready{nth} = 0\n{prepare}\\set ready{nth} 1\n\\endif\n{execute}")
 }
