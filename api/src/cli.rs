@@ -1,5 +1,6 @@
 //! What people run in a terminal.
 
+mod counted;
 pub(crate) mod events;
 pub(crate) mod openapi;
 mod outcome;
@@ -13,6 +14,7 @@ pub(crate) mod publish;
 pub(crate) mod publisher;
 pub(crate) mod repackage;
 pub(crate) mod secrets;
+pub(crate) mod seed;
 pub(crate) mod sign;
 mod table;
 pub(crate) mod token;

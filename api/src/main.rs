@@ -124,6 +124,7 @@ async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitC
         Command::Publish(arguments) => cli::publish::run(settings, arguments).await?,
         Command::Package { command } => cli::package::run(settings, command).await?,
         Command::Publisher { command } => cli::publisher::run(settings, command).await?,
+        Command::Seed(arguments) => cli::seed::run(settings, arguments).await?,
         Command::Policy { json } => cli::policy::run(json)?,
         Command::Sign { command } => return cli::sign::run(command).await,
         Command::Secrets { command } => return cli::secrets::run(settings, command).await,

@@ -25,7 +25,7 @@ pub(crate) use application::ports::vault::Secret;
 pub(crate) use arguments::Options;
 pub(crate) use commands::{
     Command, EventsCommand, PackageCommand, PackageName, PluginsDialect, ProjectionsCommand,
-    PublishArguments, PublisherCommand, RepackageArguments, Role, SecretsCommand, SignCommand,
+    PublishArguments, PublisherCommand, RepackageArguments, Role, SecretsCommand, SeedArguments, SignCommand,
     TokenArguments, TokenCommand, UserCommand, Verify,
 };
 pub(crate) use environment::Environment;

@@ -31,8 +31,8 @@ use crate::{
 
 pub const NO_REVIEW: &str = "No such review";
 /// What is sealed of whoever writes.
-const NAME: &str = "review-name";
-const AVATAR: &str = "review-avatar";
+pub const NAME: &str = "review-name";
+pub const AVATAR: &str = "review-avatar";
 const LONGEST_TEXT: usize = 10_000;
 const LONGEST_VERSION: usize = 64;
 
