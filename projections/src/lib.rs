@@ -2,9 +2,12 @@
 
 mod accounts;
 mod api_keys;
+mod downloads;
 mod generation;
 mod job_queue;
+mod notices;
 mod per_stream;
+mod state;
 mod tasks;
 
 use std::sync::Arc;
@@ -13,6 +16,7 @@ use infrastructure::subscription::Projection;
 
 pub use accounts::PgAccounts;
 pub use api_keys::PgKeys;
+pub use downloads::PgDownloads;
 pub use tasks::PgTasks;
 
 use per_stream::Rows;
@@ -23,6 +27,8 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
     all.extend([
         Arc::new(Rows::<tasks::Tasks>::default()) as Arc<dyn Projection>,
         Arc::new(job_queue::JobQueue),
+        Arc::new(downloads::Downloads),
+        Arc::new(notices::Notices),
     ]);
     all
 }

@@ -110,6 +110,10 @@ impl DownloadQueries for Unset {
     async fn of_plugin(&self, _: PluginId, _: NaiveDate, _: NaiveDate) -> Result<DownloadsView, Error> {
         Err(Error::unavailable())
     }
+
+    async fn milestones_due(&self, _: u32) -> Result<Vec<(PluginId, u64)>, Error> {
+        Err(Error::unavailable())
+    }
 }
 
 #[async_trait]
