@@ -7,7 +7,7 @@ mod generation;
 mod job_queue;
 mod notices;
 mod per_stream;
-mod state;
+pub mod state;
 mod tasks;
 
 use std::sync::Arc;

@@ -68,7 +68,11 @@ impl Projection for Notices {
         for recorded in events {
             let Event::Plugin(plugin, event) = &recorded.event else { continue };
             if let PluginEvent::PluginRegistered(_) = event {
-                let news = News { id: format!("package:{plugin}:{}", recorded.sequence), kind: "package", ..News::default() };
+                let news = News {
+                    id: format!("package:{plugin}:{}", recorded.sequence),
+                    kind: "package",
+                    ..News::default()
+                };
                 news.note(transaction, recorded, plugin.0).await?;
             } else if let PluginEvent::ReleasePublished(release) = event {
                 let version = release.version.to_string();

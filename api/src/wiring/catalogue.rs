@@ -18,6 +18,7 @@ use infrastructure::{
     postgres::Pools,
     system::System,
 };
+use projections::PgDownloads;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::unset::Unset;
@@ -75,7 +76,7 @@ pub(super) fn build_cataloguing(
         validators: Arc::new(Validators::new(known, Arc::new(System))),
         catalogue,
         reviews,
-        downloads: Arc::new(Unset),
+        downloads: Arc::new(PgDownloads::new(pools.reads.clone())),
         activity: Arc::new(Unset),
         repositories: Arc::new(Unset),
     }
