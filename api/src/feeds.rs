@@ -28,7 +28,7 @@ use crate::{
     operations::{Operation, get},
     refusal::Refusal,
 };
-use entry::Entry;
+use entry::{Entry, clean};
 
 const MOST: u32 = 50;
 
@@ -152,7 +152,7 @@ fn dialect(uri: &Uri) -> Result<Option<Dialect>, Refusal> {
 impl Feed {
     fn new(title: String, links: &Links, uri: &Uri, entries: impl Iterator<Item = Entry>) -> Self {
         let asked = uri.path_and_query().map_or("/", |asked| asked.as_str());
-        Self { title, address: links.mounted(asked), entries: entries.collect() }
+        Self { title: clean(&title), address: links.mounted(asked), entries: entries.collect() }
     }
 
     fn written(&self, form: Form) -> Response {

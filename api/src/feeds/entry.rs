@@ -62,7 +62,7 @@ fn title(view: &ActivityView) -> String {
 }
 
 /// XML 1.0 cannot hold other characters, escaped or not.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let is_fit = |c: &char| {
         matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
             && !('\u{7f}'..='\u{9f}').contains(c)
