@@ -10,6 +10,7 @@ mod registry;
 mod served;
 #[path = "../../application/src/fakes/shelf.rs"]
 pub(crate) mod shelf;
+mod unset;
 mod views;
 
 use std::{

@@ -16,8 +16,6 @@ use infrastructure::{
     vault::Keyring,
 };
 
-#[cfg(test)]
-pub(crate) use catalogue::Unset;
 pub(crate) use identity::{by_command, with_identity};
 pub(crate) use operator::Operator;
 pub(crate) use packaging::{build_repackaging, build_tools, hook, signing_key};

@@ -1,13 +1,19 @@
 //! Read models: one file each, with its table's writer and its reader.
 
 mod accounts;
+mod activity;
 mod api_keys;
+mod catalogue;
 mod downloads;
 mod generation;
 mod job_queue;
 mod notices;
 mod per_stream;
-pub mod state;
+mod publishers;
+mod reading;
+mod repositories;
+mod reviews;
+mod state;
 mod tasks;
 
 use std::sync::Arc;
@@ -15,8 +21,12 @@ use std::sync::Arc;
 use infrastructure::subscription::Projection;
 
 pub use accounts::PgAccounts;
+pub use activity::PgActivity;
 pub use api_keys::PgKeys;
+pub use catalogue::PgCatalogue;
 pub use downloads::PgDownloads;
+pub use repositories::PgRepositories;
+pub use reviews::PgReviews;
 pub use tasks::PgTasks;
 
 use per_stream::Rows;
@@ -29,6 +39,11 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(job_queue::JobQueue),
         Arc::new(downloads::Downloads),
         Arc::new(notices::Notices),
+        Arc::new(catalogue::Catalogue),
+        Arc::new(Rows::<publishers::Publishers>::default()),
+        Arc::new(Rows::<reviews::Reviews>::default()),
+        Arc::new(Rows::<repositories::Repositories>::default()),
+        Arc::new(activity::Activity),
     ]);
     all
 }

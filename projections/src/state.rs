@@ -19,7 +19,7 @@ const MODELS: [&str; 7] = [
     ACCOUNTS,
 ];
 
-pub async fn of_catalogue(pool: &PgPool) -> Result<State, Error> {
+pub(crate) async fn of_catalogue(pool: &PgPool) -> Result<State, Error> {
     let state: Result<(String, DateTime<Utc>), sqlx::Error> = sqlx::query_as(
         "select coalesce(string_agg(generation || '.' || changes, ' ' order by subscription), ''),
                 coalesce(max(changed_at), to_timestamp(0))

@@ -21,11 +21,11 @@ use tokio_util::task::TaskTracker;
 use super::{
     Fakes, caller,
     shelf::{packed, prepared},
+    unset::Unset,
 };
 use crate::{
     conditional::Validators,
     services::{Cataloguing, Services},
-    wiring::Unset,
 };
 
 impl Fakes {
@@ -45,7 +45,7 @@ impl Fakes {
         Cataloguing {
             catalogue: self.shelf.clone(),
             reviews: self.shelf.clone(),
-            downloads: Arc::new(Unset),
+            downloads: self.shelf.clone(),
             activity: Arc::new(Unset),
             repositories: Arc::new(Unset),
             publishing: Publishing {

@@ -17,7 +17,6 @@ use crate::{
     credential::Accepts,
     fakes::{Fakes, Gate, Reply, published, voice},
     operations::{Operation, get},
-    services::Services,
 };
 use application::{
     policy::Action,

@@ -101,7 +101,7 @@ pub(crate) fn hook(settings: &Settings) -> anyhow::Result<Option<DiscordHook>> {
     Ok(Some(DiscordHook::new(url.reveal().clone(), guarded(settings)?)?))
 }
 
-fn this_program() -> anyhow::Result<PathBuf> {
+pub(super) fn this_program() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("this program cannot find itself")
 }
 
