@@ -287,6 +287,19 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_scan_command_is_split_at_spaces_and_an_empty_one_is_none() {
+        let of =
+            |line: &str| settings(&["--data-dir=/d", "PATH=/usr/bin", &format!("--scan-command={line}")]);
+        let command = of(" clamdscan  --no-summary ").unwrap().0.scan_command.unwrap();
+        assert_eq!((command.program, command.arguments), ("clamdscan".into(), vec!["--no-summary".into()]));
+        assert_eq!(command.path, Some("/usr/bin".into()));
+        assert!(
+            of(" ").unwrap().0.scan_command.is_none()
+                && settings(&["--data-dir=/d"]).unwrap().0.scan_command.is_none()
+        );
+    }
+
+    #[test]
     fn flags_are_taken_before_and_after_the_command() {
         for arguments in [["--listen", "[::1]:9", "serve"], ["serve", "--listen", "[::1]:9"]] {
             assert_eq!(settings(&arguments).unwrap().0.listen.to_string(), "[::1]:9");
