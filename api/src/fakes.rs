@@ -25,6 +25,7 @@ use application::{
     ports::{
         blobs::{Blobs, Body},
         freshness::Freshness,
+        packages::ReleasedTarballs,
         packaging::{Downloads, Inspection, Inspector, OnBytes, Received},
         system::{Clock, Ids},
         vault::Secret,
@@ -134,6 +135,7 @@ impl Fakes {
             marketplace: self.clone(),
             inspector: self.clone(),
             blobs: self.clone(),
+            released_tarballs: self.clone(),
             freshness: self.clone(),
             clock: self.clone(),
             ids: self.clone(),
@@ -319,6 +321,13 @@ impl Downloads for Fakes {
         _: &CancellationToken,
     ) -> Result<Received, Failure> {
         Err(Failure::internal())
+    }
+}
+
+#[async_trait]
+impl ReleasedTarballs for Fakes {
+    async fn fetch(&self, _: &str, _: &Path, _: u64) -> Result<Received, Failure> {
+        Err(Failure::permanent(Reason::UrlForbidden, "URL host not allowed: 10.0.0.1"))
     }
 }
 

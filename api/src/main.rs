@@ -30,6 +30,7 @@ mod links;
 mod mount;
 mod nexus;
 mod operations;
+mod package_form;
 mod package_url;
 mod proving;
 mod refusal;

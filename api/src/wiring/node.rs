@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use application::{
     commands::Commands,
-    ports::{blobs::Blobs, freshness::Freshness},
+    ports::{blobs::Blobs, freshness::Freshness, packages::ReleasedTarballs},
     processes::{
         expire_artifacts::ExpireArtifacts, finish_erasures::FinishErasures, reap_attempts::ReapAttempts,
         run_tasks::RunTasks, watch_tasks::WatchTasks,
@@ -29,7 +29,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     Operator, build_repackaging, build_tools, catalogue::build_cataloguing, heads, identity::build_identity,
-    open_database, signing_key,
+    open_database, packaging::released_tarballs, signing_key,
 };
 use crate::{
     services::{Cataloguing, Identifying, Ports, SigningPublicKey},
@@ -90,6 +90,7 @@ struct Node {
     runners: Vec<Arc<Runner>>,
     uv: Arc<Uv>,
     repackaging: Arc<Repackaging>,
+    released_tarballs: Arc<dyn ReleasedTarballs>,
     watch: Arc<WatchTasks>,
     cataloguing: Cataloguing,
     identifying: Identifying,
@@ -120,6 +121,7 @@ impl Node {
             freshness,
             watch: Arc::new(WatchTasks::new(tasks.clone(), signals.projected.clone())),
             repackaging,
+            released_tarballs: Arc::new(released_tarballs(settings)?),
             uv,
             tasks,
             runners,
@@ -204,6 +206,7 @@ impl Node {
             marketplace: self.repackaging.marketplace.clone(),
             inspector: self.repackaging.inspector.clone(),
             blobs,
+            released_tarballs: self.released_tarballs.clone(),
             freshness: self.freshness.clone(),
             clock: Arc::new(System),
             ids: Arc::new(System),
