@@ -47,7 +47,11 @@ pub(crate) fn operations() -> Vec<Operation> {
         later(Method::GET, format!("/v1/{version}/tarball"), ReadCatalogue),
         later(Method::GET, format!("/v2/{version}/tarball"), ReadCatalogue),
         taking_packages(post("/v2/packages", PublishPackage, publishing::create)),
-        taking_packages(post("/v2/packages/{package_name}/versions", PublishPackage, publishing::create_version)),
+        taking_packages(post(
+            "/v2/packages/{package_name}/versions",
+            PublishPackage,
+            publishing::create_version,
+        )),
         delete("/v2/packages/{package_name}", RemovePackage, publishing::remove),
         delete(format!("/v2/{version}"), RemovePackage, publishing::remove_version),
     ]

@@ -60,7 +60,8 @@ pub(crate) fn is_form(headers: &HeaderMap) -> bool {
 
 impl PackageForm {
     pub(crate) async fn read(request: Request, dir: &Path, expected: Expected) -> Result<Self, Refusal> {
-        let missing = || Refusal::meaningless(format!("Send a form with the package in the part {:?}", expected.part));
+        let missing =
+            || Refusal::meaningless(format!("Send a form with the package in the part {:?}", expected.part));
         let mut parts = Multipart::from_request(request, &()).await.map_err(|_no_form| missing())?;
         match Self::read_parts(&mut parts, dir, expected).await {
             Ok((Some(package), texts)) => Ok(Self { package, texts }),
@@ -87,7 +88,9 @@ impl PackageForm {
     ) -> Result<(Option<Arrived>, Vec<(String, String)>), Refusal> {
         let (mut package, mut texts, mut arrival) = (None, Vec::new(), Arrival::of_upload());
         for _ in 0..MOST_PARTS {
-            let Some(field) = in_time(&arrival, parts.next_field()).await? else { return Ok((package, texts)) };
+            let Some(field) = in_time(&arrival, parts.next_field()).await? else {
+                return Ok((package, texts));
+            };
             let name = field.name().unwrap_or_default().to_owned();
             if name != expected.part {
                 texts.push((name, text(field, &mut arrival, expected.longest_text).await?));

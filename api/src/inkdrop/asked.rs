@@ -103,7 +103,10 @@ mod tests {
         let themes = of(list, "sort=majority&page=2&theme=1").unwrap();
         assert_eq!((order(&themes), themes.offset), ((Sort::Downloads, true, true), 40));
         let found = of(search, "sort=score&q=solarized%20dark&direction=desc").unwrap();
-        assert_eq!((order(&found), found.text.as_deref()), ((Sort::Relevance, true, false), Some("solarized dark")));
+        assert_eq!(
+            (order(&found), found.text.as_deref()),
+            ((Sort::Relevance, true, false), Some("solarized dark"))
+        );
         assert_eq!(of(search, "sort=&q=&direction=&page=").unwrap().text, None);
         assert_eq!(of(search, "").unwrap(), of(search, "q=+").unwrap());
     }

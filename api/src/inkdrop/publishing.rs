@@ -5,7 +5,7 @@ use std::sync::Arc;
 use application::{
     caller::Caller,
     principal::Principal,
-    publishing::{self, Change, Expects, Order, Published, Publishing, PublishOutcome},
+    publishing::{self, Change, Expects, Order, PublishOutcome, Published, Publishing},
     queries::catalogue::{CatalogueQueries, Which},
 };
 use axum::{
@@ -21,8 +21,14 @@ use super::{
     wish::Wish,
 };
 use crate::{
-    asker::Asker, consistency::LogPosition, links::Links, package_form::Arrived, refusal::Refusal,
-    services::{Services, Uploads}, voice::Said, work::Work,
+    asker::Asker,
+    consistency::LogPosition,
+    links::Links,
+    package_form::Arrived,
+    refusal::Refusal,
+    services::{Services, Uploads},
+    voice::Said,
+    work::Work,
 };
 
 const REMOVED: &str = "removed by its owner";
@@ -127,8 +133,7 @@ impl Desk {
         let principal = self.asker.principal.clone();
         let caller = self.asker.caller(operation, &canonical);
         let publishing = self.publishing;
-        let published =
-            self.work.finish(carried_out(publishing, package, order, principal, caller)).await?;
+        let published = self.work.finish(carried_out(publishing, package, order, principal, caller)).await?;
         answer(published, &*self.catalogue, &self.links).await
     }
 }

@@ -80,7 +80,8 @@ fn checked(repository: Option<String>) -> Result<Option<String>, Refusal> {
     let repository = owner_and_name(&text);
     let read = repository.filter(|text| text.split('/').all(is_word));
     read.map(Some).ok_or_else(|| {
-        let issue = Issue::new("value_error", &["body", "repository"], "write it as owner/name", Value::String(text));
+        let issue =
+            Issue::new("value_error", &["body", "repository"], "write it as owner/name", Value::String(text));
         Refusal::malformed(vec![issue])
     })
 }
@@ -97,7 +98,8 @@ fn archive(repository: &str, tag: &str) -> Result<Url, Refusal> {
         let (before, last) = tag.rsplit_once('/').map_or((None, tag), |(before, last)| (Some(before), last));
         path.extend(before.into_iter().flat_map(|before| before.split('/'))).push(&format!("{last}.tar.gz"));
     } else {
-        let issue = Issue::new("value_error", &["body", "tag"], "this is no tag", Value::String(tag.to_owned()));
+        let issue =
+            Issue::new("value_error", &["body", "tag"], "this is no tag", Value::String(tag.to_owned()));
         return Err(Refusal::malformed(vec![issue]));
     }
     Ok(url)

@@ -44,24 +44,28 @@ impl ReleasedTarballs for GuardedTarballs {
     async fn fetch(&self, url: &str, into: &Path, limit: u64) -> Result<Received, Failure> {
         let url = self.read(url)?;
         let wanted = Wanted { url: &url, into, limit, magic: MAGIC };
-        transfer(&self.client, wanted, self.patience, &|_done, _total| {}).await.map_err(|fault| match fault {
-            Fault::WrongHead { status, host, .. } => Failure::permanent(
-                Reason::PackageInvalid,
-                format!("The server sent something that is no gzipped tarball (HTTP {status} from {host})"),
-            ),
-            Fault::Status { status, html: true, host, .. } => Failure::permanent(
-                Reason::FetchFailed,
-                format!("The server sent a web page, not a tarball (HTTP {status} from {host})"),
-            ),
-            Fault::Refused(_)
-            | Fault::Unresolved
-            | Fault::Unreachable
-            | Fault::Status { .. }
-            | Fault::TooLarge
-            | Fault::Stalled
-            | Fault::Cut
-            | Fault::Disk(_) => failure(fault, &url, limit),
-        })
+        transfer(&self.client, wanted, self.patience, &|_done, _total| {}).await.map_err(
+            |fault| match fault {
+                Fault::WrongHead { status, host, .. } => Failure::permanent(
+                    Reason::PackageInvalid,
+                    format!(
+                        "The server sent something that is no gzipped tarball (HTTP {status} from {host})"
+                    ),
+                ),
+                Fault::Status { status, html: true, host, .. } => Failure::permanent(
+                    Reason::FetchFailed,
+                    format!("The server sent a web page, not a tarball (HTTP {status} from {host})"),
+                ),
+                Fault::Refused(_)
+                | Fault::Unresolved
+                | Fault::Unreachable
+                | Fault::Status { .. }
+                | Fault::TooLarge
+                | Fault::Stalled
+                | Fault::Cut
+                | Fault::Disk(_) => failure(fault, &url, limit),
+            },
+        )
     }
 }
 
