@@ -18,7 +18,7 @@ pub async fn latest(
 ) -> Result<PluginIdentity, Failure> {
     let version = |version: &str| PluginIdentity::new(author, name, version).ok();
     let listed = marketplace.plugin(author, name).await?.value.ok_or_else(|| no_versions(author, name))?;
-    if let Some(latest) = version(&listed.latest_version) {
+    if let Some(latest) = version(&listed.listing.latest_version) {
         return Ok(latest);
     }
     let versions = marketplace.versions(author, name).await?.value;

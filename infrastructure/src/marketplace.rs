@@ -16,8 +16,8 @@ use application::{
     failure::{Failure, Reason},
     ports::{
         marketplace::{
-            Answer, CATEGORIES, Category, Circuit, FromMarketplace, ListedVersion, Listing, Marketplace,
-            Page, Search, Status,
+            Answer, CATEGORIES, Category, Changes, Circuit, FromMarketplace, ListedVersion, Listing,
+            Marketplace, Page, Search, Shown, Status, Upstream,
         },
         packaging::OnBytes,
     },
@@ -33,7 +33,7 @@ pub use asking::Patience;
 
 use self::{
     asking::{Asking, Said, unavailable},
-    leafing::{Raw, Wanted},
+    leafing::{Part, Raw, Wanted},
     memory::{Memory, Weighed},
 };
 use crate::fetch::{
@@ -90,12 +90,17 @@ impl HttpMarketplace {
         })
     }
 
-    async fn found(&self, search: &Search) -> Result<Answer<Page>, Failure> {
-        let wanted = Wanted { query: search.query.as_deref(), category: search.category };
+    async fn found(&self, search: &Search) -> Result<Answer<Part>, Failure> {
+        let wanted = Wanted {
+            query: search.query.as_deref(),
+            category: search.category,
+            tags: &search.tags,
+            order: search.order,
+        };
         let (page, size) = (search.page.max(1), search.per_page.max(1));
         let Some(author) = &search.author else { return self.ours(wanted, page, size).await };
         if !reading::is_plugin(author, "any") {
-            return Ok(Answer { value: Page::default(), stale: false });
+            return Ok(Answer { value: Part::default(), stale: false });
         }
         // They cannot search by author.
         let Answer { value: mut plugins, stale } = self.all(wanted).await?;
@@ -103,7 +108,7 @@ impl HttpMarketplace {
         let total = plugins.len() as u64;
         let begin = (page as usize - 1).saturating_mul(size as usize);
         let plugins = plugins.into_iter().skip(begin).take(size as usize).collect();
-        Ok(Answer { value: Page { plugins, total }, stale })
+        Ok(Answer { value: Part { plugins, total }, stale })
     }
 
     async fn promised(&self, plugin: &PluginIdentity) -> Result<ListedVersion, Failure> {
@@ -166,7 +171,10 @@ async fn in_time<T>(question: impl Future<Output = Result<T, Failure>>) -> Resul
 #[async_trait]
 impl Marketplace for HttpMarketplace {
     async fn search(&self, search: &Search) -> Result<Answer<Page>, Failure> {
-        in_time(async { Ok(self.detailed(self.found(search).await?).await) }).await
+        let asked = async { Ok(self.detailed(self.found(search).await?).await) };
+        let Answer { value, stale } = in_time(asked).await?;
+        let plugins = value.plugins.into_iter().map(Shown::from).collect();
+        Ok(Answer { value: Page { plugins, total: value.total }, stale })
     }
 
     async fn authors(&self) -> Result<Answer<Vec<String>>, Failure> {
@@ -175,7 +183,7 @@ impl Marketplace for HttpMarketplace {
         Ok(Answer { value: authors.into_iter().collect(), stale })
     }
 
-    async fn plugin(&self, author: &str, name: &str) -> Result<Answer<Option<Listing>>, Failure> {
+    async fn plugin(&self, author: &str, name: &str) -> Result<Answer<Option<Shown>>, Failure> {
         if !reading::is_plugin(author, name) {
             return Ok(Answer { value: None, stale: false });
         }
@@ -194,7 +202,18 @@ impl Marketplace for HttpMarketplace {
             }
         };
         let Answer { value, stale } = self.plugins.ask(&key, question).await?;
-        Ok(Answer { value: (*value).clone(), stale })
+        Ok(Answer { value: (*value).clone().map(Shown::from), stale })
+    }
+
+    async fn batch(&self, plugins: &[(String, String)]) -> Result<Answer<Vec<Shown>>, Failure> {
+        let usable = plugins.iter().filter(|(author, name)| reading::is_plugin(author, name));
+        let ids: Vec<String> = usable.map(|(author, name)| key(author, name)).collect();
+        if ids.is_empty() {
+            return Ok(Answer { value: Vec::new(), stale: false });
+        }
+        let Answer { value, stale } = in_time(self.told_of(&ids)).await?;
+        let wanted = |listing: &&Listing| ids.contains(&key(&listing.author, &listing.name));
+        Ok(Answer { value: value.iter().filter(wanted).cloned().map(Shown::from).collect(), stale })
     }
 
     async fn versions(&self, author: &str, name: &str) -> Result<Answer<Vec<ListedVersion>>, Failure> {
@@ -208,7 +227,8 @@ impl Marketplace for HttpMarketplace {
     }
 
     async fn categories(&self) -> Result<Answer<Vec<Category>>, Failure> {
-        let totals = CATEGORIES.map(|(id, ..)| self.theirs(Wanted { query: None, category: Some(id) }, 1, 1));
+        let totals =
+            CATEGORIES.map(|(id, ..)| self.theirs(Wanted { category: Some(id), ..Wanted::default() }, 1, 1));
         let totals = in_time(try_join_all(totals)).await?;
         let stale = totals.iter().any(|answer| answer.stale);
         let counted = CATEGORIES.into_iter().zip(totals).map(|((id, name, description, icon), answer)| {
@@ -281,6 +301,13 @@ impl Marketplace for HttpMarketplace {
 
     fn page_form(&self) -> String {
         format!("{}/plugins/{{author}}/{{name}}", self.asking.base().origin().ascii_serialization())
+    }
+}
+
+#[async_trait]
+impl Upstream for HttpMarketplace {
+    async fn newest(&self, page: u32) -> Result<Changes, Failure> {
+        in_time(self.changes(page)).await
     }
 }
 

@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 use self::body::{Details, Found, categories_of, status_of, versions_of};
 use super::DifyError;
 use crate::settings::Categories;
-use crate::{fields::Fields, mount::Mount, refusal::Issue};
+use crate::{fields::Fields, links::Links, mount::Mount, refusal::Issue};
 
 const STALE: HeaderName = HeaderName::from_static("x-marketplace-stale");
 const SHOWN: u32 = 20;
@@ -105,7 +105,7 @@ pub(super) async fn search(
             None => return Ok(marked(false, Found::of(Vec::new(), 0, (page, per_page), mount))),
         },
     };
-    let search = Search { query, author, category, page, per_page };
+    let search = Search { query, author, category, page, per_page, ..Search::default() };
     let Answer { value, stale } = market.search(&search).await.map_err(refused)?;
     Ok(marked(stale, Found::of(value.plugins, value.total, (page, per_page), mount)))
 }
@@ -119,7 +119,7 @@ pub(super) async fn featured(
     let limit = fields.count("limit", MOST_FEATURED);
     fields.well_formed()?;
     let per_page = limit.unwrap_or(FEATURED);
-    let search = Search { page: 1, per_page, ..Search::default() };
+    let search = Search { page: 1, per_page, featured_first: true, ..Search::default() };
     let Answer { value, stale } = market.search(&search).await.map_err(refused)?;
     Ok(marked(stale, Found::of(value.plugins, value.total, (1, per_page), mount).featured()))
 }
@@ -149,12 +149,12 @@ pub(super) async fn details(
     plugin: Plugin,
 ) -> Result<Response, DifyError> {
     let Answer { value, stale } = market.plugin(&plugin.author, &plugin.name).await.map_err(refused)?;
-    let listing = value.ok_or_else(|| plugin.not_found())?;
+    let shown = value.ok_or_else(|| plugin.not_found())?;
     // A description without its history is better than none.
     let versions = market.versions(&plugin.author, &plugin.name).await;
     let stale = stale || versions.as_ref().map_or(true, |answer| answer.stale);
     let versions = versions.map(|answer| answer.value).unwrap_or_default();
-    Ok(marked(stale, Details::of(listing, &versions, mount)))
+    Ok(marked(stale, Details::of(shown, &versions, mount)))
 }
 
 pub(super) async fn versions(State(market): Market, plugin: Plugin) -> Result<Response, DifyError> {
@@ -182,21 +182,37 @@ pub(super) async fn icon(State(market): Market, plugin: Plugin) -> Result<Respon
     Ok((headers, bytes).into_response())
 }
 
-pub(super) async fn download_url(State(market): Market, plugin: Plugin) -> Result<Response, DifyError> {
+pub(super) async fn download_url(
+    State(market): Market,
+    links: Links,
+    plugin: Plugin,
+) -> Result<Response, DifyError> {
     let Plugin { author, name, version } = &plugin;
     let Answer { value, stale } = market.versions(author, name).await.map_err(refused)?;
     if value.is_empty() {
         return Err(refused(no_versions(author, name)));
     }
-    let known = value.iter().any(|listed| listed.version == *version);
-    let identity = PluginIdentity::new(author, name, version).ok().filter(|_| known);
-    let identity = identity.ok_or_else(|| refused(no_version(author, name, version)))?;
+    let unknown = || refused(no_version(author, name, version));
+    let listed = value.iter().find(|listed| listed.version == *version).ok_or_else(unknown)?;
+    let url = match PluginIdentity::new(author, name, version) {
+        _ if listed.artifact.is_some() => hosted(&links, author, name, version),
+        Ok(identity) => market.download_url(&identity),
+        Err(_unusable) => return Err(unknown()),
+    };
     let plugin = json!({"author": author, "name": name, "version": version});
-    Ok(marked(stale, json!({"download_url": market.download_url(&identity), "plugin": plugin})))
+    Ok(marked(stale, json!({"download_url": url, "plugin": plugin})))
+}
+
+fn hosted(links: &Links, author: &str, name: &str, version: &str) -> String {
+    links.root(&format!("/api/v1/plugins/{author}/{name}/{version}/download"))
 }
 
 /// 200 in any case: whether the address is one of a plugin's page is the answer.
-pub(super) async fn parse_url(State(market): Market, uri: Uri) -> Result<Json<Value>, DifyError> {
+pub(super) async fn parse_url(
+    State(market): Market,
+    links: Links,
+    uri: Uri,
+) -> Result<Json<Value>, DifyError> {
     let mut fields = Fields::of_query(&uri);
     let url = fields.text("url");
     fields.well_formed()?;
@@ -209,11 +225,20 @@ pub(super) async fn parse_url(State(market): Market, uri: Uri) -> Result<Json<Va
         })));
     };
     let newest = latest(&*market, &author, &name).await.ok();
+    let shown = match &newest {
+        Some(_) => market.plugin(&author, &name).await.ok().and_then(|answer| answer.value),
+        None => None,
+    };
+    let is_hosted = shown.is_some_and(|shown| shown.hosted);
+    let download_url = newest.as_ref().map(|newest| match is_hosted {
+        true => hosted(&links, &author, &name, newest.version()),
+        false => market.download_url(newest),
+    });
     Ok(Json(json!({
         "valid": true,
         "author": author,
         "name": name,
         "latest_version": newest.as_ref().map(PluginIdentity::version),
-        "download_url": newest.as_ref().map(|newest| market.download_url(newest)),
+        "download_url": download_url,
     })))
 }

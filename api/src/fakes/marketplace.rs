@@ -7,7 +7,7 @@ use application::{
     ports::{
         marketplace::{
             Answer, CATEGORIES, Category, Circuit, FromMarketplace, ListedVersion, Listing, Marketplace,
-            Page, Search, Status,
+            Page, Search, Shown, Status,
         },
         packaging::OnBytes,
     },
@@ -34,6 +34,7 @@ fn agent() -> Listing {
         verified: true,
         readme: Some("# Agent".to_owned()),
         repository: None,
+        ..Listing::default()
     }
 }
 
@@ -56,23 +57,27 @@ impl Fakes {
 impl Marketplace for Fakes {
     async fn search(&self, search: &Search) -> Result<Answer<Page>, Failure> {
         let fits = search.category.is_none_or(|id| id == "agent-strategy") && search.page == 1;
-        self.said(Page { plugins: if fits { vec![agent()] } else { Vec::new() }, total: 21 })
+        self.said(Page { plugins: if fits { vec![agent().into()] } else { Vec::new() }, total: 21 })
     }
 
     async fn authors(&self) -> Result<Answer<Vec<String>>, Failure> {
         self.said(vec!["langgenius".to_owned()])
     }
 
-    async fn plugin(&self, author: &str, name: &str) -> Result<Answer<Option<Listing>>, Failure> {
-        self.said(is_agent(author, name).then(agent))
+    async fn plugin(&self, author: &str, name: &str) -> Result<Answer<Option<Shown>>, Failure> {
+        self.said(is_agent(author, name).then(|| agent().into()))
+    }
+
+    async fn batch(&self, plugins: &[(String, String)]) -> Result<Answer<Vec<Shown>>, Failure> {
+        let known = plugins.iter().filter(|(author, name)| is_agent(author, name));
+        self.said(known.map(|_| agent().into()).collect())
     }
 
     async fn versions(&self, author: &str, name: &str) -> Result<Answer<Vec<ListedVersion>>, Failure> {
         let version = |version: &str| ListedVersion {
             version: version.to_owned(),
             created_at: Some(at(0)),
-            changelog: None,
-            checksum: None,
+            ..ListedVersion::default()
         };
         self.said(if is_agent(author, name) { vec![version("0.0.9"), version("0.0.8")] } else { Vec::new() })
     }

@@ -1,17 +1,22 @@
-//! The upstream marketplace, as its API answers. Every text in an answer comes from strangers.
+//! A marketplace of plugins: one elsewhere, as its API answers, or all of them together with what is published here.
+//! Every text in an answer comes from strangers.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 pub use domain::repository::Listing;
-use domain::values::PluginIdentity;
+use domain::{plugin::Artifact, values::PluginIdentity};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::packaging::{OnBytes, Received};
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    queries::{catalogue::Order, repositories::RepositoryView},
+};
 
 /// A failure is `MarketplaceUnavailable` when there is neither an answer nor an old one.
 #[async_trait]
@@ -22,7 +27,10 @@ pub trait Marketplace: Send + Sync {
     async fn authors(&self) -> Result<Answer<Vec<String>>, Failure>;
 
     /// `None`: the marketplace does not know the plugin.
-    async fn plugin(&self, author: &str, name: &str) -> Result<Answer<Option<Listing>>, Failure>;
+    async fn plugin(&self, author: &str, name: &str) -> Result<Answer<Option<Shown>>, Failure>;
+
+    /// Those of these that it knows, by author and name.
+    async fn batch(&self, plugins: &[(String, String)]) -> Result<Answer<Vec<Shown>>, Failure>;
 
     /// Newest first; empty for a plugin that the marketplace does not know.
     async fn versions(&self, author: &str, name: &str) -> Result<Answer<Vec<ListedVersion>>, Failure>;
@@ -33,7 +41,7 @@ pub trait Marketplace: Send + Sync {
     /// The image of a plugin and its media type; `None` when there is none.
     async fn icon(&self, author: &str, name: &str) -> Result<Option<(String, Bytes)>, Failure>;
 
-    /// Where anybody may fetch this version.
+    /// Where anybody may fetch this version, if it is not among those hosted here.
     fn download_url(&self, plugin: &PluginIdentity) -> String;
 
     /// Streams one version into the new file `into`, at most `limit` bytes.
@@ -63,31 +71,67 @@ pub struct Answer<T> {
     pub stale: bool,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Search {
     pub query: Option<String>,
     /// Exactly this author.
     pub author: Option<String>,
     /// One of [`CATEGORIES`].
     pub category: Option<&'static str>,
+    /// Any of them; none: all.
+    pub tags: Vec<String>,
+    /// None: by relevance where there are words, else by downloads.
+    pub order: Option<Order>,
+    /// What is featured comes first.
+    pub featured_first: bool,
     /// From 1.
     pub page: u32,
     pub per_page: u32,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Page {
-    pub plugins: Vec<Listing>,
+    pub plugins: Vec<Shown>,
     pub total: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A plugin in an answer: what every marketplace says of it, and what only ours knows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Shown {
+    pub listing: Listing,
+    pub featured: bool,
+    pub rating: Option<f64>,
+    pub license: Option<String>,
+    pub homepage: Option<String>,
+    pub dependencies: Option<BTreeMap<String, String>>,
+    pub screenshots: Option<Vec<String>>,
+    /// Why it should not be used any more, and what to use instead.
+    pub deprecated: Option<(String, Option<String>)>,
+    /// What it wants of the machine, as its manifest says.
+    pub resource: Option<Value>,
+    /// Published here.
+    pub hosted: bool,
+}
+
+impl From<Listing> for Shown {
+    fn from(listing: Listing) -> Self {
+        Self { listing, ..Self::default() }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedVersion {
     pub version: String,
     pub created_at: Option<DateTime<Utc>>,
     pub changelog: Option<String>,
     /// Of the package's content, as the installing daemon computes it.
     pub checksum: Option<String>,
+    /// None: nobody says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub download_count: Option<u64>,
+    /// Its bytes, if they are here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<Artifact>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +173,29 @@ pub struct FromMarketplace {
     pub checksum: Option<String>,
     /// Another content is refused; else it is only noted.
     pub binding: bool,
+}
+
+/// A marketplace elsewhere, whose changes can be followed.
+#[async_trait]
+pub trait Upstream: Marketplace {
+    /// One page of everything, newest change first, asked for just now.
+    async fn newest(&self, page: u32) -> Result<Changes, Failure>;
+}
+
+/// A page of what changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    pub listings: Vec<Listing>,
+    /// Entries that cannot be read.
+    pub unreadable: u64,
+    /// Of all pages.
+    pub total: u64,
+}
+
+/// The marketplaces behind repositories.
+pub trait Upstreams: Send + Sync {
+    /// The same one every time, so that what it remembers is shared. A repository that is no marketplace has none.
+    fn of(&self, repository: &RepositoryView) -> Result<Arc<dyn Upstream>, Failure>;
 }
 
 /// How the marketplace does, as seen from here.

@@ -1,5 +1,7 @@
 //! What happened to a repository. Variants and fields are only ever added.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
@@ -16,7 +18,7 @@ pub struct RepositoryAdded {
 }
 
 /// A plugin as the catalogue there shows it. Every text comes from strangers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     pub author: String,
     pub name: String,
@@ -31,6 +33,15 @@ pub struct Listing {
     pub verified: bool,
     pub readme: Option<String>,
     pub repository: Option<String>,
+    /// Of the content of the latest version, as the installing daemon computes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+    /// `en_US` and the like to the name in that language.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The same for the description.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub briefs: BTreeMap<String, String>,
 }
 
 /// Stored as one flat object with the member `type`.

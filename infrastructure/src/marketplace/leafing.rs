@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use application::{
     failure::Failure,
-    ports::marketplace::{Answer, Listing, Page},
+    ports::marketplace::{Answer, Changes, Listing},
+    queries::catalogue::{Order, Sort},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     HttpMarketplace,
@@ -28,6 +29,43 @@ pub(super) type Raw = (Vec<Option<Listing>>, u64);
 pub(super) struct Wanted<'a> {
     pub(super) query: Option<&'a str>,
     pub(super) category: Option<&'a str>,
+    pub(super) tags: &'a [String],
+    pub(super) order: Option<Order>,
+}
+
+/// Some of all: a page of ours.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Part {
+    pub(super) plugins: Vec<Listing>,
+    pub(super) total: u64,
+}
+
+impl Wanted<'_> {
+    /// With words in it, their own order is relevance.
+    fn sorting(&self) -> (&'static str, &'static str) {
+        let by = match self.order.map(|order| order.by) {
+            None | Some(Sort::Relevance) if self.query.is_some() => "",
+            None | Some(Sort::Relevance | Sort::Downloads | Sort::Rating | Sort::Name) => "install_count",
+            Some(Sort::Updated) => "version_updated_at",
+            Some(Sort::Created) => "created_at",
+        };
+        let descending = self.order.is_none_or(|order| order.descending);
+        (by, if descending { "DESC" } else { "ASC" })
+    }
+
+    fn body(&self, page: u64, size: u32) -> Value {
+        let (sort_by, sort_order) = self.sorting();
+        json!({
+            "page": page,
+            "page_size": size,
+            "query": self.query.unwrap_or_default(),
+            "sort_by": sort_by,
+            "sort_order": sort_order,
+            "category": self.category.unwrap_or_default(),
+            "tags": self.tags,
+            "type": "plugin",
+        })
+    }
 }
 
 impl HttpMarketplace {
@@ -38,19 +76,8 @@ impl HttpMarketplace {
         page: u64,
         size: u32,
     ) -> Result<Answer<Arc<Raw>>, Failure> {
-        let query = wanted.query.unwrap_or_default();
-        // With words in it, their order is relevance.
-        let sort = if query.is_empty() { "install_count" } else { "" };
-        let body = json!({
-            "page": page,
-            "page_size": size,
-            "query": query,
-            "sort_by": sort,
-            "sort_order": "DESC",
-            "category": wanted.category.unwrap_or_default(),
-            "tags": [],
-            "type": "plugin",
-        });
+        let body = wanted.body(page, size);
+        let key = body.to_string();
         let asking = Arc::clone(&self.asking);
         let question = || async move {
             let url = asking.url("plugins/search/advanced");
@@ -59,8 +86,7 @@ impl HttpMarketplace {
                 Said::Unknown => Err(unavailable()),
             }
         };
-        let category = wanted.category.unwrap_or_default();
-        self.pages.ask(&format!("{page} {size} {category} {query}"), question).await
+        self.pages.ask(&key, question).await
     }
 
     /// Exactly the plugins `(page - 1) * size .. page * size` of all.
@@ -69,12 +95,12 @@ impl HttpMarketplace {
         wanted: Wanted<'_>,
         page: u32,
         size: u32,
-    ) -> Result<Answer<Page>, Failure> {
+    ) -> Result<Answer<Part>, Failure> {
         let first = self.theirs(wanted, 1, size).await?;
         let (length, total) = (first.value.0.len() as u64, first.value.1);
         let begin = u64::from(page - 1) * u64::from(size);
         let end = (begin + u64::from(size)).min(total);
-        let mut answer = Answer { value: Page { plugins: Vec::new(), total }, stale: first.stale };
+        let mut answer = Answer { value: Part { plugins: Vec::new(), total }, stale: first.stale };
         if length == 0 || begin >= end {
             return Ok(answer);
         }
@@ -107,16 +133,29 @@ impl HttpMarketplace {
         Ok(all)
     }
 
-    /// What search cards leave out, in one call. Without it the cards stand as they are.
-    pub(super) async fn detailed(&self, mut page: Answer<Page>) -> Answer<Page> {
-        let id = |listing: &Listing| format!("{}/{}", listing.author, listing.name);
-        let ids: Vec<_> =
-            page.value.plugins.iter().filter(|card| card.created_at.is_none()).map(id).collect();
-        if ids.is_empty() {
-            return page;
+    /// One page of theirs as it is now, newest change first. Nothing of it is kept in memory.
+    pub(super) async fn changes(&self, page: u32) -> Result<Changes, Failure> {
+        let newest =
+            Wanted { order: Some(Order { by: Sort::Updated, descending: true }), ..Wanted::default() };
+        let (url, body) = (self.asking.url("plugins/search/advanced"), newest.body(page.into(), LARGE));
+        let Said::Data(data, _) = Arc::clone(&self.asking).ask(url, Some(body)).await? else {
+            return Err(unavailable());
+        };
+        // An answer without its list would read as: everything is gone.
+        if !data["plugins"].is_array() || data["total"].as_u64().is_none() {
+            tracing::warn!("the marketplace answers without a list");
+            return Err(unavailable());
         }
+        let (entries, total) = reading::page(&data);
+        let length = entries.len();
+        let listings: Vec<Listing> = entries.into_iter().flatten().collect();
+        Ok(Changes { unreadable: (length - listings.len()) as u64, listings, total })
+    }
+
+    /// Those of these plugins that they know, in one call.
+    pub(super) async fn told_of(&self, ids: &[String]) -> Result<Answer<Arc<Vec<Listing>>>, Failure> {
+        let (asking, ids) = (Arc::clone(&self.asking), ids.to_vec());
         let key = ids.join(" ");
-        let asking = Arc::clone(&self.asking);
         let question = || async move {
             let url = asking.url("plugins/batch");
             match asking.ask(url, Some(json!({"plugin_ids": ids}))).await? {
@@ -124,7 +163,18 @@ impl HttpMarketplace {
                 Said::Unknown => Err(unavailable()),
             }
         };
-        let Ok(details) = self.details.ask(&key, question).await else { return page };
+        self.details.ask(&key, question).await
+    }
+
+    /// What search cards leave out, in one call. Without it the cards stand as they are.
+    pub(super) async fn detailed(&self, mut page: Answer<Part>) -> Answer<Part> {
+        let id = |listing: &Listing| format!("{}/{}", listing.author, listing.name);
+        let ids: Vec<_> =
+            page.value.plugins.iter().filter(|card| card.created_at.is_none()).map(id).collect();
+        if ids.is_empty() {
+            return page;
+        }
+        let Ok(details) = self.told_of(&ids).await else { return page };
         page.stale |= details.stale;
         for card in &mut page.value.plugins {
             if let Some(found) = details.value.iter().find(|found| id(found) == id(card)) {

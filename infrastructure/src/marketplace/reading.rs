@@ -1,6 +1,8 @@
 //! What the marketplace's answers mean. Every member may be missing, of another type, or hostile: what cannot be read
 //! is left out, texts are cut, and nothing is refused for one odd member.
 
+use std::collections::BTreeMap;
+
 use application::ports::marketplace::{ListedVersion, Listing};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use domain::values::PluginIdentity;
@@ -13,6 +15,7 @@ const LONGEST_README: usize = 256 * 1024;
 const LONGEST_CHANGELOG: usize = 16 * 1024;
 const LONGEST_URL: usize = 2_048;
 const MOST_TAGS: usize = 50;
+const MOST_LANGUAGES: usize = 32;
 const MOST_LISTED: usize = 2_000;
 
 /// Whether a plugin can have this name at all.
@@ -43,10 +46,10 @@ pub(super) fn listing(plugin: &Value) -> Option<Listing> {
     if !is_plugin(author, name) {
         return None;
     }
-    let of_identifier = || {
-        let identifier = plugin["latest_package_identifier"].as_str()?;
-        text(&identifier.split_once(':')?.1.split('@').next()?.into(), LONGEST_NAME)
-    };
+    let identified =
+        plugin["latest_package_identifier"].as_str().and_then(|named| Some(named.split_once(':')?.1));
+    let of_identifier = || text(&identified?.split('@').next()?.into(), LONGEST_NAME);
+    let checksum = identified.and_then(|named| named.split_once('@')).map(|(_, checksum)| checksum.into());
     let authorized = plugin["verification"]["authorized_category"].as_str();
     let tags = plugin["tags"].as_array().into_iter().flatten().take(MOST_TAGS);
     Some(Listing {
@@ -67,6 +70,9 @@ pub(super) fn listing(plugin: &Value) -> Option<Listing> {
         verified: matches!(authorized, Some("langgenius" | "partner")),
         readme: text(&plugin["introduction"], LONGEST_README),
         repository: text(&plugin["repository"], LONGEST_URL).filter(|url| is_web(url)),
+        checksum: checksum.and_then(|checksum| text(&checksum, LONGEST_NAME)),
+        labels: languages(&plugin["label"], LONGEST_NAME),
+        briefs: languages(&plugin["brief"], LONGEST_BRIEF),
     })
 }
 
@@ -93,6 +99,8 @@ fn version(version: &Value) -> Option<ListedVersion> {
         created_at: time(&version["created_at"]),
         changelog: text(&version["change_log"], LONGEST_CHANGELOG),
         checksum: checksum.or_else(|| text(&identifier?.1.into(), LONGEST_NAME)),
+        download_count: None,
+        artifact: None,
     })
 }
 
@@ -115,6 +123,17 @@ fn english(value: &Value, longest: usize) -> Option<String> {
     known
         .or_else(|| text(value, longest))
         .or_else(|| value.as_object()?.values().find_map(|any| text(any, longest)))
+}
+
+/// By language, as many as anybody translates into.
+fn languages(value: &Value, longest: usize) -> BTreeMap<String, String> {
+    let texts = value.as_object().into_iter().flatten().take(MOST_LANGUAGES);
+    let is_language = |name: &str| {
+        (2..=16).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+    };
+    let known = texts.filter(|(language, _)| is_language(language));
+    known.filter_map(|(language, value)| Some((language.clone(), text(value, longest)?))).collect()
 }
 
 fn number(value: &Value) -> Option<u64> {

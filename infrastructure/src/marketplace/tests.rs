@@ -60,7 +60,7 @@ async fn down(market: &HttpMarketplace) {
 async fn a_question_carries_the_headers_that_the_edge_wants() {
     let stub = Stub::start(vec![said(&agent())]).await;
     let found = market(&stub, patience(), "").plugin("langgenius", "agent").await.unwrap();
-    assert_eq!((found.value.unwrap().latest_version.as_str(), found.stale), ("0.0.9", false));
+    assert_eq!((found.value.unwrap().listing.latest_version.as_str(), found.stale), ("0.0.9", false));
     let request = &stub.requests()[0];
     assert!(request.starts_with("GET /api/v1/plugins/langgenius/agent HTTP/1.1\r\n"), "{request}");
     for header in ["user-agent: Mozilla/5.0 ", "x-dify-version: 1.x\r\n", "accept-encoding: identity\r\n"] {
@@ -125,7 +125,7 @@ async fn an_old_answer_serves_while_nobody_answers_and_a_new_one_after_that() {
     let mut told = Vec::new();
     for _ in 0..3 {
         let answer = market.plugin("langgenius", "agent").await.unwrap();
-        told.push((answer.value.unwrap().latest_version, answer.stale));
+        told.push((answer.value.unwrap().listing.latest_version, answer.stale));
     }
     assert_eq!(told, [("0.0.9".into(), false), ("0.0.9".into(), true), ("0.1.0".into(), false)]);
     assert_eq!(market.status(), Status { circuit: Circuit::Closed, failures: 0, last_error: None });
@@ -171,7 +171,7 @@ async fn our_pages_are_cut_out_of_theirs_however_large_theirs_are() {
     let page = async |market: &HttpMarketplace, page| {
         let search = Search { page, per_page: 5, ..Search::default() };
         let page = market.search(&search).await.unwrap().value;
-        (page.plugins.into_iter().map(|plugin| plugin.name).collect::<Vec<_>>().join(" "), page.total)
+        (page.plugins.into_iter().map(|plugin| plugin.listing.name).collect::<Vec<_>>().join(" "), page.total)
     };
     assert_eq!(page(&small, 2).await, ("p5 p6".to_owned(), 7));
     assert_eq!(page(&small, 1).await, ("p0 p1 p2 p3 p4".to_owned(), 7));
@@ -200,7 +200,7 @@ async fn cards_get_their_dates_in_one_call_and_do_without_if_there_is_no_answer(
     let search = Search { page: 1, per_page: 2, ..Search::default() };
     let dates = async || {
         let plugins = market.search(&search).await.unwrap().value.plugins;
-        plugins.iter().map(|plugin| plugin.created_at.is_some()).collect::<Vec<_>>()
+        plugins.iter().map(|plugin| plugin.listing.created_at.is_some()).collect::<Vec<_>>()
     };
     assert_eq!(dates().await, [false, true]);
     assert!(stub.requests()[1].ends_with(r#"{"plugin_ids":["a/p","a/q"]}"#), "{:?}", stub.requests());
@@ -217,7 +217,7 @@ async fn an_author_is_found_by_leafing_through_all_pages() {
     let author =
         |author: &str| Search { author: Some(author.to_owned()), page: 2, per_page: 1, ..Search::default() };
     let found = market_of_two.search(&author("x")).await.unwrap().value;
-    assert_eq!((found.plugins[0].name.as_str(), found.plugins.len(), found.total), ("d", 1, 2));
+    assert_eq!((found.plugins[0].listing.name.as_str(), found.plugins.len(), found.total), ("d", 1, 2));
     assert_eq!(market_of_two.search(&author("z")).await.unwrap().value, Page::default());
     assert_eq!(market_of_two.search(&author("No One")).await.unwrap().value, Page::default());
     assert_eq!(market_of_two.authors().await.unwrap().value, ["x", "y"]);

@@ -1,8 +1,10 @@
-//! The catalogue's answers as clients read them. What no marketplace says is null: ratings, licences, dependencies,
-//! screenshots, downloads of one version.
+//! The catalogue's answers as clients read them. What no marketplace says of the plugins of others is null: ratings,
+//! licences, dependencies, screenshots, downloads of one version.
+
+use std::collections::BTreeMap;
 
 use application::failure::Failure;
-use application::ports::marketplace::{Category, Circuit, ListedVersion, Listing, Status};
+use application::ports::marketplace::{Category, Circuit, ListedVersion, Shown, Status};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -48,7 +50,7 @@ pub(super) struct Details {
     homepage_url: Option<String>,
     repository_url: Option<String>,
     available_versions: Vec<Release>,
-    dependencies: Option<Value>,
+    dependencies: Option<BTreeMap<String, String>>,
     screenshots: Option<Vec<String>>,
 }
 
@@ -62,8 +64,8 @@ pub(super) struct Release {
 }
 
 impl Found {
-    pub(super) fn of(plugins: Vec<Listing>, total: u64, (page, per_page): (u32, u32), mount: Mount) -> Self {
-        let plugins = plugins.into_iter().map(|listing| Item::of(listing, mount).0).collect();
+    pub(super) fn of(plugins: Vec<Shown>, total: u64, (page, per_page): (u32, u32), mount: Mount) -> Self {
+        let plugins = plugins.into_iter().map(|shown| Item::of(shown, mount).0).collect();
         let has_more = u64::from(page) * u64::from(per_page) < total;
         Self { plugins, total, page, per_page, has_more, featured: None }
     }
@@ -77,13 +79,19 @@ impl Found {
 struct Beside {
     readme: Option<String>,
     repository: Option<String>,
+    license: Option<String>,
+    homepage: Option<String>,
+    dependencies: Option<BTreeMap<String, String>>,
+    screenshots: Option<Vec<String>>,
 }
 
 impl Item {
-    fn of(listing: Listing, mount: Mount) -> (Self, Beside) {
+    fn of(shown: Shown, mount: Mount) -> (Self, Beside) {
+        let Shown { listing, rating, license, homepage, dependencies, screenshots, .. } = shown;
         let (prefix, author, name) = (mount.prefix(), &listing.author, &listing.name);
         let icon_url = format!("{prefix}/api/v1/marketplace/plugins/{author}/{name}/icon");
-        let beside = Beside { readme: listing.readme, repository: listing.repository };
+        let (readme, repository) = (listing.readme, listing.repository);
+        let beside = Beside { readme, repository, license, homepage, dependencies, screenshots };
         let item = Self {
             icon_url,
             name: listing.name,
@@ -96,7 +104,7 @@ impl Item {
             created_at: listing.created_at,
             updated_at: listing.updated_at,
             download_count: listing.download_count,
-            rating: None,
+            rating,
             verified: listing.verified,
         };
         (item, beside)
@@ -104,17 +112,17 @@ impl Item {
 }
 
 impl Details {
-    pub(super) fn of(listing: Listing, versions: &[ListedVersion], mount: Mount) -> Self {
-        let (item, Beside { readme, repository }) = Item::of(listing, mount);
+    pub(super) fn of(shown: Shown, versions: &[ListedVersion], mount: Mount) -> Self {
+        let (item, beside) = Item::of(shown, mount);
         Self {
             item,
-            readme,
-            license: None,
-            homepage_url: repository.clone(),
-            repository_url: repository,
+            readme: beside.readme,
+            license: beside.license,
+            homepage_url: beside.homepage.or_else(|| beside.repository.clone()),
+            repository_url: beside.repository,
             available_versions: versions_of(versions),
-            dependencies: None,
-            screenshots: None,
+            dependencies: beside.dependencies,
+            screenshots: beside.screenshots,
         }
     }
 }
@@ -124,7 +132,7 @@ pub(super) fn versions_of(versions: &[ListedVersion]) -> Vec<Release> {
         version: listed.version.clone(),
         created_at: listed.created_at,
         changelog: listed.changelog.clone(),
-        download_count: None,
+        download_count: listed.download_count,
     };
     versions.iter().map(version).collect()
 }
