@@ -64,24 +64,4 @@ pub(super) fn owner_and_name(repository: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_repository_is_told_as_owner_and_name_whatever_form_it_has() {
-        for form in [
-            "inkdropapp/solarized-dark-ui",
-            "github:inkdropapp/solarized-dark-ui",
-            "https://github.com/inkdropapp/solarized-dark-ui",
-            "https://github.com/inkdropapp/solarized-dark-ui/#readme",
-            "git+https://github.com/inkdropapp/solarized-dark-ui.git",
-            "git@github.com:inkdropapp/solarized-dark-ui.git",
-            "ssh://git@github.com/inkdropapp/solarized-dark-ui.git",
-        ] {
-            assert_eq!(owner_and_name(form).as_deref(), Some("inkdropapp/solarized-dark-ui"), "{form}");
-        }
-        for form in ["", "solarized", "https://github.com", "https://github.com/", "/", "x.git"] {
-            assert_eq!(owner_and_name(form), None, "{form}");
-        }
-    }
-}
+mod tests;

@@ -65,7 +65,7 @@ async fn a_pair_and_a_bearer_are_the_same_key_and_the_constant_of_ipm_is_none() 
         door.ask(Method::POST, "/v2/packages", &headers, Body::empty()).await
     };
     for good in [basic(format!("{id}:{secret}")), format!("Bearer {secret}"), format!("Bearer {ADMIN}")] {
-        assert_eq!(publish(&good).await.status, 501, "what is not built is said after who may");
+        assert_eq!(publish(&good).await.status, 400, "what is missing is said after who may");
     }
     let (_, low) = door.key(Role::User).await;
     assert_eq!(publish(&format!("Bearer {low}")).await.status, 403);
@@ -77,7 +77,9 @@ async fn a_pair_and_a_bearer_are_the_same_key_and_the_constant_of_ipm_is_none() 
     }
     let constant = door.ask(Method::POST, "/v2/packages", &[("x-api-key", "1")], Body::empty()).await;
     assert_eq!(constant.status, 401, "no credential was sent");
-    assert_eq!(door.get("/v1/packages/", &[("x-api-key", "1")]).await.status, 501, "reading needs none");
+    let headers = [("host", "example.org"), ("x-api-key", "1")];
+    let read = door.get("/v1/packages/no%20name", &headers).await;
+    assert_eq!(read.status, 404, "reading needs none");
 }
 
 #[tokio::test]

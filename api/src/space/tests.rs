@@ -81,6 +81,6 @@ async fn publishing_needs_a_token_of_a_publisher_and_reading_none() {
     };
     assert_eq!(publish(None).await, 401);
     assert_eq!(publish(Some(format!("Bearer {}", door.key(Role::User).await.1))).await, 403);
-    assert_eq!(publish(Some(format!("Bearer {secret}"))).await, 501);
-    assert_eq!(door.get("/api/v1/marketplace/plugins", &[]).await.status, 501);
+    assert_eq!(publish(Some(format!("Bearer {secret}"))).await, 400, "there is no package");
+    assert_eq!(door.get("/api/v1/marketplace/plugins/no/no%20name", &[]).await.status, 404);
 }
