@@ -13,14 +13,15 @@ use application::{
     policy::Action::{PublishPackage, ReadCatalogue, RemovePackage},
     queries::catalogue,
 };
-use axum::{extract::DefaultBodyLimit, http::Method};
+use axum::extract::DefaultBodyLimit;
 use domain::values::Dialect;
 use serde_json::Value;
 
 use crate::{
+    conditional::Cache,
     credential::Accepts,
     limits::ResetForm,
-    operations::{Operation, delete, get, later, post},
+    operations::{Operation, delete, get, post},
     voice::{Heard, JSON, Voice, no_stamp},
 };
 
@@ -38,14 +39,14 @@ pub(crate) static VOICE: Voice = Voice {
 pub(crate) fn operations() -> Vec<Operation> {
     let version = "packages/{package_name}/versions/{version_name}";
     vec![
-        get("/v1/packages", ReadCatalogue, packages::list),
+        get("/v1/packages", ReadCatalogue, packages::list).cached(Cache::Revalidated),
         // As ipm writes it.
-        get("/v1/packages/", ReadCatalogue, packages::list),
-        get("/v1/packages/search", ReadCatalogue, packages::search),
-        get("/v1/packages/{package_name}", ReadCatalogue, packages::show),
-        get(format!("/v1/{version}"), ReadCatalogue, packages::version),
-        later(Method::GET, format!("/v1/{version}/tarball"), ReadCatalogue),
-        later(Method::GET, format!("/v2/{version}/tarball"), ReadCatalogue),
+        get("/v1/packages/", ReadCatalogue, packages::list).cached(Cache::Revalidated),
+        get("/v1/packages/search", ReadCatalogue, packages::search).cached(Cache::Revalidated),
+        get("/v1/packages/{package_name}", ReadCatalogue, packages::show).cached(Cache::Revalidated),
+        get(format!("/v1/{version}"), ReadCatalogue, packages::version).cached(Cache::Revalidated),
+        get(format!("/v1/{version}/tarball"), ReadCatalogue, packages::tarball),
+        get(format!("/v2/{version}/tarball"), ReadCatalogue, packages::tarball),
         taking_packages(post("/v2/packages", PublishPackage, publishing::create)),
         taking_packages(post(
             "/v2/packages/{package_name}/versions",

@@ -17,6 +17,7 @@ use domain::values::Dialect;
 use serde_json::{Value, json};
 
 use crate::{
+    conditional::Cache,
     credential::Accepts,
     limits::{Charge, ResetForm},
     operations::{Operation, get, later, post},
@@ -45,23 +46,25 @@ pub(crate) fn operations() -> Vec<Operation> {
         // The core asks for these first, and takes another way when one is there.
         get(format!("{market}/mcps/{{author}}/{{name}}"), ReadCatalogue, no_mcp),
         get(format!("{market}/skills/{{author}}/{{name}}"), ReadCatalogue, no_skill),
-        get(&plugins, ReadCatalogue, plugins::list),
+        get(&plugins, ReadCatalogue, plugins::list).cached(Cache::Revalidated),
         post(format!("{plugins}/search"), ReadCatalogue, plugins::search),
         // The cap of a package is its own.
         post(format!("{plugins}/publish"), PublishPackage, publishing::publish)
             .layered(|route| route.layer(DefaultBodyLimit::disable()))
             .patient(),
-        later(Method::GET, format!("{plugins}/download/{{author}}/{{name}}/{{version}}"), ReadCatalogue),
-        get(&plugin, ReadCatalogue, plugins::show),
-        get(format!("{plugin}/versions"), ReadCatalogue, plugins::versions),
-        get(format!("{plugin}/resources/README"), ReadCatalogue, plugins::readme),
-        later(Method::GET, format!("{plugin}/resources/icon"), ReadCatalogue),
+        get(format!("{plugins}/download/{{author}}/{{name}}/{{version}}"), ReadCatalogue, plugins::download)
+            .patient(),
+        get(&plugin, ReadCatalogue, plugins::show).cached(Cache::Revalidated),
+        get(format!("{plugin}/versions"), ReadCatalogue, plugins::versions).cached(Cache::Revalidated),
+        get(format!("{plugin}/resources/README"), ReadCatalogue, plugins::readme).cached(Cache::Revalidated),
+        get(format!("{plugin}/resources/icon"), ReadCatalogue, plugins::icon),
         later(Method::GET, format!("{plugin}/resources/assets/{{*path}}"), ReadCatalogue),
         post(format!("{extensions}/search"), ReadCatalogue, plugins::search_extensions),
         post(format!("{extensions}/likes/status"), ReadCatalogue, plugins::liked),
         later(Method::PUT, format!("{extensions}/{{type}}/{{author}}/{{name}}/like"), Review),
-        get(format!("{market}/tags"), ReadCatalogue, plugins::tags),
-        get(format!("{market}/recommendation-lists"), ReadCatalogue, plugins::recommended),
+        get(format!("{market}/tags"), ReadCatalogue, plugins::tags).cached(Cache::Revalidated),
+        get(format!("{market}/recommendation-lists"), ReadCatalogue, plugins::recommended)
+            .cached(Cache::Revalidated),
         later(Method::POST, format!("{tokens}/generate"), LogIn).charged(Charge::Login),
         later(Method::POST, format!("{tokens}/get"), LogIn),
         later(Method::POST, format!("{tokens}/refresh"), LogIn).charged(Charge::Login),

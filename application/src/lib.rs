@@ -14,6 +14,7 @@ extern crate self as application;
 #[cfg(test)]
 mod fakes;
 pub mod identity;
+pub mod known_state;
 pub mod policy;
 pub mod ports;
 pub mod principal;

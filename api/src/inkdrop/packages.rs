@@ -7,12 +7,16 @@ use axum::{
     RequestPartsExt as _,
     extract::{FromRequestParts, RawPathParams, State},
     http::{Uri, request::Parts},
+    response::Response,
 };
-use domain::values::{Dialect, PluginName, ReleaseVersion};
+use domain::{
+    download_log::Channel,
+    values::{Dialect, PluginName, ReleaseVersion},
+};
 use serde_json::Value;
 
 use super::{asked, body};
-use crate::{links::Links, refusal::Refusal, voice::Said};
+use crate::{links::Links, package_bytes::Delivery, refusal::Refusal, voice::Said};
 
 const NO_PACKAGE: &str = "Package not found";
 const NO_VERSION: &str = "Version not found";
@@ -58,6 +62,18 @@ pub(super) async fn version(
     let view = shown(&*catalogue, &name).await?;
     let release = view.release(&version.to_string()).ok_or_else(no_version)?;
     Ok(Said::ok(body::version(&view.name, release, &links)))
+}
+
+/// Leads to the bytes, which never move, and counts.
+pub(super) async fn tarball(
+    State(catalogue): State<Arc<dyn CatalogueQueries>>,
+    links: Links,
+    Release(name, version): Release,
+    delivery: Delivery,
+) -> Result<Response, Refusal> {
+    let view = shown(&*catalogue, &name).await?;
+    let release = view.release(&version.to_string()).ok_or_else(no_version)?;
+    delivery.redirect(&view, release, Channel::Tarball, &links).await
 }
 
 pub(super) async fn shown(

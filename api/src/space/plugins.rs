@@ -7,18 +7,31 @@ use axum::{
     RequestPartsExt as _,
     body::Body,
     extract::{FromRequestParts, RawPathParams, State},
-    http::{Uri, request::Parts},
+    http::{HeaderName, HeaderValue, StatusCode, Uri, header::LOCATION, request::Parts},
+    response::Response,
 };
-use domain::values::{Dialect, PluginName, PublisherName};
+use domain::{
+    download_log::Channel,
+    plugin::Icon,
+    values::{Dialect, PluginName, PublisherName},
+};
 use serde_json::{Value, json};
 
 use super::{
     asked::{self, Asked},
     body,
 };
-use crate::{fields::Fields, refusal::Refusal, voice::Said};
+use crate::{
+    fields::Fields,
+    links::Links,
+    package_bytes::{Delivery, blob_url},
+    refusal::Refusal,
+    voice::Said,
+};
 
 const NO_PLUGIN: &str = "plugin not found";
+const NO_VERSION: &str = "plugin version not found";
+const NO_ICON: &str = "plugin icon not found";
 /// How many of the featured are recommended.
 const RECOMMENDED: u32 = 20;
 const LONGEST_FINGERPRINT: usize = 256;
@@ -79,6 +92,33 @@ pub(super) async fn readme(
     let view = shown(&*catalogue, &pair).await?;
     let readme = view.latest().and_then(|release| release.readme.as_deref()).unwrap_or_default();
     Ok(Said::ok(json!({"readme": readme})))
+}
+
+/// Without redirect, because clients follow none.
+pub(super) async fn download(
+    State(catalogue): State<Arc<dyn CatalogueQueries>>,
+    pair: Pair,
+    delivery: Delivery,
+) -> Result<Response, Refusal> {
+    let view = shown(&*catalogue, &pair).await?;
+    let release = view.release(&pair.rest).ok_or_else(|| Refusal::not_found(NO_VERSION))?;
+    delivery.deliver(&view, release, Channel::Download).await
+}
+
+/// Leads to the picture that came with the package; one that is elsewhere is told by its address.
+pub(super) async fn icon(
+    State(catalogue): State<Arc<dyn CatalogueQueries>>,
+    links: Links,
+    pair: Pair,
+) -> Result<(StatusCode, [(HeaderName, HeaderValue); 1]), Refusal> {
+    let view = shown(&*catalogue, &pair).await?;
+    match &view.description.icon {
+        Some(Icon::Blob { sha256, .. }) => {
+            let place = blob_url(&links, sha256.as_str(), "icon")?;
+            Ok((StatusCode::FOUND, [(LOCATION, place)]))
+        }
+        Some(Icon::Url(_)) | None => Err(Refusal::not_found(NO_ICON)),
+    }
 }
 
 /// The tags that are in use, most used first.
