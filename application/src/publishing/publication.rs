@@ -294,7 +294,7 @@ fn judged(
         (Expects::NewVersion, None) => {
             return Err(Error::not_found(format!("No such package: {}", named.name)));
         }
-        (Expects::NewPlugin, _) | (Expects::NewVersion, Some(_)) | (Expects::Any, _) => {}
+        (Expects::NewPlugin | Expects::Any, _) | (Expects::NewVersion, Some(_)) => {}
     }
     if let Some(view) = &known
         && by.verdict(Action::PublishPackage, by.owner_of(view.owner)) != Verdict::Allowed

@@ -8,7 +8,10 @@ use application::{
     },
 };
 use async_trait::async_trait;
-use domain::values::{AccountId, Dialect, Digest, PluginId, skeleton};
+use domain::{
+    plugin::Icon,
+    values::{AccountId, Dialect, Digest, PluginId, skeleton},
+};
 
 use super::{Shelf, folding};
 
@@ -111,6 +114,14 @@ impl CatalogueQueries for Shelf {
         };
         let views: Vec<_> = self.views().into_values().filter(is_related).collect();
         Ok(views.iter().filter_map(card).take(most as usize).collect())
+    }
+
+    async fn holding(&self, sha256: &Digest) -> Result<Vec<PluginView>, Error> {
+        let is_icon = |view: &PluginView| matches!(&view.description.icon, Some(Icon::Blob { sha256: icon, .. }) if icon == sha256);
+        let holds = |view: &PluginView| {
+            is_icon(view) || view.releases.iter().any(|release| release.artifact.sha256 == *sha256)
+        };
+        Ok(self.views().into_values().filter(holds).collect())
     }
 
     async fn uses(&self, sha256: &Digest) -> Result<bool, Error> {
