@@ -133,7 +133,8 @@ impl Desk {
         let principal = self.asker.principal.clone();
         let caller = self.asker.caller(operation, &canonical);
         let publishing = self.publishing;
-        let published = self.work.finish(carried_out(publishing, package, order, principal, caller)).await?;
+        let published =
+            self.work.finish(Box::pin(carried_out(publishing, package, order, principal, caller))).await?;
         answer(published, &*self.catalogue, &self.links).await
     }
 }

@@ -45,12 +45,11 @@ pub(super) async fn publish(
     let principal = asker.principal.clone();
     let caller = asker.caller("/api/v1/marketplace/plugins/publish", &canonical);
     // The file goes with the work, not with the request.
-    let published = work
-        .finish(async move {
-            let by = publishing::Asker { principal: &principal, caller };
-            publishing.publish(&package.path, order, by).await
-        })
-        .await?;
+    let publication = async move {
+        let by = publishing::Asker { principal: &principal, caller };
+        publishing.publish(&package.path, order, by).await
+    };
+    let published = work.finish(Box::pin(publication)).await?;
     let status = if published.quarantine.is_some() { "pending" } else { "live" };
     let submission = json!({
         "status": status,
