@@ -125,13 +125,18 @@ impl CatalogueQueries for Shelf {
     }
 
     async fn uses(&self, sha256: &Digest) -> Result<bool, Error> {
-        Ok(self.views().values().any(|view| {
+        Ok(!self.holding(sha256).await?.is_empty())
+    }
+
+    async fn holding(&self, sha256: &Digest) -> Result<Vec<PluginView>, Error> {
+        let holds = |view: &PluginView| {
             let icon = match &view.description.icon {
                 Some(domain::plugin::Icon::Blob { sha256, .. }) => Some(sha256),
                 Some(domain::plugin::Icon::Url(_)) | None => None,
             };
             icon == Some(sha256) || view.releases.iter().any(|release| release.artifact.sha256 == *sha256)
-        }))
+        };
+        Ok(self.views().into_values().filter(holds).collect())
     }
 
     async fn quarantined(&self) -> Result<Vec<(PluginId, Option<String>, String)>, Error> {
