@@ -20,6 +20,9 @@ pub struct PluginView {
     pub name: String,
     pub kind: PluginKind,
     pub origin: Origin,
+    /// The newest version where it comes from; none of what is our own.
+    #[serde(default)]
+    pub upstream_version: Option<String>,
     pub description: Description,
     pub listed: BTreeSet<Dialect>,
     /// Newest first by precedence; without the removed ones.
@@ -165,7 +168,7 @@ impl PluginView {
         self.removed.is_none()
             && self.quarantine.is_none()
             && self.listed.contains(&dialect)
-            && self.offered().next().is_some()
+            && (self.offered().next().is_some() || matches!(self.origin, Origin::Upstream(_)))
     }
 
     /// The release that is offered: the highest that is neither a pre-release nor yanked nor in quarantine; where
