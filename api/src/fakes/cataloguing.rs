@@ -45,7 +45,7 @@ impl Fakes {
                 clock: self.clone(),
             },
             counting,
-            validators: Arc::new(Validators::new(KnownState::new(Arc::new(Unset), &[]), self.clone())),
+            validators: Arc::new(Validators::new(KnownState::new(self.shelf.clone(), &[]), self.clone())),
         }
     }
 }

@@ -253,6 +253,17 @@ impl CatalogueQueries for PgCatalogue {
         .map_err(unavailable)
     }
 
+    async fn holding(&self, sha256: &Digest) -> Result<Vec<PluginView>, Error> {
+        let ids: Vec<Uuid> = sqlx::query_scalar(
+            "select plugin_id from read.catalogue_documents where digests @> array[$1] order by plugin_id limit 100",
+        )
+        .bind(sha256.as_str())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unavailable)?;
+        self.views(&ids).await.map_err(unavailable)
+    }
+
     async fn quarantined(&self) -> Result<Vec<(PluginId, Option<String>, String)>, Error> {
         self.waiting().await.map_err(unavailable)
     }

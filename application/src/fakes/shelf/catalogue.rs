@@ -117,18 +117,6 @@ impl CatalogueQueries for Shelf {
     }
 
     async fn holding(&self, sha256: &Digest) -> Result<Vec<PluginView>, Error> {
-        let is_icon = |view: &PluginView| matches!(&view.description.icon, Some(Icon::Blob { sha256: icon, .. }) if icon == sha256);
-        let holds = |view: &PluginView| {
-            is_icon(view) || view.releases.iter().any(|release| release.artifact.sha256 == *sha256)
-        };
-        Ok(self.views().into_values().filter(holds).collect())
-    }
-
-    async fn uses(&self, sha256: &Digest) -> Result<bool, Error> {
-        Ok(!self.holding(sha256).await?.is_empty())
-    }
-
-    async fn holding(&self, sha256: &Digest) -> Result<Vec<PluginView>, Error> {
         let holds = |view: &PluginView| {
             let icon = match &view.description.icon {
                 Some(domain::plugin::Icon::Blob { sha256, .. }) => Some(sha256),
