@@ -2,6 +2,7 @@
 
 mod cataloguing;
 pub(crate) mod door;
+pub(crate) mod form;
 mod gate;
 mod marketplace;
 mod operator;

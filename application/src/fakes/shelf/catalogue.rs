@@ -8,10 +8,7 @@ use application::{
     },
 };
 use async_trait::async_trait;
-use domain::{
-    plugin::Icon,
-    values::{AccountId, Dialect, Digest, PluginId, skeleton},
-};
+use domain::values::{AccountId, Dialect, Digest, PluginId, skeleton};
 
 use super::{Shelf, folding};
 
@@ -114,6 +111,10 @@ impl CatalogueQueries for Shelf {
         };
         let views: Vec<_> = self.views().into_values().filter(is_related).collect();
         Ok(views.iter().filter_map(card).take(most as usize).collect())
+    }
+
+    async fn uses(&self, sha256: &Digest) -> Result<bool, Error> {
+        Ok(!self.holding(sha256).await?.is_empty())
     }
 
     async fn holding(&self, sha256: &Digest) -> Result<Vec<PluginView>, Error> {
