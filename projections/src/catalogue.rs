@@ -6,6 +6,7 @@
 
 mod card;
 mod counts;
+mod edits;
 mod engines;
 mod find;
 mod fold;

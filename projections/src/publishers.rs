@@ -97,7 +97,7 @@ fn registered_view(registered: &PublisherRegistered) -> PublisherView {
 pub(crate) async fn publisher(pool: &PgPool, name: &str) -> Result<Option<PublisherView>, sqlx::Error> {
     let view: Option<Json<PublisherView>> =
         sqlx::query_scalar("select view from read.publishers where publisher = $1")
-            .bind(name.to_ascii_lowercase())
+            .bind(name.replace(char::is_control, " ").to_ascii_lowercase())
             .fetch_optional(pool)
             .await?;
     Ok(view.map(|view| view.0))

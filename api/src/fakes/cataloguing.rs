@@ -19,7 +19,7 @@ impl Fakes {
         Cataloguing {
             catalogue: self.shelf.clone(),
             reviews: self.shelf.clone(),
-            downloads: Arc::new(Unset),
+            downloads: self.shelf.clone(),
             activity: Arc::new(Unset),
             repositories: Arc::new(Unset),
             publishing: Publishing {

@@ -7,6 +7,7 @@ pub(super) fn card(view: &PluginView) -> Card {
     let about = &view.description;
     let latest = view.latest();
     let version = latest.map(|release| release.version.to_string());
+    let elsewhere = view.upstream.as_ref().map(|upstream| upstream.version.clone());
     Card {
         id: view.id,
         number: view.number,
@@ -29,7 +30,7 @@ pub(super) fn card(view: &PluginView) -> Card {
         platforms: about.platforms.clone(),
         labels: about.labels.clone(),
         briefs: about.briefs.clone(),
-        latest_version: version.or_else(|| view.upstream_version.clone()).unwrap_or_default(),
+        latest_version: version.or(elsewhere).unwrap_or_default(),
         artifact: latest.map(|release| release.artifact.clone()),
         engines: latest.map(|release| release.engines.clone()).unwrap_or_default(),
         dependencies: latest.map(|release| release.dependencies.clone()).unwrap_or_default(),

@@ -79,7 +79,7 @@ pub(super) fn filters(query: &mut QueryBuilder<'_, Postgres>, find: &Find) {
         query.push(" and c.price <= ").push_bind(price);
     }
     for engine in &find.engines {
-        let (name, range) = (engine.name.clone(), key(&engine.range));
+        let (name, range) = (engine.name.replace(char::is_control, " "), key(&engine.range));
         query.push(" and case when c.spans ? ").push_bind(name.clone());
         query.push(" and ").push_bind(engines::spans(&range)).push("::text is not null");
         query.push(" then (c.spans ->> ").push_bind(name.clone()).push(")::int8multirange && ");

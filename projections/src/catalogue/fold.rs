@@ -111,7 +111,7 @@ fn registered_view(registered: &PluginRegistered) -> PluginView {
         name: registered.name.to_string(),
         kind: registered.kind,
         origin: Origin::Own,
-        upstream_version: None,
+        upstream: None,
         description: Description::default(),
         listed: std::collections::BTreeSet::new(),
         releases: Vec::new(),

@@ -4,7 +4,7 @@ use application::queries::catalogue::LookAlike;
 use domain::values::{AccountId, PluginId, skeleton};
 use sqlx::{PgPool, Row};
 
-use super::store::key;
+use super::{edits::edits, store::key};
 
 /// As many as anybody reads.
 const MOST: usize = 10;
@@ -20,7 +20,8 @@ pub(super) async fn look_alikes(
     name: &str,
     own: Option<AccountId>,
 ) -> Result<Vec<LookAlike>, sqlx::Error> {
-    let (folded, skeleton) = (key(name), skeleton(name));
+    let folded = key(name);
+    let skeleton = skeleton(&folded);
     let half: String = folded.chars().take(folded.chars().count() / 2).collect();
     let rest: String = folded.chars().skip(half.chars().count() + 1).collect();
     let rows = sqlx::query(
@@ -45,7 +46,7 @@ pub(super) async fn look_alikes(
     let mut found = Vec::new();
     for row in rows {
         let (alike, there): (bool, String) = (row.try_get("alike")?, row.try_get("name_key")?);
-        if alike || folded.chars().count() >= SHORTEST && is_one_edit_away(&folded, &there) {
+        if alike || folded.chars().count() >= SHORTEST && edits(&folded, &there) == 1 {
             found.push(LookAlike {
                 plugin: PluginId(row.try_get("plugin_id")?),
                 publisher: row.try_get("publisher")?,
@@ -57,38 +58,4 @@ pub(super) async fn look_alikes(
         }
     }
     Ok(found)
-}
-
-/// A character more, less or other, or two neighbours the wrong way round.
-fn is_one_edit_away(one: &str, other: &str) -> bool {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    let (short, long) = if one.len() <= other.len() { (one, other) } else { (other, one) };
-    let same = short.iter().zip(&long).take_while(|(a, b)| a == b).count();
-    let (short, long) = (&short[same..], &long[same..]);
-    match long.len() - short.len() {
-        0 if short.is_empty() => false,
-        0 => {
-            let swapped =
-                short.len() > 1 && short[0] == long[1] && short[1] == long[0] && short[2..] == long[2..];
-            short[1..] == long[1..] || swapped
-        }
-        1 => *short == long[1..],
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_edit_is_a_character_more_less_or_other_or_two_swapped() {
-        for (one, other) in [("agent", "agents"), ("agent", "agnt"), ("agent", "agemt"), ("agent", "agnet")] {
-            assert!(is_one_edit_away(one, other) && is_one_edit_away(other, one), "{one} {other}");
-        }
-        for (one, other) in [("agent", "agent"), ("agent", "agentsx"), ("agent", "tnega"), ("agent", "agxyt")]
-        {
-            assert!(!is_one_edit_away(one, other), "{one} {other}");
-        }
-    }
 }

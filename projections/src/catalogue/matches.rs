@@ -21,7 +21,7 @@ const RANKED: i64 = 1_000;
 const NAMED: i64 = 200;
 /// With fewer matches than this, slips of the pen are allowed for.
 const FEW: usize = 5;
-const MOST_SLIPS: i64 = 20;
+const MOST_LIKE: i64 = 50;
 
 /// A match, and what it can be sorted by.
 struct Match {
@@ -121,15 +121,18 @@ async fn slips(pool: &PgPool, find: &Find, wanted: &Wanted) -> Result<Vec<Match>
     query.push_bind(wanted.spaced()).push(" <% d.fuzzy and");
     filters(&mut query, find);
     query.push(" order by likeness desc, c.downloads desc, c.publisher_key, c.name_key, c.plugin_id limit ");
-    read(query.push_bind(MOST_SLIPS).build().fetch_all(pool).await?, wanted, true)
+    read(query.push_bind(MOST_LIKE).build().fetch_all(pool).await?, wanted, true)
 }
 
 fn read(rows: Vec<PgRow>, wanted: &Wanted, slips: bool) -> Result<Vec<Match>, sqlx::Error> {
     let read = |row: PgRow| {
         let head = Head::read(row.try_get("head")?);
+        if slips && !wanted.may_mean(&head) {
+            return Ok(None);
+        }
         let (downloads, likeness) =
             (row.try_get("downloads")?, if slips { Some(row.try_get("likeness")?) } else { None });
-        Ok(Match {
+        Ok(Some(Match {
             plugin: row.try_get("plugin_id")?,
             downloads,
             publisher: row.try_get("publisher_key")?,
@@ -138,9 +141,9 @@ fn read(rows: Vec<PgRow>, wanted: &Wanted, slips: bool) -> Result<Vec<Match>, sq
             updated_at: row.try_get("updated_at")?,
             rating: row.try_get("rating")?,
             rank: wanted.rank(&head, downloads, likeness),
-        })
+        }))
     };
-    rows.into_iter().map(read).collect()
+    rows.into_iter().filter_map(|row| read(row).transpose()).collect()
 }
 
 /// Ties go by publisher and name, whichever way is asked for.

@@ -3,6 +3,7 @@
 use application::queries::catalogue::Rank;
 
 use super::{
+    edits::is_slip,
     search::Head,
     words::{joined, words},
 };
@@ -84,6 +85,13 @@ impl Wanted {
         }
         give("downloads", DOWNLOADS * (1.0 + downloads.max(0) as f64).log10());
         Rank { score: parts.iter().map(|(_, much)| much).sum(), parts }
+    }
+
+    /// Whether every word is one of the plugin's, but for a slip of the pen.
+    pub(super) fn may_mean(&self, head: &Head) -> bool {
+        let there = || head.fields().into_iter().flatten();
+        self.words.iter().all(|word| there().any(|meant| is_slip(word, meant)))
+            || there().any(|meant| is_slip(&self.whole, meant))
     }
 
     /// Each word, and whether it may go on.

@@ -255,7 +255,7 @@ impl CatalogueQueries for PgCatalogue {
 
     async fn holding(&self, sha256: &Digest) -> Result<Vec<PluginView>, Error> {
         let ids: Vec<Uuid> = sqlx::query_scalar(
-            "select plugin_id from read.catalogue_documents where digests @> array[$1] order by plugin_id limit 100",
+            "select plugin_id from read.catalogue_documents where digests @> array[$1] order by plugin_id",
         )
         .bind(sha256.as_str())
         .fetch_all(&self.pool)

@@ -1,6 +1,6 @@
 //! Plugins of other catalogues, as rows of ours.
 
-use application::queries::catalogue::{Counted, Origin, PluginView, Verification};
+use application::queries::catalogue::{Counted, Origin, PluginView, Upstream, Verification};
 use chrono::{DateTime, Utc};
 use domain::{
     plugin::{Author, Description, ImportedStatistics, PluginKind},
@@ -29,7 +29,7 @@ pub(super) fn view(repository: &str, listing: Listing, observed_at: DateTime<Utc
         owner: None,
         kind: PluginKind::Plugin,
         origin: Origin::Upstream(repository.to_owned()),
-        upstream_version: Some(listing.latest_version),
+        upstream: Some(Upstream { version: listing.latest_version, checksum: listing.checksum }),
         description: Description {
             display_name: listing.display_name,
             summary: listing.description,
@@ -38,6 +38,8 @@ pub(super) fn view(repository: &str, listing: Listing, observed_at: DateTime<Utc
             category: Some(listing.category).filter(|category| !category.is_empty()),
             tags: listing.tags,
             repository: listing.repository,
+            labels: listing.labels,
+            briefs: listing.briefs,
             ..Description::default()
         },
         publisher: listing.author,

@@ -37,6 +37,7 @@ fn listing(author: &str, name: &str, downloads: u64) -> Listing {
         verified: true,
         readme: None,
         repository: None,
+        ..Listing::default()
     }
 }
 
@@ -77,7 +78,7 @@ async fn what_others_list_is_shown_until_it_is_gone_hidden_or_ours() {
     assert_eq!(shown(&yard).await, ["langgenius/agent 120", "x/brief 1"]);
     let pair = Which::Pair { publisher: "LANGGENIUS".to_owned(), name: "agent".to_owned() };
     let view = yard.catalogue().plugin(&pair).await.unwrap().unwrap();
-    assert_eq!((view.upstream_version.as_deref(), view.counted.downloads), (Some("0.0.9"), 120));
+    assert_eq!((view.upstream.as_ref().unwrap().version.as_str(), view.counted.downloads), ("0.0.9", 120));
     assert!(view.is_visible(Dialect::Dify) && !view.is_visible(Dialect::Backstage));
     yard.rebuilt_is_the_same().await;
 }

@@ -20,9 +20,9 @@ pub struct PluginView {
     pub name: String,
     pub kind: PluginKind,
     pub origin: Origin,
-    /// The newest version where it comes from; none of what is our own.
+    /// Its newest release where it comes from; none of what is our own.
     #[serde(default)]
-    pub upstream_version: Option<String>,
+    pub upstream: Option<Upstream>,
     pub description: Description,
     pub listed: BTreeSet<Dialect>,
     /// Newest first by precedence; without the removed ones.
@@ -50,6 +50,14 @@ pub enum Origin {
     Own,
     /// A repository, by its name.
     Upstream(String),
+}
+
+/// The newest release of a plugin of another catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upstream {
+    pub version: String,
+    /// Of its content, as the installing daemon computes it.
+    pub checksum: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
