@@ -72,7 +72,7 @@ fn solarized() -> PluginView {
             repository: Some("https://github.com/inkdropapp/solarized-dark-ui".to_owned()),
             ..Description::default()
         },
-        upstream_version: None,
+        upstream: None,
         listed: BTreeSet::from([Dialect::Inkdrop]),
         releases: vec![
             release("1.1.0", package_json("1.1.0", "^0.3.7")),
