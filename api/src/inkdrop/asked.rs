@@ -76,7 +76,7 @@ fn sort(fields: &mut Fields, usual: &str, scored: bool) -> Result<Sorted, Refusa
         _ => {
             let known = "recency, majority, newness, theme-recency, theme-majority, theme-newness";
             let more = if scored { ", score" } else { "" };
-            let msg = format!("sort is one of {known}{more}");
+            let msg = format!("one of {known}{more}");
             let issue = Issue::new("enum", &["query", "sort"], msg, Value::String(asked));
             return Err(Refusal::malformed(vec![issue]));
         }

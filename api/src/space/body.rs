@@ -84,5 +84,5 @@ fn in_languages(texts: &BTreeMap<String, String>, plain: &str, otherwise: &str) 
 }
 
 fn time(at: chrono::DateTime<chrono::Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
