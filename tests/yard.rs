@@ -45,6 +45,7 @@ mod readme;
 mod repackaging;
 mod sandbox;
 mod secrets;
+mod seed;
 mod signing;
 mod space;
 mod tokens;
