@@ -138,7 +138,9 @@ async fn what_is_taken_back_is_gone_and_can_be_published_again() {
     let yard = Yard::start().await;
     let (token, other) = (publisher(&yard, "ada").await, publisher(&yard, "eve").await);
     publish(&yard, &token, "/v2/packages", &inkdrop_tarball("notes", "1.0.0")).await.expect(201);
-    publish(&yard, &token, "/v2/packages/notes/versions", &inkdrop_tarball("notes", "1.1.0")).await.expect(201);
+    publish(&yard, &token, "/v2/packages/notes/versions", &inkdrop_tarball("notes", "1.1.0"))
+        .await
+        .expect(201);
     remove(&yard, &other, "notes").await.expect(403);
     remove(&yard, &token, "notes/versions/1.1.0").await.expect(204);
     let shown = yard.get("/v1/packages/notes").await.expect(200).json();
@@ -160,11 +162,17 @@ async fn what_is_no_package_or_not_this_one_is_refused_and_leaves_nothing() {
     let (token, other) = (publisher(&yard, "ada").await, publisher(&yard, "eve").await);
     publish(&yard, &token, "/v2/packages", &inkdrop_tarball("notes", "1.0.0")).await.expect(201);
     publish(&yard, &token, "/v2/packages", &inkdrop_tarball("notes", "1.0.1")).await.expect(409);
-    publish(&yard, &other, "/v2/packages/notes/versions", &inkdrop_tarball("notes", "1.0.1")).await.expect(403);
+    publish(&yard, &other, "/v2/packages/notes/versions", &inkdrop_tarball("notes", "1.0.1"))
+        .await
+        .expect(403);
     let changed = inkdrop_tarball("notes", "1.0.0").file("more.txt", "more");
     publish(&yard, &token, "/v2/packages/notes/versions", &changed).await.expect(409);
-    publish(&yard, &token, "/v2/packages/notes/versions", &inkdrop_tarball("notes", "1.0.0")).await.expect(200);
-    publish(&yard, &token, "/v2/packages/notes/versions", &inkdrop_tarball("other", "1.0.1")).await.expect(400);
+    publish(&yard, &token, "/v2/packages/notes/versions", &inkdrop_tarball("notes", "1.0.0"))
+        .await
+        .expect(200);
+    publish(&yard, &token, "/v2/packages/notes/versions", &inkdrop_tarball("other", "1.0.1"))
+        .await
+        .expect(400);
     publish(&yard, &token, "/v2/packages/none/versions", &inkdrop_tarball("none", "1.0.0")).await.expect(404);
     for package in [
         inkdrop_tarball("search", "1.0.0"),
