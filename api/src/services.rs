@@ -161,7 +161,7 @@ impl Services {
         let Identifying { identity, authenticating, quotas, address_key } = ports.identifying;
         let cataloguing = ports.cataloguing;
         Self {
-            catalogue: cataloguing.catalogue,
+            catalogue: cataloguing.catalogue.clone(),
             reviews: cataloguing.reviews,
             download_queries: cataloguing.downloads,
             activity: cataloguing.activity,
@@ -176,6 +176,7 @@ impl Services {
             quotas,
             removing: Removing {
                 tasks: ports.task_queries.clone(),
+                catalogue: cataloguing.catalogue,
                 commands: ports.commands.clone(),
                 blobs: ports.blobs.clone(),
                 freshness: ports.freshness.clone(),

@@ -24,7 +24,7 @@ use crate::{
     asker::Asker,
     consistency::LogPosition,
     links::Links,
-    package_form::Arrived,
+    package_form::PackageFile,
     refusal::Refusal,
     services::{Services, Uploads},
     voice::Said,
@@ -142,7 +142,7 @@ impl Desk {
 /// The file goes with the work, not with the request.
 async fn carried_out(
     publishing: Publishing,
-    package: Arrived,
+    package: PackageFile,
     order: Order,
     principal: Arc<Principal>,
     caller: Caller,

@@ -11,17 +11,17 @@ use url::Url;
 use super::body::owner_and_name;
 use crate::{
     fields::Fields,
-    package_form::{Arrived, Expected, PackageForm, is_form, new_file, not_stored},
+    package_form::{PackageFile, PackageForm, Wanted, is_form, new_file, stored},
     refusal::{Issue, Refusal},
     services::Services,
 };
 
 const LARGEST: u64 = 30 * 1024 * 1024;
-const FORM: Expected = Expected { part: "tarball", most: LARGEST, longest_text: 8 * 1024 };
+const FORM: Wanted = Wanted { part: "tarball", largest: LARGEST };
 const LONGEST_NAME: usize = 100;
 
 pub(super) struct Wish {
-    pub(super) package: Arrived,
+    pub(super) package: PackageFile,
     /// `owner/name`; none where the package alone says it.
     pub(super) repository: Option<String>,
     pub(super) dry_run: bool,
@@ -40,11 +40,11 @@ impl FromRef<Services> for Fetching {
 impl Wish {
     pub(super) async fn read(request: Request, dir: &Path, fetching: &Fetching) -> Result<Self, Refusal> {
         if is_form(request.headers()) {
-            let mut form = PackageForm::read(request, dir, FORM).await?;
-            let mut fields = form.fields();
+            let form = PackageForm::read(request, dir, FORM).await?;
+            let mut fields = Fields::of_form(form.texts);
             let (repository, dry_run) = common(&mut fields);
             fields.well_formed()?;
-            return Ok(Self { package: form.package, repository: checked(repository)?, dry_run });
+            return Ok(Self { package: form.file, repository: checked(repository)?, dry_run });
         }
         let mut fields = Fields::of_json(request.into_body()).await?;
         let (repository, dry_run) = common(&mut fields);
@@ -105,11 +105,11 @@ fn archive(repository: &str, tag: &str) -> Result<Url, Refusal> {
     Ok(url)
 }
 
-async fn fetched(url: &str, dir: &Path, Fetching(tarballs): &Fetching) -> Result<Arrived, Refusal> {
-    let (_, path) = new_file(dir).await.map_err(|error| not_stored(&error))?;
+async fn fetched(url: &str, dir: &Path, Fetching(tarballs): &Fetching) -> Result<PackageFile, Refusal> {
+    let (_, path) = new_file(dir).await.map_err(|error| stored(&error))?;
     let received = tarballs.fetch(url, &path, LARGEST).await.map_err(application::Error::from)?;
     let sha256: Digest = received.sha256;
-    Ok(Arrived { path, sha256 })
+    Ok(PackageFile { path, sha256 })
 }
 
 #[cfg(test)]

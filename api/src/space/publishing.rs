@@ -9,14 +9,15 @@ use serde_json::json;
 use crate::{
     asker::Asker,
     consistency::LogPosition,
-    package_form::{Expected, PackageForm},
+    fields::Fields,
+    package_form::{PackageForm, Wanted},
     refusal::Refusal,
     services::Uploads,
     voice::Said,
     work::Work,
 };
 
-const FORM: Expected = Expected { part: "file", most: 64 * 1024 * 1024, longest_text: 64 * 1024 };
+const FORM: Wanted = Wanted { part: "file", largest: 64 * 1024 * 1024 };
 
 pub(super) async fn publish(
     State(publishing): State<Publishing>,
@@ -25,11 +26,11 @@ pub(super) async fn publish(
     asker: Asker,
     request: Request,
 ) -> Result<(LogPosition, Said), Refusal> {
-    let mut form = PackageForm::read(request, &dir, FORM).await?;
-    let mut fields = form.fields();
+    let form = PackageForm::read(request, &dir, FORM).await?;
+    let mut fields = Fields::of_form(form.texts);
     let changelog = fields.text("changelog").filter(|text| !text.is_empty());
     fields.well_formed()?;
-    let package = form.package;
+    let package = form.file;
     let canonical = json!({"package": package.sha256, "changelog": changelog});
     let order = Order {
         formats: vec![PackageFormat::Lbpkg],
