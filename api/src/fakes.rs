@@ -2,6 +2,7 @@
 
 mod cataloguing;
 pub(crate) mod door;
+pub(crate) mod form;
 mod gate;
 mod marketplace;
 mod operator;
@@ -28,6 +29,7 @@ use application::{
     ports::{
         blobs::{Blobs, Body},
         freshness::Freshness,
+        packages::ReleasedTarballs,
         packaging::{Downloads, Inspection, Inspector, OnBytes, Received},
         system::{Clock, Ids},
         vault::Secret,
@@ -145,6 +147,7 @@ impl Fakes {
             marketplace: self.clone(),
             inspector: self.clone(),
             blobs: self.clone(),
+            released_tarballs: self.clone(),
             freshness: self.clone(),
             clock: self.clone(),
             ids: self.clone(),
@@ -330,6 +333,13 @@ impl Downloads for Fakes {
         _: &CancellationToken,
     ) -> Result<Received, Failure> {
         Err(Failure::internal())
+    }
+}
+
+#[async_trait]
+impl ReleasedTarballs for Fakes {
+    async fn fetch(&self, _: &str, _: &Path, _: u64) -> Result<Received, Failure> {
+        Err(Failure::permanent(Reason::UrlForbidden, "URL host not allowed: 10.0.0.1"))
     }
 }
 

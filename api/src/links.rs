@@ -31,8 +31,8 @@ pub(crate) struct Links {
 
 impl Links {
     #[cfg(test)]
-    pub(crate) fn below(base: &str) -> Self {
-        Self { base: base.to_owned(), mount: Mount::ROOT }
+    pub(crate) fn to(base: &str, mount: Mount) -> Self {
+        Self { base: base.to_owned(), mount }
     }
 
     /// Below the mount of the request: `path` is the dialect's own.

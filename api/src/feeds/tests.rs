@@ -19,7 +19,7 @@ fn feed(text: &str) -> Feed {
         text: Some(text.to_owned()),
         at: "2026-11-20T12:00:00.120Z".parse().unwrap(),
     };
-    let links = Links::below("https://yard.example");
+    let links = Links::to("https://yard.example", Mount::ROOT);
     let uri = "/feed.atom?dialect=inkdrop".parse().unwrap();
     Feed::new(text.to_owned(), &links, &uri, [Entry::of(&view, &links)].into_iter())
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use application::{
     commands::Commands,
     known_state::Noticing,
-    ports::{blobs::Blobs, freshness::Freshness},
+    ports::{blobs::Blobs, freshness::Freshness, packages::ReleasedTarballs},
     processes::{
         announce_milestones::AnnounceMilestones, expire_artifacts::ExpireArtifacts,
         finish_erasures::FinishErasures, post_notices::PostNotices, reap_attempts::ReapAttempts,
@@ -33,7 +33,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     Operator, build_repackaging, build_tools, catalogue::build_cataloguing, heads, hook,
-    identity::build_identity, open_database, signing_key,
+    identity::build_identity, open_database, packaging::released_tarballs, signing_key,
 };
 use crate::{
     services::{Cataloguing, Identifying, Ports, SigningPublicKey},
@@ -94,6 +94,7 @@ struct Node {
     runners: Vec<Arc<Runner>>,
     uv: Arc<Uv>,
     repackaging: Arc<Repackaging>,
+    released_tarballs: Arc<dyn ReleasedTarballs>,
     watch: Arc<WatchTasks>,
     cataloguing: Cataloguing,
     identifying: Identifying,
@@ -135,6 +136,7 @@ impl Node {
             freshness,
             watch: Arc::new(WatchTasks::new(tasks.clone(), signals.projected.clone())),
             repackaging,
+            released_tarballs: Arc::new(released_tarballs(settings)?),
             uv,
             tasks,
             runners,
@@ -247,6 +249,7 @@ impl Node {
             marketplace: self.repackaging.marketplace.clone(),
             inspector: self.repackaging.inspector.clone(),
             blobs,
+            released_tarballs: self.released_tarballs.clone(),
             freshness: self.freshness.clone(),
             clock: Arc::new(System),
             ids: Arc::new(System),

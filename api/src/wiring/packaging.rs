@@ -15,7 +15,10 @@ use infrastructure::{
     blobs::ObjectBlobs,
     builder::{BuildMode, NoBuilder, Parts, SandboxBuilder, tools::Toolbox},
     discord::DiscordHook,
-    fetch::{FetchPolicy, GuardedClient, GuardedDownloads, OperatorClient, clients::Get, transfer::Patience},
+    fetch::{
+        FetchPolicy, GuardedClient, GuardedDownloads, GuardedTarballs, OperatorClient, clients::Get,
+        transfer::Patience,
+    },
     isolation::Isolation,
     marketplace::{self, HttpMarketplace},
     packaging::{IsolatedInspector, IsolatedPacker},
@@ -83,6 +86,10 @@ pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Re
         blobs,
         shared: Sharing::default(),
     })
+}
+
+pub(super) fn released_tarballs(settings: &Settings) -> anyhow::Result<GuardedTarballs> {
+    Ok(GuardedTarballs::new(guarded(settings)?, Patience::default()))
 }
 
 fn marketplace(settings: &Settings, guarded: GuardedClient) -> anyhow::Result<HttpMarketplace> {
