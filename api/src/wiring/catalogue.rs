@@ -15,25 +15,32 @@ use application::{
 };
 use infrastructure::{
     event_log::{LogCommands, LogWriter},
+    isolation::Isolation,
+    numbers::PgNumbers,
+    packages::IsolatedReader,
     postgres::Pools,
+    scanner::{CommandScanner, ScanCommand},
     system::System,
 };
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::unset::Unset;
+use super::packaging::this_program;
 use crate::{
     conditional::Validators,
     services::{Cataloguing, Identifying},
+    settings::Settings,
 };
 
 pub(super) fn build_cataloguing(
+    settings: &Settings,
     pools: &Pools,
     writer: &LogWriter,
     freshness: &Arc<dyn Freshness>,
     blobs: &Arc<dyn Blobs>,
     identifying: &Identifying,
     changes: &[&Signal],
-) -> Cataloguing {
+) -> anyhow::Result<Cataloguing> {
     let (counting, recording) = Counting::new(
         Arc::new(LogCommands::new(pools, writer.clone())),
         freshness.clone(),
@@ -47,15 +54,18 @@ pub(super) fn build_cataloguing(
     let catalogue: Arc<dyn CatalogueQueries> = Arc::new(Unset);
     let known = KnownState::new(catalogue.clone(), changes);
     let reviews = Arc::new(Unset);
-    let numbers = Arc::new(Unset);
-    Cataloguing {
+    let numbers = Arc::new(PgNumbers::new(pools.writes.clone()));
+    let program = this_program()?;
+    let attendant = Some(program.clone());
+    let scan = settings.scan_command.clone().map(|scan| ScanCommand { attendant, ..scan });
+    Ok(Cataloguing {
         publishing: Publishing {
             plugins: Arc::new(LogCommands::new(pools, writer.clone())),
             publishers: Arc::new(LogCommands::new(pools, writer.clone())),
             claims: Arc::new(LogCommands::new(pools, writer.clone())),
             catalogue: catalogue.clone(),
-            reader: Arc::new(Unset),
-            scanner: Arc::new(Unset),
+            reader: Arc::new(IsolatedReader::new(Isolation::new(program))),
+            scanner: Arc::new(CommandScanner::new(scan)),
             numbers: numbers.clone(),
             blobs: blobs.clone(),
             freshness: freshness.clone(),
@@ -78,5 +88,5 @@ pub(super) fn build_cataloguing(
         downloads: Arc::new(Unset),
         activity: Arc::new(Unset),
         repositories: Arc::new(Unset),
-    }
+    })
 }

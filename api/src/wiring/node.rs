@@ -118,13 +118,14 @@ impl Node {
         let blobs: Arc<dyn Blobs> = repackaging.blobs.clone();
         Ok(Self {
             cataloguing: build_cataloguing(
+                settings,
                 &pools,
                 &writer,
                 &freshness,
                 &blobs,
                 &identifying,
                 &[&signals.projected, &noticed],
-            ),
+            )?,
             shutdown: shutdown.clone(),
             commands: Arc::new(LogCommands::new(&pools, writer.clone())),
             signing: SigningPublicKey::new(signing_key(settings)?.map(|key| key.public().pem())),

@@ -94,7 +94,7 @@ fn marketplace(settings: &Settings, guarded: GuardedClient) -> anyhow::Result<Ht
     )?)
 }
 
-fn this_program() -> anyhow::Result<PathBuf> {
+pub(super) fn this_program() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("this program cannot find itself")
 }
 
