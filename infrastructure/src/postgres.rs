@@ -50,7 +50,10 @@ impl Pools {
         let reads = base().max_connections(8).after_connect(|connection, _| {
             Box::pin(async move {
                 connection
-                    .execute("set role plugyard_app; set statement_timeout = '5s'; set lock_timeout = '2s'")
+                    .execute(
+                        "set role plugyard_app; set statement_timeout = '5s'; set lock_timeout = '2s'; \
+                              set pg_trgm.word_similarity_threshold = 0.4",
+                    )
                     .await
                     .map(drop)
             })

@@ -1,10 +1,16 @@
 //! Read models: one file each, with its table's writer and its reader.
 
 mod accounts;
+mod activity;
 mod api_keys;
+mod catalogue;
 mod generation;
 mod job_queue;
 mod per_stream;
+mod publishers;
+mod reading;
+mod repositories;
+mod reviews;
 mod tasks;
 
 use std::sync::Arc;
@@ -12,7 +18,11 @@ use std::sync::Arc;
 use infrastructure::subscription::Projection;
 
 pub use accounts::PgAccounts;
+pub use activity::PgActivity;
 pub use api_keys::PgKeys;
+pub use catalogue::PgCatalogue;
+pub use repositories::PgRepositories;
+pub use reviews::PgReviews;
 pub use tasks::PgTasks;
 
 use per_stream::Rows;
@@ -23,6 +33,11 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
     all.extend([
         Arc::new(Rows::<tasks::Tasks>::default()) as Arc<dyn Projection>,
         Arc::new(job_queue::JobQueue),
+        Arc::new(catalogue::Catalogue),
+        Arc::new(Rows::<publishers::Publishers>::default()),
+        Arc::new(Rows::<reviews::Reviews>::default()),
+        Arc::new(Rows::<repositories::Repositories>::default()),
+        Arc::new(activity::Activity),
     ]);
     all
 }
