@@ -22,6 +22,7 @@ use infrastructure::{
     scanner::{CommandScanner, ScanCommand},
     system::System,
 };
+use projections::{PgActivity, PgCatalogue, PgRepositories, PgReviews};
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::unset::Unset;
@@ -51,9 +52,9 @@ pub(super) fn build_cataloguing(
     // Ends with its last handle; whoever downloads waits for it.
     TaskTracker::new().spawn(recording);
     let vault = &identifying.identity.vault;
-    let catalogue: Arc<dyn CatalogueQueries> = Arc::new(Unset);
+    let catalogue: Arc<dyn CatalogueQueries> = Arc::new(PgCatalogue::new(pools.reads.clone()));
     let known = KnownState::new(catalogue.clone(), changes);
-    let reviews = Arc::new(Unset);
+    let reviews = Arc::new(PgReviews::new(pools.reads.clone()));
     let numbers = Arc::new(PgNumbers::new(pools.writes.clone()));
     let program = this_program()?;
     let attendant = Some(program.clone());
@@ -86,7 +87,7 @@ pub(super) fn build_cataloguing(
         catalogue,
         reviews,
         downloads: Arc::new(Unset),
-        activity: Arc::new(Unset),
-        repositories: Arc::new(Unset),
+        activity: Arc::new(PgActivity::new(pools.reads.clone())),
+        repositories: Arc::new(PgRepositories::new(pools.reads.clone())),
     })
 }
