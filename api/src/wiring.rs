@@ -1,6 +1,7 @@
 //! Which adapter stands behind which port.
 
 mod catalogue;
+mod cataloguer;
 mod identity;
 mod node;
 mod operator;
@@ -18,6 +19,7 @@ use infrastructure::{
 
 #[cfg(test)]
 pub(crate) use catalogue::Unset;
+pub(crate) use cataloguer::{Cataloguer, with_cataloguer};
 pub(crate) use identity::{by_command, with_identity};
 pub(crate) use operator::Operator;
 pub(crate) use packaging::{build_repackaging, build_tools, signing_key};
