@@ -56,7 +56,7 @@ fn find(uri: &Uri) -> Result<Find, Refusal> {
         let text = fields.short_text(name, LONGEST).map(|text| text.trim().to_owned());
         text.filter(|text| !text.is_empty())
     };
-    let (text, category, publisher) = (word("query"), word("category"), word("author"));
+    let (text, category, author) = (word("query"), word("category"), word("author"));
     let sort = fields.text("sort");
     let min_rating = fields.decimal("min_rating", 0.0, MOST_STARS);
     let page = fields.count("page", LAST_PAGE).unwrap_or(1);
@@ -71,7 +71,8 @@ fn find(uri: &Uri) -> Result<Find, Refusal> {
     };
     Ok(Find {
         text,
-        publisher,
+        // No publisher has a blank in its name: `Community Dev` publishes as `community-dev`.
+        publisher: author.map(|author| author.replace(' ', "-")),
         categories: category.into_iter().collect(),
         tags: tags(uri),
         min_rating,
@@ -136,11 +137,11 @@ mod tests {
 
     #[test]
     fn every_filter_reaches_the_catalogue() {
-        let query = "query=auth&category=security&author=Dev&tags=oauth,social&tags=sso&min_rating=4.5&sort=name\
+        let query = "query=auth&category=security&author=Community+Dev&tags=oauth,social&tags=sso&min_rating=4.5&sort=name\
                      &page=3&per_page=10";
         let wanted = Find {
             text: Some("auth".to_owned()),
-            publisher: Some("Dev".to_owned()),
+            publisher: Some("Community-Dev".to_owned()),
             categories: vec!["security".to_owned()],
             tags: ["oauth", "social", "sso"].map(str::to_owned).into(),
             min_rating: Some(4.5),

@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 
 use application::{
     error::Error,
-    queries::{
-        catalogue::{
-            self, Card, CatalogueQueries, Counted, Facet, Find, Found, LookAlike, PluginView, PublisherView,
-            RatingView, State, Which,
-        },
-        downloads, repositories, reviews,
+    queries::catalogue::{
+        Card, CatalogueQueries, Counted, Facet, Find, Found, LookAlike, PluginView, PublisherView,
+        RatingView, State, Which,
     },
 };
 use async_trait::async_trait;
@@ -28,14 +25,6 @@ use crate::{
 };
 
 const LONGEST_TEXT: usize = 256;
-/// What answers about plugins are made of: each of these moves on its own.
-const SHOWN_TOGETHER: [&str; 5] = [
-    catalogue::READ_MODEL,
-    catalogue::PUBLISHERS,
-    reviews::READ_MODEL,
-    downloads::READ_MODEL,
-    repositories::READ_MODEL,
-];
 /// What was counted of a plugin, beside its document.
 const COUNTED: &str = "coalesce(n.counted, 0) as counted, coalesce(n.downloads, c.downloads) as downloads,
     n.rating as average, coalesce(n.ratings, 0) as ratings,
@@ -281,12 +270,10 @@ impl CatalogueQueries for PgCatalogue {
 
     async fn state(&self) -> Result<State, Error> {
         let row: (String, chrono::DateTime<chrono::Utc>) = sqlx::query_as(
-            "select coalesce(string_agg(concat_ws('-', subscription, generation, epoch, transaction_id,
-                                                  global_position), ' ' order by subscription), ''),
-                    coalesce(max(updated_at), 'epoch')
-               from es.checkpoints where subscription = any($1) and status in ('live', 'halted')",
+            "select concat_ws('-', generation, epoch, transaction_id, global_position), updated_at
+               from es.checkpoints where subscription = $1 and status in ('live', 'halted')",
         )
-        .bind(SHOWN_TOGETHER)
+        .bind(application::queries::catalogue::READ_MODEL)
         .fetch_one(&self.pool)
         .await
         .map_err(unavailable)?;
