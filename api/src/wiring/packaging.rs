@@ -14,6 +14,7 @@ use infrastructure::{
     archive::limits::Limits,
     blobs::ObjectBlobs,
     builder::{BuildMode, NoBuilder, Parts, SandboxBuilder, tools::Toolbox},
+    discord::DiscordHook,
     fetch::{FetchPolicy, GuardedClient, GuardedDownloads, OperatorClient, clients::Get, transfer::Patience},
     isolation::Isolation,
     marketplace::{self, HttpMarketplace},
@@ -92,6 +93,12 @@ fn marketplace(settings: &Settings, guarded: GuardedClient) -> anyhow::Result<Ht
         marketplace::Patience::default(),
         Patience::default(),
     )?)
+}
+
+/// Where the operator wants to be told of news, if anywhere.
+pub(crate) fn hook(settings: &Settings) -> anyhow::Result<Option<DiscordHook>> {
+    let Some(url) = &settings.discord_webhook else { return Ok(None) };
+    Ok(Some(DiscordHook::new(url.reveal().clone(), guarded(settings)?)?))
 }
 
 pub(super) fn this_program() -> anyhow::Result<PathBuf> {
