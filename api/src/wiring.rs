@@ -18,6 +18,7 @@ use infrastructure::{
 };
 
 pub(crate) use cataloguer::{Cataloguer, with_cataloguer};
+pub(crate) use catalogue::with_catalogue;
 pub(crate) use identity::{by_command, with_identity};
 pub(crate) use operator::Operator;
 pub(crate) use packaging::{build_repackaging, build_tools, hook, signing_key};
