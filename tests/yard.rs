@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod audit;
+mod backstage;
 mod batch;
 mod building;
 mod cli;
