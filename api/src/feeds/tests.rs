@@ -1,3 +1,4 @@
+use crate::mount::Mount;
 use application::queries::activity::{ActivityKind, ActivityView};
 use quick_xml::{Reader, events::Event};
 use serde_json::Value;
