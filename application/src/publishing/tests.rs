@@ -29,7 +29,7 @@ use crate::{
 pub(crate) struct Ground {
     pub(crate) registry: Arc<Registry>,
     pub(crate) shelf: Arc<Shelf>,
-    blobs: Arc<Stored>,
+    pub(crate) blobs: Arc<Stored>,
     pub(crate) publishing: Publishing,
     pub(crate) directory: tempfile::TempDir,
 }
@@ -132,10 +132,10 @@ pub(crate) fn for_inkdrop(expects: Expects) -> Order {
 
 /// Blobs in memory.
 #[derive(Default)]
-struct Stored(Mutex<HashMap<Digest, Vec<u8>>>);
+pub(crate) struct Stored(Mutex<HashMap<Digest, Vec<u8>>>);
 
 impl Stored {
-    fn digests(&self) -> Vec<Digest> {
+    pub(crate) fn digests(&self) -> Vec<Digest> {
         self.0.lock().unwrap().keys().cloned().collect()
     }
 }
