@@ -41,6 +41,7 @@ mod nodes;
 mod offline;
 mod pitfalls;
 mod policy;
+mod publishing;
 mod read_models;
 mod readme;
 mod repackaging;
