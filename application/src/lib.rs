@@ -14,6 +14,7 @@ extern crate self as application;
 #[cfg(test)]
 mod fakes;
 pub mod identity;
+pub mod marketplace;
 pub mod policy;
 pub mod ports;
 pub mod principal;
@@ -26,6 +27,7 @@ pub mod reviewing;
 pub mod secret_text;
 pub mod secrets;
 pub mod signal;
+pub mod syncing;
 pub mod tasks;
 
 pub use error::{Error, Kind};

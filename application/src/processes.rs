@@ -6,4 +6,5 @@ pub mod finish_erasures;
 pub mod reap_attempts;
 mod reporter;
 pub mod run_tasks;
+pub mod sync_repositories;
 pub mod watch_tasks;

@@ -139,7 +139,7 @@ pub(super) async fn categories(
 
 /// Asks, so that it says how things are and not how they were.
 pub(super) async fn status(State(market): Market) -> Json<Value> {
-    let asked = market.search(&Search { page: 1, per_page: 1, ..Search::default() }).await;
+    let asked = market.look().await;
     Json(status_of(&market.status(), asked.map(|answer| answer.stale)))
 }
 
@@ -196,7 +196,7 @@ pub(super) async fn download_url(
     let listed = value.iter().find(|listed| listed.version == *version).ok_or_else(unknown)?;
     let url = match PluginIdentity::new(author, name, version) {
         _ if listed.artifact.is_some() => hosted(&links, author, name, version),
-        Ok(identity) => market.download_url(&identity),
+        Ok(identity) => market.download_url(&identity).await.map_err(refused)?,
         Err(_unusable) => return Err(unknown()),
     };
     let plugin = json!({"author": author, "name": name, "version": version});
@@ -230,10 +230,11 @@ pub(super) async fn parse_url(
         None => None,
     };
     let is_hosted = shown.is_some_and(|shown| shown.hosted);
-    let download_url = newest.as_ref().map(|newest| match is_hosted {
-        true => hosted(&links, &author, &name, newest.version()),
-        false => market.download_url(newest),
-    });
+    let download_url = match &newest {
+        Some(newest) if is_hosted => Some(hosted(&links, &author, &name, newest.version())),
+        Some(newest) => market.download_url(newest).await.ok(),
+        None => None,
+    };
     Ok(Json(json!({
         "valid": true,
         "author": author,

@@ -93,8 +93,8 @@ impl Marketplace for Fakes {
         Ok(is_agent(author, name).then_some(image))
     }
 
-    fn download_url(&self, plugin: &PluginIdentity) -> String {
-        format!("https://market.example/{plugin}")
+    async fn download_url(&self, plugin: &PluginIdentity) -> Result<String, Failure> {
+        Ok(format!("https://market.example/{plugin}"))
     }
 
     async fn download(
