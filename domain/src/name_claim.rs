@@ -19,6 +19,7 @@ pub enum NameClaim {
     Held {
         plugin: PluginId,
         owner: Option<AccountId>,
+        since: DateTime<Utc>,
     },
     Kept {
         plugin: PluginId,
@@ -46,6 +47,7 @@ pub enum NameClaimCommand {
         from: PluginId,
         plugin: PluginId,
         owner: Option<AccountId>,
+        at: DateTime<Utc>,
         reason: String,
     },
 }
@@ -70,6 +72,7 @@ pub enum NameClaimEvent {
         plugin_uid: PluginId,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<AccountId>,
+        at: DateTime<Utc>,
         reason: String,
     },
 }
@@ -77,7 +80,12 @@ pub enum NameClaimEvent {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameClaimError {
     #[error("this name belongs to another plugin")]
-    Taken { by: PluginId, owner: Option<AccountId> },
+    Taken {
+        by: PluginId,
+        owner: Option<AccountId>,
+        /// When it was claimed: its plugin may still be on its way.
+        since: DateTime<Utc>,
+    },
     #[error("this name is kept for its former owner until {until}")]
     Kept {
         /// The plugin that had it: its owner goes on with it.
@@ -100,9 +108,9 @@ impl NameClaim {
                 Self::Kept { plugin: holder, .. } if *holder == plugin => Ok(Vec::new()),
                 Self::Free | Self::Held { .. } | Self::Kept { .. } => Err(NameClaimError::NotHeld),
             },
-            NameClaimCommand::Reassign { from, plugin, owner, reason } => match self {
+            NameClaimCommand::Reassign { from, plugin, owner, at, reason } => match self {
                 Self::Held { plugin: holder, .. } | Self::Kept { plugin: holder, .. } if *holder == from => {
-                    Ok(vec![NameClaimEvent::NameReassigned { plugin_uid: plugin, owner, reason }])
+                    Ok(vec![NameClaimEvent::NameReassigned { plugin_uid: plugin, owner, at, reason }])
                 }
                 Self::Free | Self::Held { .. } | Self::Kept { .. } => Err(NameClaimError::NotHeld),
             },
@@ -118,8 +126,8 @@ impl NameClaim {
     ) -> Result<Vec<NameClaimEvent>, NameClaimError> {
         match self {
             Self::Held { plugin: holder, .. } if *holder == plugin => return Ok(Vec::new()),
-            Self::Held { plugin: by, owner } => {
-                return Err(NameClaimError::Taken { by: *by, owner: *owner });
+            Self::Held { plugin: by, owner, since } => {
+                return Err(NameClaimError::Taken { by: *by, owner: *owner, since: *since });
             }
             Self::Kept { plugin: by, owner: former, until } if *by != plugin && at < *until => {
                 return Err(NameClaimError::Kept { by: *by, owner: *former, until: *until });
@@ -151,9 +159,9 @@ impl Aggregate for NameClaim {
 
     fn apply(&mut self, event: Self::Event) {
         *self = match event {
-            NameClaimEvent::NameClaimed { plugin_uid: plugin, owner, .. }
-            | NameClaimEvent::NameReassigned { plugin_uid: plugin, owner, .. } => {
-                Self::Held { plugin, owner }
+            NameClaimEvent::NameClaimed { plugin_uid: plugin, owner, at, .. }
+            | NameClaimEvent::NameReassigned { plugin_uid: plugin, owner, at, .. } => {
+                Self::Held { plugin, owner, since: at }
             }
             NameClaimEvent::NameReleased { plugin_uid: plugin, until, .. } => {
                 let owner = match self {

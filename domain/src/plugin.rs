@@ -31,6 +31,8 @@ pub struct Plugin {
     owner: Option<AccountId>,
     publisher: Option<PublisherName>,
     marks: BTreeSet<Mark>,
+    /// Why it is held back as a whole.
+    quarantine: Option<String>,
     listed: BTreeSet<Dialect>,
     /// Removed ones too.
     releases: BTreeMap<ReleaseVersion, Release>,
@@ -44,7 +46,6 @@ enum Mark {
     Verified,
     Featured,
     Deprecated,
-    Quarantined,
     Removed,
 }
 
@@ -80,10 +81,11 @@ impl Plugin {
             C::Undeprecate => {
                 self.unless(!self.is(Mark::Deprecated), |plugin_uid| E::PluginUndeprecated { plugin_uid })
             }
-            C::Quarantine { reason } => self
-                .unless(self.is(Mark::Quarantined), |plugin_uid| E::PluginQuarantined { plugin_uid, reason }),
+            C::Quarantine { reason } => self.unless(self.quarantine.as_ref() == Some(&reason), |plugin_uid| {
+                E::PluginQuarantined { plugin_uid, reason }
+            }),
             C::Clear { evidence } => self
-                .unless(!self.is(Mark::Quarantined), |plugin_uid| E::PluginCleared { plugin_uid, evidence }),
+                .unless(self.quarantine.is_none(), |plugin_uid| E::PluginCleared { plugin_uid, evidence }),
             C::Remove { reason } => self.unless(false, |plugin_uid| E::PluginRemoved { plugin_uid, reason }),
             C::Yank { version, reason } => self.yank(version, reason),
             C::Unyank { version } => self.unyank(version),
@@ -130,7 +132,7 @@ impl Plugin {
 
     /// The plugin too, if it is not there, or not any more.
     fn publish(&self, publication: Publication) -> Decided {
-        let Publication { registered, described, release, dialects, quarantine } = publication;
+        let Publication { registered, described, release, dialects, verified, quarantine } = publication;
         let plugin_uid = registered.plugin_uid;
         if self.id.is_some_and(|id| id != plugin_uid) {
             return Err(PluginError::AlreadyRegistered);
@@ -149,8 +151,13 @@ impl Plugin {
         }
         let missing = dialects.into_iter().filter(|dialect| is_new || !self.listed.contains(dialect));
         events.extend(missing.map(|dialect| PluginEvent::PluginListed { plugin_uid, dialect }));
+        if let Some((method, evidence)) = verified
+            && (is_new || !self.is(Mark::Verified))
+        {
+            events.push(PluginEvent::PluginVerified { plugin_uid, method, evidence });
+        }
         if let Some(reason) = quarantine
-            && (is_new || !self.is(Mark::Quarantined))
+            && (is_new || self.quarantine.as_ref() != Some(&reason))
         {
             events.push(PluginEvent::PluginQuarantined { plugin_uid, reason });
         }
@@ -220,19 +227,17 @@ impl Aggregate for Plugin {
             }
             E::PluginDeprecated { .. } => self.mark(Mark::Deprecated),
             E::PluginUndeprecated { .. } => self.unmark(Mark::Deprecated),
-            E::PluginQuarantined { .. } => self.mark(Mark::Quarantined),
-            E::PluginCleared { .. } => self.unmark(Mark::Quarantined),
+            E::PluginQuarantined { reason, .. } => self.quarantine = Some(reason),
+            E::PluginCleared { .. } => self.quarantine = None,
             E::PluginRemoved { .. } => self.remove_all(),
             E::ReleasePublished(release) => self.keep(&release),
             E::ReleaseYanked { version, .. } => self.change(&version, |release| release.is_yanked = true),
             E::ReleaseUnyanked { version, .. } => self.change(&version, |release| release.is_yanked = false),
             E::ReleaseRemoved { version, .. } => self.change(&version, |release| release.is_removed = true),
-            E::ReleaseQuarantined { version, .. } => {
-                self.change(&version, |release| release.is_quarantined = true);
+            E::ReleaseQuarantined { version, reason, .. } => {
+                self.change(&version, |release| release.quarantine = Some(reason));
             }
-            E::ReleaseCleared { version, .. } => {
-                self.change(&version, |release| release.is_quarantined = false);
-            }
+            E::ReleaseCleared { version, .. } => self.change(&version, |release| release.quarantine = None),
             E::MilestoneReached { threshold, .. } => drop(self.milestones.insert(threshold)),
         }
     }

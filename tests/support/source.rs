@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Write};
 
 use flate2::{Compression, write::GzEncoder};
 
-use crate::sha256;
+use crate::{sha256, tar::Tar};
 
 /// A backend in a few lines of the standard library. `wheel()` is what the tree builds.
 const BACKEND: &str = r#"
@@ -127,43 +127,20 @@ impl Source {
 
     pub fn bytes(&self) -> Vec<u8> {
         let root = format!("{}-{}", self.name, self.version);
-        let mut tar = Vec::new();
+        let mut tar = Tar::default();
         if let Some(commit) = &self.commit {
             let record = format!("52 comment={commit}\n");
             assert_eq!(record.len(), 52, "a commit has 40 digits");
-            entry(&mut tar, "pax_global_header", b'g', "", record.as_bytes());
+            tar = tar.entry("pax_global_header", b'g', "", record.as_bytes());
         }
         for (path, content) in &self.files {
-            entry(&mut tar, &format!("{root}/{path}"), b'0', "", content);
+            tar = tar.file(&format!("{root}/{path}"), content);
         }
         for (name, target) in &self.links {
-            entry(&mut tar, &format!("{root}/{name}"), b'2', target, b"");
+            tar = tar.link(&format!("{root}/{name}"), target);
         }
-        tar.extend([0; 1024]);
         let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-        gzip.write_all(&tar).unwrap();
+        gzip.write_all(&tar.bytes()).unwrap();
         gzip.finish().unwrap()
     }
-}
-
-/// One ustar entry.
-fn entry(tar: &mut Vec<u8>, name: &str, kind: u8, link: &str, content: &[u8]) {
-    let mut head = [0_u8; 512];
-    let mut put = |at: usize, text: &str| head[at..at + text.len()].copy_from_slice(text.as_bytes());
-    put(0, name);
-    put(100, "0000644\0");
-    put(108, "0000000\0");
-    put(116, "0000000\0");
-    put(124, &format!("{:011o}\0", content.len()));
-    put(136, "00000000000\0");
-    put(148, "        ");
-    put(157, link);
-    put(257, "ustar\0");
-    put(263, "00");
-    head[156] = kind;
-    let sum: u32 = head.iter().map(|byte| u32::from(*byte)).sum();
-    head[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-    tar.extend(head);
-    tar.extend(content);
-    tar.resize(tar.len().next_multiple_of(512), 0);
 }

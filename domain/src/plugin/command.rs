@@ -34,6 +34,7 @@ pub enum PluginCommand {
         replacement: Option<String>,
     },
     Undeprecate,
+    /// Held back already for another reason: then for this one.
     Quarantine {
         reason: String,
     },
@@ -78,6 +79,8 @@ pub struct Publication {
     pub release: ReleasePublished,
     /// Where the plugin is shown from now on; where it is shown already stays.
     pub dialects: BTreeSet<Dialect>,
+    /// Method and evidence, where what is published here is verified at once.
+    pub verified: Option<(String, String)>,
     /// Why the plugin as a whole is held back.
     pub quarantine: Option<String>,
 }

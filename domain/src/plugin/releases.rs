@@ -10,7 +10,8 @@ pub(super) struct Release {
     sha256: Digest,
     pub(super) is_yanked: bool,
     pub(super) is_removed: bool,
-    pub(super) is_quarantined: bool,
+    /// Why it is held back.
+    pub(super) quarantine: Option<String>,
 }
 
 impl Plugin {
@@ -48,12 +49,12 @@ impl Plugin {
     }
 
     pub(super) fn quarantine_release(&self, version: ReleaseVersion, reason: String) -> Decided {
-        let already = self.there(&version)?.is_quarantined;
+        let already = self.there(&version)?.quarantine.as_ref() == Some(&reason);
         self.unless(already, |plugin_uid| PluginEvent::ReleaseQuarantined { plugin_uid, version, reason })
     }
 
     pub(super) fn clear_release(&self, version: ReleaseVersion, evidence: String) -> Decided {
-        let already = !self.there(&version)?.is_quarantined;
+        let already = self.there(&version)?.quarantine.is_none();
         self.unless(already, |plugin_uid| PluginEvent::ReleaseCleared { plugin_uid, version, evidence })
     }
 
@@ -68,7 +69,7 @@ impl Plugin {
             sha256: published.artifact.sha256.clone(),
             is_yanked: false,
             is_removed: false,
-            is_quarantined: published.quarantine.is_some(),
+            quarantine: published.quarantine.clone(),
         };
         self.releases.insert(published.version.clone(), release);
     }
