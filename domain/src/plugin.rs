@@ -81,11 +81,15 @@ impl Plugin {
             C::Undeprecate => {
                 self.unless(!self.is(Mark::Deprecated), |plugin_uid| E::PluginUndeprecated { plugin_uid })
             }
-            C::Quarantine { reason } => self.unless(self.quarantine.as_ref() == Some(&reason), |plugin_uid| {
-                E::PluginQuarantined { plugin_uid, reason }
-            }),
-            C::Clear { evidence } => self
-                .unless(self.quarantine.is_none(), |plugin_uid| E::PluginCleared { plugin_uid, evidence }),
+            C::Quarantine { reason } => {
+                self.unless(self.quarantine.as_ref() == Some(&reason), |plugin_uid| E::PluginQuarantined {
+                    plugin_uid,
+                    reason,
+                })
+            }
+            C::Clear { evidence } => {
+                self.unless(self.quarantine.is_none(), |plugin_uid| E::PluginCleared { plugin_uid, evidence })
+            }
             C::Remove { reason } => self.unless(false, |plugin_uid| E::PluginRemoved { plugin_uid, reason }),
             C::Yank { version, reason } => self.yank(version, reason),
             C::Unyank { version } => self.unyank(version),

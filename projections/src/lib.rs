@@ -4,6 +4,7 @@ mod accounts;
 mod api_keys;
 mod generation;
 mod job_queue;
+mod listings;
 mod per_stream;
 mod tasks;
 
@@ -13,6 +14,7 @@ use infrastructure::subscription::Projection;
 
 pub use accounts::PgAccounts;
 pub use api_keys::PgKeys;
+pub use listings::PgListings;
 pub use tasks::PgTasks;
 
 use per_stream::Rows;
@@ -23,6 +25,7 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
     all.extend([
         Arc::new(Rows::<tasks::Tasks>::default()) as Arc<dyn Projection>,
         Arc::new(job_queue::JobQueue),
+        Arc::new(listings::Listings),
     ]);
     all
 }
