@@ -12,6 +12,20 @@ use axum::http::{
 };
 use domain::values::Digest;
 
+/// A file as it is given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct File<'a> {
+    pub(crate) sha256: &'a Digest,
+    pub(crate) size: u64,
+    pub(crate) name: &'a str,
+    pub(crate) media_type: &'static str,
+    /// A picture that a page may show; everything else is for keeping.
+    pub(crate) shown: bool,
+}
+
+/// Of what nobody needs to know more about.
+pub(crate) const BYTES: &str = "application/octet-stream";
+
 /// What is to be answered, before a byte is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
@@ -21,7 +35,8 @@ pub(crate) struct Plan {
     pub(crate) bytes: Option<Range<u64>>,
 }
 
-pub(crate) fn plan(method: &Method, asked: &HeaderMap, sha256: &Digest, size: u64, name: &str) -> Plan {
+pub(crate) fn plan(method: &Method, asked: &HeaderMap, file: &File<'_>) -> Plan {
+    let File { sha256, size, .. } = *file;
     let etag = format!("\"{sha256}\"");
     let mut headers = HeaderMap::new();
     set(&mut headers, ETAG, &etag);
@@ -47,8 +62,8 @@ pub(crate) fn plan(method: &Method, asked: &HeaderMap, sha256: &Digest, size: u6
         }
     };
     headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.end - bytes.start));
-    set(&mut headers, CONTENT_TYPE, "application/octet-stream");
-    set(&mut headers, CONTENT_DISPOSITION, &disposition(name));
+    set(&mut headers, CONTENT_TYPE, file.media_type);
+    set(&mut headers, CONTENT_DISPOSITION, &disposition(file));
     let bytes = (method != Method::HEAD).then_some(bytes);
     Plan { status, headers, bytes }
 }
@@ -104,7 +119,8 @@ fn number(text: &str) -> Option<u64> {
 }
 
 /// Always both forms: one every client reads, and one that holds every character.
-fn disposition(name: &str) -> String {
+fn disposition(file: &File<'_>) -> String {
+    let (kind, name) = (if file.shown { "inline" } else { "attachment" }, file.name);
     let plain = |c: char| {
         if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '/' | '%') || c == ' ' { c } else { '_' }
     };
@@ -119,7 +135,7 @@ fn disposition(name: &str) -> String {
             let _ = write!(encoded, "%{byte:02X}");
         }
     }
-    format!("attachment; filename=\"{fallback}\"; filename*=UTF-8''{encoded}")
+    format!("{kind}; filename=\"{fallback}\"; filename*=UTF-8''{encoded}")
 }
 
 #[cfg(test)]
@@ -133,7 +149,11 @@ mod tests {
         for (name, value) in asked {
             headers.append(name, value.parse().unwrap());
         }
-        plan(method, &headers, &Digest::of_bytes([0xab; 32]), SIZE, "agent-offline.difypkg")
+        plan(method, &headers, &file("agent-offline.difypkg", &Digest::of_bytes([0xab; 32])))
+    }
+
+    fn file<'a>(name: &'a str, sha256: &'a Digest) -> File<'a> {
+        File { sha256, size: SIZE, name, media_type: BYTES, shown: false }
     }
 
     fn etag() -> String {
@@ -207,6 +227,8 @@ mod tests {
 
     #[test]
     fn any_name_is_safe_in_the_header() {
+        let sha256 = Digest::of_bytes([0; 32]);
+        let disposition = |name: &str| disposition(&file(name, &sha256));
         assert_eq!(
             disposition("agent-offline.difypkg"),
             "attachment; filename=\"agent-offline.difypkg\"; filename*=UTF-8''agent-offline.difypkg"

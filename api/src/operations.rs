@@ -16,6 +16,7 @@ use axum::{
 
 use crate::{
     charging::{Charging, charge as charge_for},
+    conditional::{self, Cache, Conditional},
     consistency::read_after,
     credential::Asking,
     guard,
@@ -42,6 +43,7 @@ pub(crate) struct Operation {
     pub(crate) built: bool,
     /// May take longer than half a minute, and takes more than JSON: bytes in either direction, sockets.
     patient: bool,
+    cache: Option<Cache>,
     route: MethodRouter<Services>,
 }
 
@@ -93,6 +95,7 @@ impl Operation {
             charges: vec![Charge::Usual],
             built: true,
             patient: false,
+            cache: None,
             route,
         }
     }
@@ -117,6 +120,12 @@ impl Operation {
         Self { patient: true, ..self }
     }
 
+    /// Its 200 is made of read models alone and the same for everybody: it gets validators, and a client that has it
+    /// already 304.
+    pub(crate) fn cached(self, cache: Cache) -> Self {
+        Self { cache: Some(cache), ..self }
+    }
+
     /// Around the handler, inside everything else.
     pub(crate) fn layered(
         self,
@@ -129,6 +138,10 @@ impl Operation {
         let mut route = self.route;
         if !self.patient {
             route = route.layer(middleware::from_fn(json_body)).layer(middleware::from_fn(in_time));
+        }
+        if let Some(cache) = self.cache {
+            let conditional = Conditional { validators: services.validators.clone(), cache };
+            route = route.layer(middleware::from_fn_with_state(conditional, conditional::answer));
         }
         route = route
             .layer(middleware::from_fn_with_state(self.action, security::keep))

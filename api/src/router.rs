@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Whose an unknown path of the root is: the longest prefix decides. Everything else is Dify's.
-static OWNERS: [(&str, &Voice); 14] = [
+static OWNERS: [(&str, &Voice); 16] = [
     // What stands below a mount has been asked already, but for the bare slash.
     ("/inkdrop", &inkdrop::VOICE),
     ("/backstage", &backstage::VOICE),
@@ -40,6 +40,8 @@ static OWNERS: [(&str, &Voice); 14] = [
     ("/v1/plugins", &nexus::VOICE),
     ("/admin", &yard::VOICE),
     ("/identity", &yard::VOICE),
+    ("/blobs", &yard::VOICE),
+    ("/packages", &yard::VOICE),
 ];
 
 pub(crate) fn router(services: Services, role: Role) -> Router {

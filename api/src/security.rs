@@ -18,12 +18,12 @@ use axum::{
 
 use crate::credential::Asking;
 
-const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+pub(crate) const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 const SANDBOXED: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
 
-/// `open`: pages of other origins may show it. A policy that the answer brings is kept.
+/// `open`: pages of other origins may show it. The policies that the answer brings are kept.
 pub(crate) fn protect(headers: &mut HeaderMap, open: bool) {
     let policy = if headers.contains_key(CONTENT_DISPOSITION) { SANDBOXED } else { NOTHING };
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);

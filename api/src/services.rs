@@ -32,6 +32,7 @@ use domain::task::Task;
 use crate::{
     address::Addresses,
     admin::Projections,
+    conditional::Validators,
     cors::CrossOrigin,
     health::Health,
     limits::{Limits, SharedLimits},
@@ -60,6 +61,7 @@ pub(crate) struct Services {
     pub(crate) publishing: Publishing,
     pub(crate) reviewing: Reviewing,
     pub(crate) counting: Counting,
+    pub(crate) validators: Arc<Validators>,
     pub(crate) public_url: PublicUrl,
     pub(crate) categories: Categories,
     pub(crate) plugins_dialect: PluginsDialect,
@@ -133,6 +135,7 @@ pub(crate) struct Cataloguing {
     pub(crate) publishing: Publishing,
     pub(crate) reviewing: Reviewing,
     pub(crate) counting: Counting,
+    pub(crate) validators: Arc<Validators>,
 }
 
 /// What a service needs to know who asks, and how much of it.
@@ -163,6 +166,7 @@ impl Services {
             publishing: cataloguing.publishing,
             reviewing: cataloguing.reviewing,
             counting: cataloguing.counting,
+            validators: cataloguing.validators,
             public_url: PublicUrl::new(settings.public_url.as_ref()),
             identity,
             authenticating,

@@ -13,6 +13,7 @@ use crate::{
     limits::ResetForm,
     operations::{Operation, get, post},
     refusal::{Fault, Refusal},
+    served_blobs,
     voice::{Heard, Voice, no_stamp},
 };
 
@@ -32,6 +33,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         get("/admin/policy", Action::ReadPolicy, identity_api::policy),
         get("/openapi.json", Action::ReadInstance, description::json),
         get("/docs", Action::ReadInstance, description::html),
+        get("/blobs/{sha256}/{filename}", Action::ReadCatalogue, served_blobs::blob).patient(),
         get("/admin/projections", Action::Operate, admin::list),
         post("/admin/projections/{name}/rebuild", Action::Operate, admin::rebuild),
         post("/admin/projections/{name}/retry", Action::Operate, admin::retry),

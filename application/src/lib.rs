@@ -15,6 +15,7 @@ extern crate self as application;
 mod fakes;
 pub mod identity;
 pub mod marketplace;
+pub mod known_state;
 pub mod policy;
 pub mod ports;
 pub mod principal;

@@ -7,7 +7,6 @@ use application::{
     queries::tasks::{TaskQueries, TaskStatus},
 };
 use axum::{
-    body::Body,
     extract::State,
     http::{HeaderMap, Method},
     response::Response,
@@ -15,7 +14,10 @@ use axum::{
 use domain::task::Artifact;
 
 use super::{DifyError, named::Named, tasks};
-use crate::file_response;
+use crate::{
+    file_response::{BYTES, File},
+    package_bytes,
+};
 
 pub(super) async fn download(
     State(queries): State<Arc<dyn TaskQueries>>,
@@ -40,17 +42,6 @@ pub(super) async fn give(
     headers: &HeaderMap,
 ) -> Result<Response, DifyError> {
     let Artifact { sha256, filename, size } = artifact;
-    let plan = file_response::plan(method, headers, sha256, *size, filename);
-    let body = match plan.bytes {
-        None => Body::empty(),
-        Some(bytes) => {
-            let part = (bytes != (0..*size)).then_some(bytes);
-            let bytes = blobs.open(sha256, *size, part).await.map_err(application::Error::from)?;
-            Body::from_stream(bytes.ok_or_else(DifyError::gone)?)
-        }
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() = plan.status;
-    *response.headers_mut() = plan.headers;
-    Ok(response)
+    let file = File { sha256, size: *size, name: filename, media_type: BYTES, shown: false };
+    package_bytes::give(&file, blobs, method, headers).await?.ok_or_else(DifyError::gone)
 }

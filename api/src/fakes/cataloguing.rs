@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 
-use application::{counting::Counting, publishing::Publishing, reviewing::Reviewing};
+use application::{
+    counting::Counting, known_state::KnownState, ports::vault::Secret, publishing::Publishing,
+    reviewing::Reviewing,
+};
 
 use super::Fakes;
-use crate::{services::Cataloguing, wiring::Unset};
+use crate::{conditional::Validators, services::Cataloguing, wiring::Unset};
 
 impl Fakes {
     pub(super) fn cataloguing(self: &Arc<Self>) -> Cataloguing {
         let identity = self.registry.identity();
+        // Nobody runs the recording: nothing is counted here.
+        let (counting, _) =
+            Counting::new(Arc::new(Unset), self.clone(), self.clone(), self.clone(), Secret::from([0; 32]));
         Cataloguing {
             catalogue: Arc::new(Unset),
             reviews: Arc::new(Unset),
@@ -38,7 +44,8 @@ impl Fakes {
                 freshness: self.clone(),
                 clock: self.clone(),
             },
-            counting: Counting { downloads: Arc::new(Unset), freshness: self.clone(), clock: self.clone() },
+            counting,
+            validators: Arc::new(Validators::new(KnownState::new(Arc::new(Unset), &[]), self.clone())),
         }
     }
 }

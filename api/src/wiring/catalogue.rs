@@ -6,27 +6,46 @@ use std::sync::Arc;
 
 use application::{
     counting::Counting,
-    ports::{blobs::Blobs, freshness::Freshness, vault::Vault},
+    known_state::KnownState,
+    ports::{blobs::Blobs, freshness::Freshness},
     publishing::Publishing,
+    queries::catalogue::CatalogueQueries,
     reviewing::Reviewing,
+    signal::Signal,
 };
 use infrastructure::{
     event_log::{LogCommands, LogWriter},
     postgres::Pools,
     system::System,
 };
+use tokio_util::task::TaskTracker;
 
 pub(crate) use self::unset::Unset;
-use crate::services::Cataloguing;
+use crate::{
+    conditional::Validators,
+    services::{Cataloguing, Identifying},
+};
 
 pub(super) fn build_cataloguing(
     pools: &Pools,
     writer: &LogWriter,
     freshness: &Arc<dyn Freshness>,
     blobs: &Arc<dyn Blobs>,
-    vault: &Arc<dyn Vault>,
+    identifying: &Identifying,
+    changes: &[&Signal],
 ) -> Cataloguing {
-    let catalogue = Arc::new(Unset);
+    let (counting, recording) = Counting::new(
+        Arc::new(LogCommands::new(pools, writer.clone())),
+        freshness.clone(),
+        Arc::new(System),
+        Arc::new(System),
+        identifying.address_key.clone(),
+    );
+    // Ends with its last handle; whoever downloads waits for it.
+    TaskTracker::new().spawn(recording);
+    let vault = &identifying.identity.vault;
+    let catalogue: Arc<dyn CatalogueQueries> = Arc::new(Unset);
+    let known = KnownState::new(catalogue.clone(), changes);
     let reviews = Arc::new(Unset);
     let numbers = Arc::new(Unset);
     Cataloguing {
@@ -52,11 +71,8 @@ pub(super) fn build_cataloguing(
             freshness: freshness.clone(),
             clock: Arc::new(System),
         },
-        counting: Counting {
-            downloads: Arc::new(LogCommands::new(pools, writer.clone())),
-            freshness: freshness.clone(),
-            clock: Arc::new(System),
-        },
+        counting,
+        validators: Arc::new(Validators::new(known, Arc::new(System))),
         catalogue,
         reviews,
         downloads: Arc::new(Unset),

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use application::{
     commands::Commands,
+    known_state::Noticing,
     ports::{blobs::Blobs, freshness::Freshness},
     processes::{
         expire_artifacts::ExpireArtifacts, finish_erasures::FinishErasures, reap_attempts::ReapAttempts,
@@ -12,6 +13,7 @@ use application::{
     queries::tasks::TaskQueries,
     removing::Removing,
     repackaging::Repackaging,
+    signal::Signal,
 };
 use domain::task::Task;
 use futures::{FutureExt as _, future::BoxFuture};
@@ -106,13 +108,23 @@ impl Node {
         let runner = |projection| Arc::new(Runner::new(projection, pools.writes.clone(), signals.clone()));
         let runners: Vec<_> = projections::all().into_iter().map(runner).collect();
         let uv = Arc::new(build_tools(settings)?);
-        let freshness: Arc<dyn Freshness> = Arc::new(Freshly::new(&runners, pools.reads.clone()));
+        let noticed = Signal::default();
+        let freshness: Arc<dyn Freshness> = Arc::new(Noticing {
+            freshness: Arc::new(Freshly::new(&runners, pools.reads.clone())),
+            noticed: noticed.clone(),
+        });
         let identifying = build_identity(settings, &pools, &writer, freshness.clone()).await?;
         let repackaging = Arc::new(build_repackaging(settings, &uv)?);
         let blobs: Arc<dyn Blobs> = repackaging.blobs.clone();
-        let vault = &identifying.identity.vault;
         Ok(Self {
-            cataloguing: build_cataloguing(&pools, &writer, &freshness, &blobs, vault),
+            cataloguing: build_cataloguing(
+                &pools,
+                &writer,
+                &freshness,
+                &blobs,
+                &identifying,
+                &[&signals.projected, &noticed],
+            ),
             shutdown: shutdown.clone(),
             commands: Arc::new(LogCommands::new(&pools, writer.clone())),
             signing: SigningPublicKey::new(signing_key(settings)?.map(|key| key.public().pem())),

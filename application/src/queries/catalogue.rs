@@ -50,6 +50,9 @@ pub trait CatalogueQueries: Send + Sync {
     /// Whether a release or an icon has these bytes.
     async fn uses(&self, sha256: &domain::values::Digest) -> Result<bool, Error>;
 
+    /// Plugins with a release or an icon of these bytes, shown or not.
+    async fn holding(&self, sha256: &domain::values::Digest) -> Result<Vec<PluginView>, Error>;
+
     /// Releases and plugins that wait for a check: plugin and version, oldest first.
     async fn quarantined(&self) -> Result<Vec<(PluginId, Option<String>, String)>, Error>;
 

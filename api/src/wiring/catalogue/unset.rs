@@ -67,6 +67,10 @@ impl CatalogueQueries for Unset {
         Err(Error::unavailable())
     }
 
+    async fn holding(&self, _: &domain::values::Digest) -> Result<Vec<PluginView>, Error> {
+        Err(Error::unavailable())
+    }
+
     async fn quarantined(&self) -> Result<Vec<(PluginId, Option<String>, String)>, Error> {
         Err(Error::unavailable())
     }

@@ -1,0 +1,150 @@
+//! One loop per node writes the counts down: what arrives for a plugin while an append of it is on its way waits, and
+//! goes in together with the next one. So a crowd of downloads of one plugin costs a few appends, and none of them
+//! races another of this node; against other nodes they are tried again, under a key that lets each count in once.
+
+use std::{
+    collections::{HashMap, HashSet},
+    convert::Infallible,
+    sync::Arc,
+    time::Duration,
+};
+
+use domain::{
+    download_log::{DownloadLog, DownloadRecorded, DownloadStream, RecordDownloads},
+    recorded::Cursor,
+    values::Metadata,
+};
+use serde_json::Value;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+use crate::{
+    commands::{CommandError, Commands, Once, Outcome},
+    ports::system::Ids,
+};
+
+/// Beyond it, whoever comes waits to get in.
+pub(super) const MOST_WAITING: usize = 4096;
+/// What one append carries at most.
+const MOST_AT_ONCE: usize = 300;
+/// How long a log that does not answer is asked again before counts are lost.
+const PATIENCE: Duration = Duration::from_mins(1);
+const AFTER_A_RACE: Duration = Duration::from_millis(10);
+const AFTER_A_FAULT: Duration = Duration::from_millis(500);
+
+/// A download that wants to be written down.
+pub(super) struct Waiting {
+    pub(super) recorded: DownloadRecorded,
+    pub(super) request: String,
+    /// Told where it stands in the log, as soon as that is known.
+    pub(super) reply: oneshot::Sender<Option<Cursor>>,
+}
+
+#[derive(Clone)]
+pub(super) struct Recorder {
+    pub(super) downloads: Arc<dyn Commands<DownloadLog>>,
+    pub(super) ids: Arc<dyn Ids>,
+}
+
+impl Recorder {
+    pub(super) async fn run(self, mut arriving: mpsc::Receiver<Waiting>) {
+        let mut waiting: HashMap<DownloadStream, Vec<Waiting>> = HashMap::new();
+        let mut busy: HashSet<DownloadStream> = HashSet::new();
+        let mut under_way = JoinSet::new();
+        let (mut held, mut open) = (0, true);
+        while open || !waiting.is_empty() || !under_way.is_empty() {
+            for (stream, batch) in next_batches(&mut waiting, &busy) {
+                busy.insert(stream);
+                held -= batch.len();
+                under_way.spawn(self.clone().record(stream, batch));
+            }
+            tokio::select! {
+                one = arriving.recv(), if open && held < MOST_WAITING => match one {
+                    Some(one) => {
+                        held += 1;
+                        waiting.entry(DownloadStream::of(&one.recorded)).or_default().push(one);
+                    }
+                    None => open = false,
+                },
+                Some(done) = under_way.join_next() => {
+                    if let Ok(stream) = done {
+                        busy.remove(&stream);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn record(self, stream: DownloadStream, batch: Vec<Waiting>) -> DownloadStream {
+        let request = batch.first().map(|first| first.request.clone()).unwrap_or_default();
+        let (counts, replies): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|one| (one.recorded, one.reply)).unzip();
+        let cursor = self.append(stream, RecordDownloads(counts), request).await;
+        for reply in replies {
+            // Who does not wait any longer is counted all the same.
+            let _ = reply.send(cursor);
+        }
+        stream
+    }
+
+    async fn append(
+        &self,
+        stream: DownloadStream,
+        counts: RecordDownloads,
+        request: String,
+    ) -> Option<Cursor> {
+        let once = Once {
+            scope: "downloads".to_owned(),
+            key: self.ids.secret().to_string(),
+            request_hash: [0; 32],
+            response: Value::Null,
+        };
+        // Not who downloaded: that is what the hash is for.
+        let by = Metadata::of_process("count_downloads", request.clone(), request);
+        let (id, number, deadline) = (stream.to_string(), counts.0.len(), Instant::now() + PATIENCE);
+        loop {
+            let tried = self.downloads.execute_once(&id, counts.clone(), by.clone(), once.clone()).await;
+            let fault: CommandError<Infallible> = match tried {
+                Ok(Outcome::Written(cursor)) => return cursor,
+                // An earlier try went in, although nobody said so.
+                Ok(Outcome::Repeated(_)) => return None,
+                Err(fault) => fault,
+            };
+            let pause = match fault {
+                CommandError::Refused(never) => match never {},
+                CommandError::Contended => AFTER_A_RACE,
+                CommandError::KeyReused | CommandError::Full | CommandError::Unavailable => AFTER_A_FAULT,
+            };
+            if Instant::now() + pause > deadline {
+                tracing::error!(stream = id, downloads = number, %fault, "downloads could not be counted");
+                return None;
+            }
+            sleep(pause).await;
+        }
+    }
+}
+
+/// Of every stream that is free, the oldest that waits.
+fn next_batches(
+    waiting: &mut HashMap<DownloadStream, Vec<Waiting>>,
+    busy: &HashSet<DownloadStream>,
+) -> Vec<(DownloadStream, Vec<Waiting>)> {
+    let free: Vec<_> = waiting.keys().filter(|stream| !busy.contains(stream)).copied().collect();
+    let taken = free.into_iter().filter_map(|stream| {
+        let all = waiting.remove(&stream)?;
+        let (batch, rest) = split(all);
+        if !rest.is_empty() {
+            waiting.insert(stream, rest);
+        }
+        Some((stream, batch))
+    });
+    taken.collect()
+}
+
+fn split(mut all: Vec<Waiting>) -> (Vec<Waiting>, Vec<Waiting>) {
+    let rest = all.split_off(all.len().min(MOST_AT_ONCE));
+    (all, rest)
+}
