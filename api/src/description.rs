@@ -18,12 +18,14 @@ use serde_json::Value;
 
 use self::merge::{Part, Written};
 use crate::{
-    backstage, dify, identity_api, inkdrop, langbot, nexus, operations::Operation, refusal::Refusal, space,
+    backstage, dify, difymarket, identity_api, inkdrop, langbot, nexus, operations::Operation, refusal::Refusal, space,
     voice::Voice, yard,
 };
 
 /// What stands in `openapi/` for the operations of one dialect below one mount.
 struct Source {
+    /// Names its schemas: two voices may be of one dialect.
+    name: &'static str,
     mount: &'static str,
     voice: &'static Voice,
     operations: fn() -> Vec<Operation>,
@@ -32,48 +34,63 @@ struct Source {
 
 const IDENTITY: &str = include_str!("../openapi/identity.yaml");
 const SPACE: &str = include_str!("../openapi/space.yaml");
+const DIFYMARKET: &str = include_str!("../openapi/difymarket.yaml");
 
 /// Below their mounts; what is served at the root as well is not described twice.
-const SOURCES: [Source; 8] = [
+const SOURCES: [Source; 10] = [
     Source {
-        mount: "/dify",
+        name: "dify", mount: "/dify",
         voice: &dify::VOICE,
         operations: dify::operations,
         texts: &[include_str!("../openapi/dify.yaml"), include_str!("../openapi/dify-marketplace.yaml")],
     },
     Source {
-        mount: "/inkdrop",
+        name: "difymarket",
+        mount: "/dify",
+        voice: &difymarket::VOICE,
+        operations: difymarket::operations,
+        texts: &[DIFYMARKET],
+    },
+    Source {
+        name: "difymarket",
+        mount: "/difymarket",
+        voice: &difymarket::VOICE,
+        operations: difymarket::operations,
+        texts: &[DIFYMARKET],
+    },
+    Source {
+        name: "inkdrop", mount: "/inkdrop",
         voice: &inkdrop::VOICE,
         operations: || with_identity(inkdrop::operations()),
         texts: &[include_str!("../openapi/inkdrop.yaml"), IDENTITY],
     },
     Source {
-        mount: "/backstage",
+        name: "backstage", mount: "/backstage",
         voice: &backstage::VOICE,
         operations: || with_identity(backstage::operations()),
         texts: &[include_str!("../openapi/backstage.yaml"), IDENTITY],
     },
     Source {
-        mount: "/langbot",
+        name: "langbot", mount: "/langbot",
         voice: &langbot::VOICE,
         operations: || with_identity(langbot::operations()),
         texts: &[include_str!("../openapi/langbot.yaml"), IDENTITY],
     },
-    Source { mount: "/langbot", voice: &space::VOICE, operations: space::operations, texts: &[SPACE] },
+    Source { name: "space", mount: "/langbot", voice: &space::VOICE, operations: space::operations, texts: &[SPACE] },
     Source {
-        mount: "/nexus",
+        name: "nexus", mount: "/nexus",
         voice: &nexus::VOICE,
         operations: || with_identity(nexus::operations()),
         texts: &[include_str!("../openapi/nexus.yaml"), IDENTITY],
     },
     Source {
-        mount: "/space",
+        name: "space", mount: "/space",
         voice: &space::VOICE,
         operations: || with_identity(space::operations()),
         texts: &[SPACE, IDENTITY],
     },
     Source {
-        mount: "",
+        name: "yard", mount: "",
         voice: &yard::VOICE,
         operations: yard::operations,
         texts: &[include_str!("../openapi/yard.yaml"), IDENTITY],
@@ -102,7 +119,7 @@ pub(crate) fn document() -> anyhow::Result<Value> {
             );
         }
         let operations = (source.operations)();
-        Part { mount: source.mount, voice: source.voice, operations, written }.merge_into(&mut document)?;
+        Part { name: source.name, mount: source.mount, voice: source.voice, operations, written }.merge_into(&mut document)?;
     }
     Ok(document)
 }

@@ -167,6 +167,16 @@ impl Fields {
         Some(texts)
     }
 
+    /// At most `most` texts; none where there is no such member.
+    pub(crate) fn list(&mut self, name: &str, most: usize) -> Vec<String> {
+        let is_empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        if self.members.get(name).is_none_or(is_empty) {
+            self.members.remove(name);
+            return Vec::new();
+        }
+        self.texts(name, most).unwrap_or_default()
+    }
+
     /// A whole number from 1 to `most`, as query strings or JSON write it.
     pub(crate) fn count(&mut self, name: &str, most: u32) -> Option<u32> {
         self.number(name, 1, most)

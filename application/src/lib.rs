@@ -14,8 +14,9 @@ extern crate self as application;
 #[cfg(test)]
 mod fakes;
 pub mod identity;
-pub mod marketplace;
 pub mod known_state;
+pub mod marketplace;
+pub mod passing;
 pub mod policy;
 pub mod ports;
 pub mod principal;
