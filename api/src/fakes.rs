@@ -8,6 +8,8 @@ mod operator;
 #[path = "../../application/src/fakes.rs"]
 mod registry;
 mod served;
+#[path = "../../application/src/fakes/shelf.rs"]
+pub(crate) mod shelf;
 mod views;
 
 use std::{
@@ -50,6 +52,7 @@ use uuid::Uuid;
 pub(crate) use gate::{Gate, Reply, voice};
 pub(crate) use registry::{BOOTSTRAP as ADMIN, Registry, caller, wish};
 pub(crate) use served::Served;
+pub(crate) use shelf::Shelf;
 pub(crate) use views::{ARTIFACT, completed_view, queued_view};
 
 use views::at;
@@ -65,6 +68,7 @@ use crate::{
 pub(crate) struct Fakes {
     state: Mutex<State>,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) shelf: Arc<Shelf>,
 }
 
 #[derive(Default)]
@@ -82,7 +86,8 @@ struct State {
 impl Fakes {
     pub(crate) fn new() -> Arc<Self> {
         overheard::listen();
-        Arc::new(Self { state: Mutex::default(), registry: Registry::at(at(0)) })
+        let registry = Registry::at(at(0));
+        Arc::new(Self { state: Mutex::default(), shelf: Shelf::new(registry.clone()), registry })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

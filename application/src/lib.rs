@@ -28,6 +28,9 @@ pub mod repackaging;
 pub mod reviewing;
 pub mod secret_text;
 pub mod secrets;
+#[cfg(test)]
+#[path = "fakes/shelf.rs"]
+mod shelf;
 pub mod signal;
 pub mod syncing;
 pub mod tasks;

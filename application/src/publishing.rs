@@ -1,4 +1,15 @@
 //! Publishing a package, and everything its owner or an operator does with it afterwards.
+//!
+//! Guards: of many who want a name one gets it; a release is shown whole or not at all, whenever the service dies; what
+//! could not be checked is held back. Names belong to claims, decisions are made on streams, lists may lag.
+
+mod changing;
+pub(crate) mod checking;
+mod claiming;
+mod naming;
+mod publication;
+mod publishers;
+mod texts;
 
 use std::{path::Path, sync::Arc};
 
@@ -10,10 +21,16 @@ use domain::{
     values::{AccountId, Dialect, PluginId, PublisherName, ReleaseVersion},
 };
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use naming::personal_publisher;
+
 use crate::{
     caller::Caller,
     commands::Commands,
     error::Error,
+    policy::{Action, Owner},
     ports::{
         blobs::Blobs,
         freshness::Freshness,
@@ -21,8 +38,12 @@ use crate::{
         system::{Clock, Ids},
     },
     principal::Principal,
-    queries::catalogue::CatalogueQueries,
+    queries::catalogue::{self, CatalogueQueries},
 };
+
+pub const NO_PLUGIN: &str = "No such plugin";
+/// What the log remembers under the idempotency key of a publication.
+const PUBLISHES: &str = "publish";
 
 #[derive(Clone)]
 pub struct Publishing {
@@ -68,7 +89,7 @@ pub enum Expects {
     Any,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {
     pub plugin: PluginId,
     pub publisher: String,
@@ -77,10 +98,12 @@ pub struct Published {
     pub outcome: PublishOutcome,
     /// Why it is held back, if it is.
     pub quarantine: Option<String>,
+    #[serde(skip)]
     pub position: Option<Cursor>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PublishOutcome {
     NewPlugin,
     NewVersion,
@@ -148,10 +171,26 @@ pub enum Change {
 }
 
 impl Publishing {
-    /// The whole release, or nothing: its file is stored first, and one append shows it.
+    /// The whole release, or nothing: its file is stored first, and one append shows it. The file is the service's own
+    /// copy, which nobody else writes to.
     pub async fn publish(&self, file: &Path, order: Order, by: Asker<'_>) -> Result<Published, Error> {
-        let _ = (file, order, by);
-        Err(Error::unavailable())
+        by.principal.must(Action::PublishPackage, Owner::Own, NO_PLUGIN)?;
+        if let Some(once) = by.caller.once(PUBLISHES, Value::Null).filter(|_| !order.dry_run)
+            && let Some(answer) = self.plugins.answered(&once).await?
+        {
+            return publication::answered(answer);
+        }
+        order.changelog.as_deref().map_or(Ok(()), texts::changelog)?;
+        order.repository.as_deref().map_or(Ok(()), texts::repository)?;
+        let mut plan = self.plan(file, &order, by.principal).await?;
+        if plan.is_done() {
+            return Ok(plan.published(plan.outcome));
+        }
+        plan.held = self.check(file, &plan.named, plan.is_new(), by.principal).await?;
+        if order.dry_run {
+            return Ok(plan.published(PublishOutcome::WouldPublish));
+        }
+        self.carry_out(file, plan, &order, &by).await
     }
 
     /// Shown by the next read. None: it was so already.
@@ -161,8 +200,7 @@ impl Publishing {
         change: Change,
         by: Asker<'_>,
     ) -> Result<Option<Cursor>, Error> {
-        let _ = (plugin, change, by);
-        Err(Error::unavailable())
+        self.make(plugin, change, &by).await
     }
 
     /// A publisher is verified together with everything it has, and will have, published.
@@ -173,8 +211,7 @@ impl Publishing {
         evidence: String,
         by: Asker<'_>,
     ) -> Result<Option<Cursor>, Error> {
-        let _ = (name, method, evidence, by);
-        Err(Error::unavailable())
+        self.verify_all(name, method, evidence, &by).await
     }
 
     pub async fn describe_publisher(
@@ -183,7 +220,15 @@ impl Publishing {
         profile: PublisherProfile,
         by: Asker<'_>,
     ) -> Result<Option<Cursor>, Error> {
-        let _ = (name, profile, by);
-        Err(Error::unavailable())
+        self.describe(name, profile, &by).await
+    }
+
+    async fn show(&self, position: Option<Cursor>) {
+        if let Some(position) = position {
+            self.freshness.reached(catalogue::READ_MODEL, position).await;
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

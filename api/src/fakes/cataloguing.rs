@@ -1,4 +1,4 @@
-//! The services of the catalogue over ports that are not there.
+//! The services of the catalogue over a shelf in memory.
 
 use std::sync::Arc;
 
@@ -17,29 +17,29 @@ impl Fakes {
         let (counting, _) =
             Counting::new(Arc::new(Unset), self.clone(), self.clone(), self.clone(), Secret::from([0; 32]));
         Cataloguing {
-            catalogue: Arc::new(Unset),
-            reviews: Arc::new(Unset),
+            catalogue: self.shelf.clone(),
+            reviews: self.shelf.clone(),
             downloads: Arc::new(Unset),
             activity: Arc::new(Unset),
             repositories: Arc::new(Unset),
             publishing: Publishing {
-                plugins: Arc::new(Unset),
-                publishers: Arc::new(Unset),
-                claims: Arc::new(Unset),
-                catalogue: Arc::new(Unset),
-                reader: Arc::new(Unset),
-                scanner: Arc::new(Unset),
-                numbers: Arc::new(Unset),
+                plugins: self.shelf.clone(),
+                publishers: self.shelf.clone(),
+                claims: self.shelf.clone(),
+                catalogue: self.shelf.clone(),
+                reader: self.shelf.clone(),
+                scanner: self.shelf.clone(),
+                numbers: self.shelf.clone(),
                 blobs: self.clone(),
                 freshness: self.clone(),
                 clock: self.clone(),
                 ids: self.clone(),
             },
             reviewing: Reviewing {
-                reviews: Arc::new(Unset),
-                queries: Arc::new(Unset),
-                catalogue: Arc::new(Unset),
-                numbers: Arc::new(Unset),
+                reviews: self.shelf.clone(),
+                queries: self.shelf.clone(),
+                catalogue: self.shelf.clone(),
+                numbers: self.shelf.clone(),
                 vault: identity.vault.clone(),
                 freshness: self.clone(),
                 clock: self.clone(),
@@ -47,5 +47,44 @@ impl Fakes {
             counting,
             validators: Arc::new(Validators::new(KnownState::new(Arc::new(Unset), &[]), self.clone())),
         }
+    }
+}
+
+mod tests {
+    use application::{
+        principal::Principal,
+        publishing::{Asker, Expects, Order, PublishOutcome},
+    };
+    use domain::{plugin::PackageFormat, values::Dialect};
+
+    use super::*;
+    use crate::fakes::{
+        caller,
+        shelf::{packed, prepared},
+    };
+
+    #[tokio::test]
+    async fn what_is_published_in_memory_is_shown_at_once() {
+        let fakes = Fakes::new();
+        let Cataloguing { publishing, catalogue, .. } = fakes.cataloguing();
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("notes.tar.gz");
+        std::fs::write(&file, packed(&prepared(PackageFormat::Tarball, None, "notes", "1.0.0"))).unwrap();
+        let order = Order {
+            formats: vec![PackageFormat::Tarball],
+            dialects: vec![Dialect::Inkdrop],
+            name: None,
+            version: None,
+            publisher: None,
+            repository: None,
+            changelog: None,
+            expects: Expects::NewPlugin,
+            dry_run: false,
+        };
+        let by = Asker { principal: &Principal::bootstrap(), caller: caller() };
+        let published = publishing.publish(&file, order, by).await.unwrap();
+        assert_eq!(published.outcome, PublishOutcome::NewPlugin);
+        let view = catalogue.current(published.plugin).await.unwrap().unwrap();
+        assert!(view.is_visible(Dialect::Inkdrop));
     }
 }

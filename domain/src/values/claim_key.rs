@@ -25,6 +25,10 @@ impl ClaimKey {
     pub fn word(dialect: Dialect, name: &PluginName) -> Self {
         Self(format!("{}:{}", dialect.as_str(), name.folded()))
     }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl FromStr for ClaimKey {

@@ -1,0 +1,163 @@
+mod changes;
+mod crashes;
+mod names;
+mod releases;
+
+use std::{
+    collections::HashMap,
+    ops::Range,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use domain::{
+    plugin::PackageFormat,
+    values::{Digest, Role},
+};
+
+use super::*;
+use crate::{
+    failure::Failure,
+    fakes::{Registry, caller, wish},
+    ports::{blobs::Body, packages::Package},
+    queries::catalogue::PluginView,
+    shelf::{Shelf, packed, prepared},
+};
+
+/// The service over ports in memory.
+struct Ground {
+    registry: Arc<Registry>,
+    shelf: Arc<Shelf>,
+    blobs: Arc<Stored>,
+    publishing: Publishing,
+    directory: tempfile::TempDir,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let registry = Registry::at(chrono::DateTime::UNIX_EPOCH);
+        let shelf = Shelf::new(registry.clone());
+        let blobs = Arc::new(Stored::default());
+        let publishing = Publishing {
+            plugins: shelf.clone(),
+            publishers: shelf.clone(),
+            claims: shelf.clone(),
+            catalogue: shelf.clone(),
+            reader: shelf.clone(),
+            scanner: shelf.clone(),
+            numbers: shelf.clone(),
+            blobs: blobs.clone(),
+            freshness: registry.clone(),
+            clock: registry.clone(),
+            ids: registry.clone(),
+        };
+        Self { registry, shelf, blobs, publishing, directory: tempfile::tempdir().unwrap() }
+    }
+
+    /// Whoever holds a key of this role.
+    async fn holder(&self, name: &str, role: Role) -> Principal {
+        let identity = self.registry.identity();
+        let wish = wish(name, Dialect::Nexus, role);
+        let key = identity.issue(&Principal::bootstrap(), wish, caller()).await.unwrap();
+        Principal::of(&identity.keys.by_id(key.id).await.unwrap().unwrap())
+    }
+
+    async fn publish(&self, package: &Package, order: Order, by: &Principal) -> Result<Published, Error> {
+        self.publish_as(package, order, by, caller()).await
+    }
+
+    async fn publish_as(
+        &self,
+        package: &Package,
+        order: Order,
+        by: &Principal,
+        caller: Caller,
+    ) -> Result<Published, Error> {
+        let file = self.directory.path().join(uuid::Uuid::new_v4().to_string());
+        std::fs::write(&file, packed(package)).unwrap();
+        self.publishing.publish(&file, order, Asker { principal: by, caller }).await
+    }
+
+    async fn change(
+        &self,
+        plugin: PluginId,
+        change: Change,
+        by: &Principal,
+    ) -> Result<Option<Cursor>, Error> {
+        self.publishing.change(plugin, change, Asker { principal: by, caller: caller() }).await
+    }
+
+    async fn view(&self, plugin: PluginId) -> PluginView {
+        self.shelf.current(plugin).await.unwrap().unwrap()
+    }
+}
+
+/// A Dify plugin, as its author publishes it.
+fn difypkg(author: &str, name: &str, version: &str) -> Package {
+    prepared(PackageFormat::Difypkg, Some(author), name, version)
+}
+
+/// An Inkdrop package, which names no publisher.
+fn tarball(name: &str, version: &str) -> Package {
+    prepared(PackageFormat::Tarball, None, name, version)
+}
+
+fn order(format: PackageFormat, dialects: &[Dialect]) -> Order {
+    Order {
+        formats: vec![format],
+        dialects: dialects.to_vec(),
+        name: None,
+        version: None,
+        publisher: None,
+        repository: None,
+        changelog: None,
+        expects: Expects::Any,
+        dry_run: false,
+    }
+}
+
+fn for_dify() -> Order {
+    order(PackageFormat::Difypkg, &[Dialect::Dify])
+}
+
+fn for_inkdrop(expects: Expects) -> Order {
+    Order { expects, ..order(PackageFormat::Tarball, &[Dialect::Inkdrop]) }
+}
+
+/// Blobs in memory.
+#[derive(Default)]
+struct Stored(Mutex<HashMap<Digest, Vec<u8>>>);
+
+impl Stored {
+    fn digests(&self) -> Vec<Digest> {
+        self.0.lock().unwrap().keys().cloned().collect()
+    }
+}
+
+#[async_trait]
+impl Blobs for Stored {
+    async fn put(&self, file: &Path, digest: &Digest) -> Result<(), Failure> {
+        self.0.lock().unwrap().insert(digest.clone(), std::fs::read(file).unwrap());
+        Ok(())
+    }
+
+    async fn open(&self, _: &Digest, _: u64, _: Option<Range<u64>>) -> Result<Option<Body>, Failure> {
+        Ok(None)
+    }
+
+    async fn copy(&self, digest: &Digest, into: &Path) -> Result<bool, Failure> {
+        let stored = self.0.lock().unwrap().get(digest).cloned();
+        stored.iter().for_each(|bytes| std::fs::write(into, bytes).unwrap());
+        Ok(stored.is_some())
+    }
+
+    async fn delete(&self, digest: &Digest, _: Duration) -> Result<(), Failure> {
+        self.0.lock().unwrap().remove(digest);
+        Ok(())
+    }
+
+    async fn older_than(&self, _: Duration) -> Result<Vec<Digest>, Failure> {
+        Ok(self.digests())
+    }
+}
