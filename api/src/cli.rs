@@ -9,6 +9,7 @@ pub(crate) mod policy;
 mod progress;
 pub(crate) mod projections;
 pub(crate) mod repackage;
+pub(crate) mod repository;
 pub(crate) mod secrets;
 pub(crate) mod sign;
 mod table;

@@ -95,12 +95,7 @@ async fn disable(State(syncing): State<Syncing>, asker: Asker, name: Name, uri: 
 }
 
 /// Answers at its end, which may take minutes. When nobody waits for it any more it ends; what it took in stays.
-async fn sync(
-    State(syncing): State<Syncing>,
-    asker: Asker,
-    name: Name,
-    uri: Uri,
-) -> Result<Said, Refusal> {
+async fn sync(State(syncing): State<Syncing>, asker: Asker, name: Name, uri: Uri) -> Result<Said, Refusal> {
     let Path(name) = name.map_err(|_not_utf8| Refusal::unknown_path())?;
     let mut fields = Fields::of_query(&uri);
     let whole = fields.flag("whole").unwrap_or(false);

@@ -52,7 +52,10 @@ pub(crate) fn router(services: Services, role: Role) -> Router {
     let dialects = match role {
         Role::Api | Role::All => Router::new()
             .nest("/dify", dify_and_its_market(&services))
-            .nest("/difymarket", alone(&services, &difymarket::VOICE, "/difymarket", difymarket::operations()))
+            .nest(
+                "/difymarket",
+                alone(&services, &difymarket::VOICE, "/difymarket", difymarket::operations()),
+            )
             .nest("/inkdrop", mounted(&services, &inkdrop::VOICE, "/inkdrop", inkdrop::operations()))
             .nest("/backstage", mounted(&services, &backstage::VOICE, "/backstage", backstage::operations()))
             .nest("/langbot", langbot_and_space(&services))

@@ -7,6 +7,7 @@ use application::{
     commands::Commands,
     counting::Counting,
     identity::Identity,
+    passing::Passing,
     ports::{
         blobs::Blobs,
         freshness::Freshness,
@@ -24,6 +25,7 @@ use application::{
     },
     removing::Removing,
     reviewing::Reviewing,
+    syncing::Syncing,
     tasks::Tasks,
 };
 use axum::extract::FromRef;
@@ -61,6 +63,8 @@ pub(crate) struct Services {
     pub(crate) publishing: Publishing,
     pub(crate) reviewing: Reviewing,
     pub(crate) counting: Counting,
+    pub(crate) syncing: Syncing,
+    pub(crate) passing: Arc<Passing>,
     pub(crate) validators: Arc<Validators>,
     pub(crate) public_url: PublicUrl,
     pub(crate) categories: Categories,
@@ -135,6 +139,7 @@ pub(crate) struct Cataloguing {
     pub(crate) publishing: Publishing,
     pub(crate) reviewing: Reviewing,
     pub(crate) counting: Counting,
+    pub(crate) syncing: Syncing,
     pub(crate) validators: Arc<Validators>,
 }
 
@@ -166,6 +171,8 @@ impl Services {
             publishing: cataloguing.publishing,
             reviewing: cataloguing.reviewing,
             counting: cataloguing.counting,
+            syncing: cataloguing.syncing,
+            passing: Arc::new(Passing::new(ports.blobs.clone(), ports.ids.clone(), settings.uploads_dir())),
             validators: cataloguing.validators,
             public_url: PublicUrl::new(settings.public_url.as_ref()),
             identity,

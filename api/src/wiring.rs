@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod identity;
+mod marketplace;
 mod node;
 mod operator;
 mod packaging;
@@ -19,8 +20,9 @@ use infrastructure::{
 #[cfg(test)]
 pub(crate) use catalogue::Unset;
 pub(crate) use identity::{by_command, with_identity};
+pub(crate) use marketplace::with_repositories;
 pub(crate) use operator::Operator;
-pub(crate) use packaging::{build_repackaging, build_tools, signing_key};
+pub(crate) use packaging::{build_repackaging, build_tools, build_upstreams, signing_key};
 
 use crate::{
     limits::share, services::Services, settings::Settings, shutdown::Shutdown, telemetry::Telemetry,

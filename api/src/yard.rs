@@ -13,7 +13,7 @@ use crate::{
     limits::ResetForm,
     operations::{Operation, get, post},
     refusal::{Fault, Refusal},
-    served_blobs,
+    repositories_api, served_blobs,
     voice::{Heard, Voice, no_stamp},
 };
 
@@ -25,7 +25,11 @@ pub(crate) static VOICE: Voice = Voice {
     accept: plain,
     stamp: no_stamp,
     reset: ResetForm::UnixSeconds,
-    read_models: &[application::identity::KEYS, application::identity::ACCOUNTS],
+    read_models: &[
+        application::identity::KEYS,
+        application::identity::ACCOUNTS,
+        application::queries::repositories::READ_MODEL,
+    ],
 };
 
 pub(crate) fn operations() -> Vec<Operation> {
@@ -38,6 +42,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         post("/admin/projections/{name}/rebuild", Action::Operate, admin::rebuild),
         post("/admin/projections/{name}/retry", Action::Operate, admin::retry),
     ];
+    operations.extend(repositories_api::operations());
     operations.extend(identity_api::operations());
     operations
 }

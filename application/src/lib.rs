@@ -13,6 +13,9 @@ pub mod failure;
 extern crate self as application;
 #[cfg(test)]
 mod fakes;
+#[cfg(test)]
+#[path = "fakes/far.rs"]
+mod far;
 pub mod identity;
 pub mod known_state;
 pub mod marketplace;

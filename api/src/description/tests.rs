@@ -37,7 +37,13 @@ fn a_description_that_does_not_fit_is_a_fault() {
     let part = |paths: Value| {
         let written = json!({"tag": {"name": "space"}, "refusal": {}, "paths": paths});
         let written: Written = serde_json::from_value(written).unwrap();
-        let part = Part { name: "space", mount: "/space", voice: &space::VOICE, operations: space::operations(), written };
+        let part = Part {
+            name: "space",
+            mount: "/space",
+            voice: &space::VOICE,
+            operations: space::operations(),
+            written,
+        };
         part.merge_into(&mut json!({})).unwrap_err().to_string()
     };
     let get = || json!({"get": {"summary": "x"}});

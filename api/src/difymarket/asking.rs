@@ -17,11 +17,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{body, not_found};
-use crate::{
-    fields::Fields,
-    links::Links,
-    picture, refusal::Refusal, stale::marked, voice::Said,
-};
+use crate::{fields::Fields, links::Links, picture, refusal::Refusal, stale::marked, voice::Said};
 
 pub(super) type Market = State<Arc<dyn Marketplace>>;
 /// Names that are no text are nobody's.
@@ -128,11 +124,7 @@ pub(super) async fn versions(State(market): Market, named: Named) -> Result<Resp
 }
 
 /// The plugin and the version of one package.
-pub(super) async fn identified(
-    State(market): Market,
-    links: Links,
-    uri: Uri,
-) -> Result<Response, Refusal> {
+pub(super) async fn identified(State(market): Market, links: Links, uri: Uri) -> Result<Response, Refusal> {
     let identifier = super::bytes::Identifier::of_query(&uri)?;
     let (org, name) = (identifier.plugin.author(), identifier.plugin.name());
     let shown = known(&*market, org, name).await?;

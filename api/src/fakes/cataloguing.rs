@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use application::{
     counting::Counting, known_state::KnownState, ports::vault::Secret, publishing::Publishing,
-    reviewing::Reviewing,
+    reviewing::Reviewing, syncing::Syncing,
 };
 
-use super::Fakes;
+use super::{Fakes, marketplace::Everywhere};
 use crate::{conditional::Validators, services::Cataloguing, wiring::Unset};
 
 impl Fakes {
@@ -21,7 +21,16 @@ impl Fakes {
             reviews: self.shelf.clone(),
             downloads: Arc::new(Unset),
             activity: Arc::new(Unset),
-            repositories: Arc::new(Unset),
+            repositories: self.shelf.clone(),
+            syncing: Syncing {
+                commands: self.shelf.clone(),
+                repositories: self.shelf.clone(),
+                listings: self.shelf.clone(),
+                upstreams: Arc::new(Everywhere(self.clone())),
+                turns: self.clone(),
+                freshness: self.clone(),
+                clock: self.clone(),
+            },
             publishing: Publishing {
                 plugins: self.shelf.clone(),
                 publishers: self.shelf.clone(),

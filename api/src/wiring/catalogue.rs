@@ -9,18 +9,20 @@ use application::{
     known_state::KnownState,
     ports::{blobs::Blobs, freshness::Freshness},
     publishing::Publishing,
-    queries::catalogue::CatalogueQueries,
+    queries::{catalogue::CatalogueQueries, repositories::RepositoryQueries},
     reviewing::Reviewing,
     signal::Signal,
 };
 use infrastructure::{
     event_log::{LogCommands, LogWriter},
+    marketplace::HttpUpstreams,
     postgres::Pools,
     system::System,
 };
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::unset::Unset;
+use super::marketplace::build_syncing;
 use crate::{
     conditional::Validators,
     services::{Cataloguing, Identifying},
@@ -32,6 +34,7 @@ pub(super) fn build_cataloguing(
     freshness: &Arc<dyn Freshness>,
     blobs: &Arc<dyn Blobs>,
     identifying: &Identifying,
+    upstreams: &Arc<HttpUpstreams>,
     changes: &[&Signal],
 ) -> Cataloguing {
     let (counting, recording) = Counting::new(
@@ -48,6 +51,7 @@ pub(super) fn build_cataloguing(
     let known = KnownState::new(catalogue.clone(), changes);
     let reviews = Arc::new(Unset);
     let numbers = Arc::new(Unset);
+    let repositories: Arc<dyn RepositoryQueries> = Arc::new(Unset);
     Cataloguing {
         publishing: Publishing {
             plugins: Arc::new(LogCommands::new(pools, writer.clone())),
@@ -77,6 +81,7 @@ pub(super) fn build_cataloguing(
         reviews,
         downloads: Arc::new(Unset),
         activity: Arc::new(Unset),
-        repositories: Arc::new(Unset),
+        syncing: build_syncing(pools, writer, freshness, repositories.clone(), upstreams.clone()),
+        repositories,
     }
 }

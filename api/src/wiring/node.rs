@@ -30,7 +30,11 @@ use projections::PgTasks;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Operator, build_repackaging, build_tools, catalogue::build_cataloguing, heads, identity::build_identity,
+    Operator, build_repackaging, build_tools, build_upstreams,
+    catalogue::build_cataloguing,
+    heads,
+    identity::build_identity,
+    marketplace::{one_marketplace, sync_repositories},
     open_database, signing_key,
 };
 use crate::{
@@ -114,24 +118,28 @@ impl Node {
             noticed: noticed.clone(),
         });
         let identifying = build_identity(settings, &pools, &writer, freshness.clone()).await?;
-        let repackaging = Arc::new(build_repackaging(settings, &uv)?);
+        let mut repackaging = build_repackaging(settings, &uv)?;
         let blobs: Arc<dyn Blobs> = repackaging.blobs.clone();
+        let upstreams = Arc::new(build_upstreams(settings)?);
+        let cataloguing = build_cataloguing(
+            &pools,
+            &writer,
+            &freshness,
+            &blobs,
+            &identifying,
+            &upstreams,
+            &[&signals.projected, &noticed],
+        );
+        repackaging.marketplace = Arc::new(one_marketplace(&cataloguing, &upstreams, &blobs));
         Ok(Self {
-            cataloguing: build_cataloguing(
-                &pools,
-                &writer,
-                &freshness,
-                &blobs,
-                &identifying,
-                &[&signals.projected, &noticed],
-            ),
+            cataloguing,
             shutdown: shutdown.clone(),
             commands: Arc::new(LogCommands::new(&pools, writer.clone())),
             signing: SigningPublicKey::new(signing_key(settings)?.map(|key| key.public().pem())),
             identifying,
             freshness,
             watch: Arc::new(WatchTasks::new(tasks.clone(), signals.projected.clone())),
-            repackaging,
+            repackaging: Arc::new(repackaging),
             uv,
             tasks,
             runners,
@@ -192,6 +200,8 @@ impl Node {
         self.until_stopping(expire.run(stop.clone()));
         let finish = FinishErasures { identity: self.identifying.identity.clone() };
         self.until_stopping(finish.run(stop.clone()));
+        let sync = sync_repositories(settings, &self.cataloguing.syncing);
+        self.until_stopping(sync.run(stop.clone()));
         self.until_stopping(keep_house(self.database.pools.writes.clone(), stop.clone()));
         self.until_stopping(heads(settings)?.keep(self.database.pools.reads.clone(), stop));
         Ok(())

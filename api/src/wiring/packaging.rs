@@ -16,7 +16,7 @@ use infrastructure::{
     builder::{BuildMode, NoBuilder, Parts, SandboxBuilder, tools::Toolbox},
     fetch::{FetchPolicy, GuardedClient, GuardedDownloads, OperatorClient, clients::Get, transfer::Patience},
     isolation::Isolation,
-    marketplace::{self, HttpMarketplace},
+    marketplace::{self, HttpMarketplace, HttpUpstreams},
     packaging::{IsolatedInspector, IsolatedPacker},
     resolver::{Building, Pages, UvResolver, index::SimpleIndex},
     sandbox::Sandbox,
@@ -69,7 +69,7 @@ pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Re
     let building = builds.then(|| Building { builder: builder.clone(), wheels: wheels.clone() });
     let resolver = Arc::new(resolving(building)?);
     Ok(Repackaging {
-        marketplace: Arc::new(marketplace(settings, guarded.clone())?),
+        marketplace: build_upstreams(settings)?.configured(),
         downloads: Arc::new(GuardedDownloads::new(guarded, Patience::default())),
         inspector: Arc::new(IsolatedInspector::new(isolation.clone(), limits, index)),
         resolver,
@@ -84,14 +84,16 @@ pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Re
     })
 }
 
-fn marketplace(settings: &Settings, guarded: GuardedClient) -> anyhow::Result<HttpMarketplace> {
-    Ok(HttpMarketplace::new(
-        settings.marketplace.url.reveal().clone(),
-        guarded,
-        settings.marketplace.checksum == ChecksumRule::Fail,
-        marketplace::Patience::default(),
-        Patience::default(),
-    )?)
+/// The marketplaces behind repositories, that of the settings among them.
+pub(crate) fn build_upstreams(settings: &Settings) -> anyhow::Result<HttpUpstreams> {
+    let guarded = guarded(settings)?;
+    let binding = settings.marketplace.checksum == ChecksumRule::Fail;
+    let at = move |base| {
+        let (patience, transfers) = (marketplace::Patience::default(), Patience::default());
+        HttpMarketplace::new(base, guarded.clone(), binding, patience, transfers)
+    };
+    let configured = at(settings.marketplace.url.reveal().clone())?;
+    Ok(HttpUpstreams::new(Arc::new(configured), at))
 }
 
 fn this_program() -> anyhow::Result<PathBuf> {

@@ -7,6 +7,8 @@ mod catalogue;
 mod folding;
 #[path = "shelf/packages.rs"]
 mod packages;
+#[path = "shelf/repositories.rs"]
+mod repositories;
 #[path = "shelf/reviews.rs"]
 mod reviews;
 

@@ -34,7 +34,7 @@ impl SyncRepositories {
         let mut is_added = false;
         loop {
             if !is_added {
-                match self.syncing.add_configured(&self.configured, self.by(CONFIGURING)).await {
+                match self.begin().await {
                     Ok(()) => is_added = true,
                     Err(error) => {
                         warn!(%error, "the marketplace of the settings is not among the repositories yet")
@@ -58,6 +58,11 @@ impl SyncRepositories {
                 () = tokio::time::sleep(LOOK_EVERY.min(every)) => {}
             }
         }
+    }
+
+    /// The repository of the settings is there.
+    pub async fn begin(&self) -> Result<(), Error> {
+        self.syncing.add_configured(&self.configured, self.by(CONFIGURING)).await
     }
 
     /// One that cannot be read does not keep the others.
