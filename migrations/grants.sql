@@ -19,5 +19,6 @@ grant select on es.log_epoch, es.streams to plugyard_app;
 grant select, insert, update, delete
    on es.commands, es.checkpoints, es.parked_events, es.snapshots, es.jobs, es.job_runtime, es.subject_keys,
       es.tickets, es.rate_buckets to plugyard_app;
-grant usage, select on es.key_changes to plugyard_app;
+grant usage, select
+   on es.key_changes, es.plugin_numbers, es.publisher_numbers, es.review_numbers, es.user_numbers to plugyard_app;
 grant select, insert, update, delete on all tables in schema read to plugyard_app;

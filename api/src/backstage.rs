@@ -1,7 +1,14 @@
 //! The Backstage plugin marketplace, at its own mount and at the documented paths. Reading is open; installing,
 //! reviewing and webhooks need a key.
 
+mod answer;
+mod body;
+mod browse;
 mod error;
+mod named;
+mod page;
+mod question;
+mod reviews;
 
 use application::{
     identity::{ACCOUNTS, KEYS},
@@ -9,18 +16,21 @@ use application::{
         EndInstallation, ManageWebhooks, ReadCatalogue, ReadInstallation, ReadInstallationLogs,
         RequestInstallation, Review,
     },
+    queries::{catalogue, downloads, reviews as written},
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use domain::values::Dialect;
 use serde_json::{Value, json};
 
 use crate::{
+    conditional::Cache,
     credential::Accepts,
     limits::ResetForm,
-    operations::{Operation, later},
+    operations::{Operation, delete, get, later, post, put},
     voice::{Heard, JSON, Voice},
 };
 
+const BASE: &str = "/api/marketplace/v1";
 const API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
 
 pub(crate) static VOICE: Voice = Voice {
@@ -31,25 +41,35 @@ pub(crate) static VOICE: Voice = Voice {
     accept: data,
     stamp,
     reset: ResetForm::Iso8601,
-    read_models: &[KEYS, ACCOUNTS],
+    read_models: &[
+        KEYS,
+        ACCOUNTS,
+        catalogue::READ_MODEL,
+        catalogue::PUBLISHERS,
+        written::READ_MODEL,
+        downloads::READ_MODEL,
+    ],
 };
 
 pub(crate) fn operations() -> Vec<Operation> {
-    let base = "/api/marketplace/v1";
-    let plugins = format!("{base}/plugins");
+    let plugins = format!("{BASE}/plugins");
     let plugin = format!("{plugins}/{{pluginId}}");
-    let installation = format!("{base}/installations/{{installationId}}");
-    let webhooks = format!("{base}/webhooks");
+    let review = format!("{plugin}/reviews/{{reviewId}}");
+    let installation = format!("{BASE}/installations/{{installationId}}");
+    let webhooks = format!("{BASE}/webhooks");
     let webhook = format!("{webhooks}/{{webhookId}}");
     vec![
-        later(Method::GET, &plugins, ReadCatalogue),
-        later(Method::POST, format!("{plugins}/search"), ReadCatalogue),
-        later(Method::GET, &plugin, ReadCatalogue),
-        later(Method::GET, format!("{plugin}/versions"), ReadCatalogue),
-        later(Method::GET, format!("{plugin}/related"), ReadCatalogue),
-        later(Method::GET, format!("{plugin}/reviews"), ReadCatalogue),
-        later(Method::POST, format!("{plugin}/reviews"), Review),
-        later(Method::GET, format!("{plugin}/stats"), ReadCatalogue),
+        get(&plugins, ReadCatalogue, browse::list).cached(Cache::List),
+        post(format!("{plugins}/search"), ReadCatalogue, browse::search),
+        get(&plugin, ReadCatalogue, browse::details).cached(Cache::Details),
+        get(format!("{plugin}/versions"), ReadCatalogue, browse::versions).cached(Cache::Details),
+        get(format!("{plugin}/related"), ReadCatalogue, browse::related).cached(Cache::Details),
+        get(format!("{plugin}/stats"), ReadCatalogue, browse::figures),
+        get(format!("{plugin}/reviews"), ReadCatalogue, reviews::list),
+        post(format!("{plugin}/reviews"), Review, reviews::submit),
+        put(&review, Review, reviews::edit),
+        delete(&review, Review, reviews::withdraw),
+        post(format!("{review}/helpful"), Review, reviews::vote),
         later(Method::POST, format!("{plugin}/install"), RequestInstallation),
         later(Method::GET, &installation, ReadInstallation),
         later(Method::GET, format!("{installation}/logs"), ReadInstallationLogs),

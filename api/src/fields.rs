@@ -1,5 +1,7 @@
 //! Reading a request's members: all that is malformed is listed at once, and unknown members are ignored.
 
+mod inner;
+
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use axum::{body::Body, http::Uri};

@@ -14,7 +14,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use domain::values::{Arch, FloorPolicy, Os};
-use infrastructure::{builder::BuildMode, fetch::FetchAllow, signing::Category, vault::Keyring};
+use infrastructure::{
+    builder::BuildMode, fetch::FetchAllow, scanner::ScanCommand, signing::Category, vault::Keyring,
+};
 use ipnet::IpNet;
 use tracing::Level;
 use url::Url;
@@ -81,6 +83,8 @@ pub(crate) struct Settings {
     pub(crate) building: Building,
     /// Whether results may be installed and started here.
     pub(crate) verify_install: bool,
+    /// None: packages are not scanned.
+    pub(crate) scan_command: Option<ScanCommand>,
     pub(crate) log: Option<Level>,
 }
 
@@ -180,6 +184,7 @@ impl Settings {
             sockets: SocketCaps { in_all: options.sockets, per_address: options.sockets_per_address },
             building: building(options.build, options.allow_git)?,
             verify_install: options.verify_install,
+            scan_command: options.scan_command.and_then(|line| scan_command(&line, environment)),
             log: options.log,
         })
     }
@@ -219,6 +224,16 @@ fn default_data_dir(environment: &Environment) -> anyhow::Result<PathBuf> {
 /// Tools run in directories of their own.
 fn program(path: Option<PathBuf>) -> std::io::Result<Option<PathBuf>> {
     path.filter(|path| !path.as_os_str().is_empty()).map(std::path::absolute).transpose()
+}
+
+fn scan_command(line: &str, environment: &Environment) -> Option<ScanCommand> {
+    let mut words = line.split_whitespace();
+    Some(ScanCommand {
+        program: words.next()?.into(),
+        arguments: words.map(Into::into).collect(),
+        path: environment.text("PATH").map(Into::into),
+        attendant: None,
+    })
 }
 
 /// An empty value means: not set.

@@ -8,6 +8,7 @@ use domain::values::Digest;
 
 use crate::{
     builder::rewrite,
+    packages::read,
     packaging::{inspect, pack, version},
     resolver::pylock,
     signing::verify,
@@ -15,11 +16,13 @@ use crate::{
 
 mod child;
 mod parent;
+mod slots;
 
 pub use child::serve_child;
 pub use parent::Isolation;
 #[cfg(test)]
 pub(crate) use parent::tests::isolation as test_child;
+pub(crate) use slots::Slots;
 
 /// The one hidden argument that turns the binary into a child.
 pub const CHILD_ARGUMENT: &str = "__isolated";
@@ -46,6 +49,7 @@ pub(crate) enum Work {
     Pack(Box<pack::Request>),
     Rewrite(Box<rewrite::Request>),
     Pylock(Box<pylock::Request>),
+    ReadPackage(Box<read::Request>),
     ReadSigned(Box<verify::Request>),
     /// Misbehaves in a named way.
     #[cfg(test)]

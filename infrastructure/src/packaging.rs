@@ -4,17 +4,16 @@
 use std::{path::Path, path::PathBuf, sync::Arc, time::Duration};
 
 use application::{
-    failure::{Failure, Reason},
+    failure::Failure,
     ports::packaging::{Inspection, Inspector, OnBytes, PackJob, Packed, Packer},
 };
 use async_trait::async_trait;
 use domain::values::{Digest, Target};
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     archive::limits::Limits,
-    isolation::{Isolation, Work},
+    isolation::{Isolation, Slots, Work},
     signing::SigningKey,
     wheels::sources::IndexPolicy,
 };
@@ -33,39 +32,18 @@ pub mod version;
 /// Reading a package of the largest size takes a few seconds on a slow machine.
 const INSPECT_TIME: Duration = Duration::from_mins(1);
 
-/// At a time: each may take a processor, and a gigabyte.
-const INSPECTIONS: usize = 4;
-/// How long an inspection waits for its turn.
-const INSPECT_WAIT: Duration = Duration::from_secs(10);
-
 /// Inspects packages in child processes.
 #[derive(Debug, Clone)]
 pub struct IsolatedInspector {
     isolation: Isolation,
     limits: Limits,
     index: IndexPolicy,
-    /// Shared by all clones.
-    slots: Arc<Semaphore>,
-    wait: Duration,
+    slots: Slots,
 }
 
 impl IsolatedInspector {
     pub fn new(isolation: Isolation, limits: Limits, index: IndexPolicy) -> Self {
-        let slots = Arc::new(Semaphore::new(INSPECTIONS));
-        Self { isolation, limits, index, slots, wait: INSPECT_WAIT }
-    }
-
-    async fn slot(&self, cancel: &CancellationToken) -> Result<SemaphorePermit<'_>, Failure> {
-        tokio::select! {
-            biased;
-            () = cancel.cancelled() => Err(Failure::cancelled()),
-            slot = tokio::time::timeout(self.wait, self.slots.acquire()) => match slot {
-                Ok(Ok(slot)) => Ok(slot),
-                Ok(Err(_)) | Err(_) => {
-                    Err(Failure::transient(Reason::Internal, "The server is busy; try again"))
-                }
-            },
-        }
+        Self { isolation, limits, index, slots: Slots::default() }
     }
 }
 
@@ -83,7 +61,7 @@ impl Inspector for IsolatedInspector {
             limits: self.limits,
             index: self.index.clone(),
         }));
-        let _slot = self.slot(cancel).await?;
+        let _slot = self.slots.take(cancel).await?;
         self.isolation.run(&work, INSPECT_TIME, &|_, _| {}, cancel).await
     }
 }

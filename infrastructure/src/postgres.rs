@@ -50,7 +50,10 @@ impl Pools {
         let reads = base().max_connections(8).after_connect(|connection, _| {
             Box::pin(async move {
                 connection
-                    .execute("set role plugyard_app; set statement_timeout = '5s'; set lock_timeout = '2s'")
+                    .execute(
+                        "set role plugyard_app; set statement_timeout = '5s'; set lock_timeout = '2s'; \
+                              set pg_trgm.word_similarity_threshold = 0.4",
+                    )
                     .await
                     .map(drop)
             })
@@ -120,6 +123,7 @@ async fn grant(owner: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
                              and has_table_privilege(oid, 'es.job_runtime', 'update')
                              and has_table_privilege(oid, 'es.rate_buckets', 'update')
                              and has_sequence_privilege(oid, 'es.key_changes', 'usage')
+                             and has_sequence_privilege(oid, 'es.user_numbers', 'usage')
                              and has_schema_privilege(oid, 'read', 'usage')
                              and not exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
                                   where n.nspname = 'read' and c.relkind = 'r'

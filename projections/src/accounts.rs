@@ -20,6 +20,7 @@ pub(crate) struct Accounts;
 
 #[async_trait]
 impl PerStream for Accounts {
+    type Key = Uuid;
     type View = AccountView;
 
     const MODEL: &'static str = application::identity::ACCOUNTS;

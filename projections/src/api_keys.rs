@@ -24,6 +24,7 @@ pub(crate) struct ApiKeys;
 
 #[async_trait]
 impl PerStream for ApiKeys {
+    type Key = Uuid;
     type View = KeyView;
 
     const MODEL: &'static str = application::identity::KEYS;

@@ -1,11 +1,17 @@
 //! Read models: one file each, with its table's writer and its reader.
 
 mod accounts;
+mod activity;
 mod api_keys;
+mod catalogue;
 mod generation;
 mod job_queue;
 mod listings;
 mod per_stream;
+mod publishers;
+mod reading;
+mod repositories;
+mod reviews;
 mod tasks;
 
 use std::sync::Arc;
@@ -13,8 +19,12 @@ use std::sync::Arc;
 use infrastructure::subscription::Projection;
 
 pub use accounts::PgAccounts;
+pub use activity::PgActivity;
 pub use api_keys::PgKeys;
+pub use catalogue::PgCatalogue;
 pub use listings::PgListings;
+pub use repositories::PgRepositories;
+pub use reviews::PgReviews;
 pub use tasks::PgTasks;
 
 use per_stream::Rows;
@@ -26,6 +36,11 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(Rows::<tasks::Tasks>::default()) as Arc<dyn Projection>,
         Arc::new(job_queue::JobQueue),
         Arc::new(listings::Listings),
+        Arc::new(catalogue::Catalogue),
+        Arc::new(Rows::<publishers::Publishers>::default()),
+        Arc::new(Rows::<reviews::Reviews>::default()),
+        Arc::new(Rows::<repositories::Repositories>::default()),
+        Arc::new(activity::Activity),
     ]);
     all
 }
@@ -33,4 +48,13 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
 /// What shows accounts and keys: a command that changes them must not need a running server to be seen.
 pub fn identity() -> Vec<Arc<dyn Projection>> {
     vec![Arc::new(Rows::<accounts::Accounts>::default()), Arc::new(Rows::<api_keys::ApiKeys>::default())]
+}
+
+/// What shows catalogues elsewhere, for the same reason.
+pub fn repositories() -> Vec<Arc<dyn Projection>> {
+    vec![
+        Arc::new(Rows::<repositories::Repositories>::default()),
+        Arc::new(listings::Listings),
+        Arc::new(catalogue::Catalogue),
+    ]
 }

@@ -10,13 +10,37 @@ use infrastructure::{
     subscription::{ApplyError, Projection},
 };
 use serde::de::DeserializeOwned;
-use sqlx::{PgConnection, PgPool, types::Json};
+use sqlx::{
+    Decode, Encode, PgConnection, PgPool, Postgres, Row, Type,
+    postgres::{PgHasArrayType, PgRow},
+    types::Json,
+};
 use uuid::Uuid;
 
 use crate::generation::Generation;
 
+/// What a stream of a model is found by: its id as a column.
+pub(crate) trait Key:
+    Ord
+    + Clone
+    + Display
+    + Send
+    + Sync
+    + Unpin
+    + 'static
+    + Type<Postgres>
+    + PgHasArrayType
+    + for<'q> Encode<'q, Postgres>
+    + for<'r> Decode<'r, Postgres>
+{
+}
+
+impl Key for Uuid {}
+impl Key for String {}
+
 #[async_trait]
 pub(crate) trait PerStream: Send + Sync + 'static {
+    type Key: Key;
     type View: DeserializeOwned + Send + Sync + Unpin + 'static;
 
     const MODEL: &'static str;
@@ -32,7 +56,7 @@ pub(crate) trait PerStream: Send + Sync + 'static {
     fn statements(table: &str) -> Vec<String>;
 
     /// The stream that an event of this model belongs to.
-    fn id(event: &Event) -> Option<Uuid>;
+    fn id(event: &Event) -> Option<Self::Key>;
 
     /// `None` when the stream does not begin with its first event. Pure.
     fn fold(view: Option<Self::View>, recorded: &Recorded) -> Option<Self::View>;
@@ -89,11 +113,10 @@ impl<M: PerStream> Projection for Rows<M> {
         events: &[Recorded],
     ) -> Result<(), ApplyError> {
         let table = of::<M>(number).table();
-        let ids: Vec<Uuid> = events.iter().filter_map(|recorded| M::id(&recorded.event)).collect();
+        let ids: Vec<M::Key> = events.iter().filter_map(|recorded| M::id(&recorded.event)).collect();
         let query = format!("select {}, view from {table} where {} = any($1)", M::KEY, M::KEY);
-        let rows: Vec<(Uuid, Json<M::View>)> =
-            sqlx::query_as(&query).bind(&ids).fetch_all(&mut *transaction).await?;
-        let mut views: BTreeMap<Uuid, M::View> = rows.into_iter().map(|(id, view)| (id, view.0)).collect();
+        let rows: Vec<PgRow> = sqlx::query(&query).bind(&ids).fetch_all(&mut *transaction).await?;
+        let mut views: BTreeMap<M::Key, M::View> = rows.iter().map(row).collect::<Result<_, _>>()?;
         for recorded in events {
             let Some(id) = M::id(&recorded.event) else { continue };
             let view = M::fold(views.remove(&id), recorded)
@@ -103,6 +126,10 @@ impl<M: PerStream> Projection for Rows<M> {
         M::store(transaction, &table, views.into_values().collect()).await?;
         Ok(())
     }
+}
+
+fn row<K: Key, V: DeserializeOwned + Unpin + 'static>(row: &PgRow) -> Result<(K, V), sqlx::Error> {
+    Ok((row.try_get(0)?, row.try_get::<Json<V>, _>(1)?.0))
 }
 
 fn of<M: PerStream>(number: i32) -> Generation {
@@ -122,11 +149,21 @@ pub(crate) async fn folded<M: PerStream>(
     aggregate_type: &str,
     id: impl Display,
 ) -> Result<Folded<M::View>, sqlx::Error> {
+    stream(pool, aggregate_type, id, M::fold).await
+}
+
+/// The same with any fold.
+pub(crate) async fn stream<V>(
+    pool: &PgPool,
+    aggregate_type: &str,
+    id: impl Display,
+    fold: impl Fn(Option<V>, &Recorded) -> Option<V>,
+) -> Result<Folded<V>, sqlx::Error> {
     let stream = Stream { aggregate_type: aggregate_type.to_owned(), aggregate_id: id.to_string() };
     let mut view = None;
     for raw in Feed::stream(pool, &stream).await? {
         let Ok(events) = raw.read() else { return Ok(Folded { view, is_whole: false }) };
-        view = events.iter().fold(view, M::fold);
+        view = events.iter().fold(view, &fold);
     }
     Ok(Folded { view, is_whole: true })
 }

@@ -21,6 +21,7 @@ pub(crate) struct Tasks;
 
 #[async_trait]
 impl PerStream for Tasks {
+    type Key = Uuid;
     type View = TaskView;
 
     const MODEL: &'static str = application::tasks::READ_MODEL;

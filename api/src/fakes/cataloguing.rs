@@ -19,7 +19,7 @@ impl Fakes {
         Cataloguing {
             catalogue: self.shelf.clone(),
             reviews: self.shelf.clone(),
-            downloads: Arc::new(Unset),
+            downloads: self.shelf.clone(),
             activity: Arc::new(Unset),
             repositories: self.shelf.clone(),
             syncing: Syncing {
@@ -54,7 +54,7 @@ impl Fakes {
                 clock: self.clone(),
             },
             counting,
-            validators: Arc::new(Validators::new(KnownState::new(Arc::new(Unset), &[]), self.clone())),
+            validators: Arc::new(Validators::new(KnownState::new(self.shelf.clone(), &[]), self.clone())),
         }
     }
 }

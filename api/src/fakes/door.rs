@@ -16,7 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-use super::{Fakes, caller, wish};
+use super::{Fakes, Shelf, caller, wish};
 use crate::{
     fields::Fields,
     mount::Mount,
@@ -106,6 +106,11 @@ impl Door {
         let headers = if token.is_empty() { &[][..] } else { &headers[..] };
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.ask(method, path, headers, body).await
+    }
+
+    /// What the catalogue behind it shows.
+    pub(crate) fn shelf(&self) -> &Shelf {
+        &self.fakes.shelf
     }
 
     /// For the clock that keys end by.

@@ -137,6 +137,10 @@ impl Upstream for Fakes {
 pub(crate) struct Everywhere(pub(crate) Arc<Fakes>);
 
 impl Upstreams for Everywhere {
+    fn configured(&self) -> Arc<dyn Upstream> {
+        self.0.clone()
+    }
+
     fn of(&self, _: &RepositoryView) -> Result<Arc<dyn Upstream>, Failure> {
         Ok(self.0.clone())
     }

@@ -222,6 +222,10 @@ pub(crate) struct Options {
     /// Let tasks ask that the result is installed and started in a sandbox
     #[arg(long, env = "PLUGYARD_VERIFY_INSTALL", global = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) verify_install: bool,
+    /// A program that looks at every package before it is shown, with its arguments, split at spaces; the path of the
+    /// file follows. It ends with 0 for clean, 1 for found; whatever else happens keeps the package hidden
+    #[arg(long, env = "PLUGYARD_SCAN_COMMAND", global = true, value_name = "COMMAND")]
+    pub(super) scan_command: Option<String>,
     /// How much to log: error, warn, info, debug, trace [default: info for the service, error for commands]
     #[arg(long, env = "PLUGYARD_LOG", global = true, value_name = "LEVEL")]
     pub(super) log: Option<Level>,

@@ -9,34 +9,42 @@ use application::{
     known_state::KnownState,
     ports::{blobs::Blobs, freshness::Freshness},
     publishing::Publishing,
-    queries::{catalogue::CatalogueQueries, repositories::RepositoryQueries},
+    queries::catalogue::CatalogueQueries,
     reviewing::Reviewing,
     signal::Signal,
 };
 use infrastructure::{
     event_log::{LogCommands, LogWriter},
-    marketplace::HttpUpstreams,
+    isolation::Isolation,
+    numbers::PgNumbers,
+    packages::IsolatedReader,
     postgres::Pools,
+    scanner::{CommandScanner, ScanCommand},
     system::System,
 };
+use projections::{PgActivity, PgCatalogue, PgRepositories, PgReviews};
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::unset::Unset;
-use super::marketplace::build_syncing;
+use super::{
+    marketplace::build_syncing,
+    packaging::{build_upstreams, this_program},
+};
 use crate::{
     conditional::Validators,
     services::{Cataloguing, Identifying},
+    settings::Settings,
 };
 
 pub(super) fn build_cataloguing(
+    settings: &Settings,
     pools: &Pools,
     writer: &LogWriter,
     freshness: &Arc<dyn Freshness>,
     blobs: &Arc<dyn Blobs>,
     identifying: &Identifying,
-    upstreams: &Arc<HttpUpstreams>,
     changes: &[&Signal],
-) -> Cataloguing {
+) -> anyhow::Result<Cataloguing> {
     let (counting, recording) = Counting::new(
         Arc::new(LogCommands::new(pools, writer.clone())),
         freshness.clone(),
@@ -47,19 +55,21 @@ pub(super) fn build_cataloguing(
     // Ends with its last handle; whoever downloads waits for it.
     TaskTracker::new().spawn(recording);
     let vault = &identifying.identity.vault;
-    let catalogue: Arc<dyn CatalogueQueries> = Arc::new(Unset);
+    let catalogue: Arc<dyn CatalogueQueries> = Arc::new(PgCatalogue::new(pools.reads.clone()));
     let known = KnownState::new(catalogue.clone(), changes);
-    let reviews = Arc::new(Unset);
-    let numbers = Arc::new(Unset);
-    let repositories: Arc<dyn RepositoryQueries> = Arc::new(Unset);
-    Cataloguing {
+    let reviews = Arc::new(PgReviews::new(pools.reads.clone()));
+    let numbers = Arc::new(PgNumbers::new(pools.writes.clone()));
+    let program = this_program()?;
+    let attendant = Some(program.clone());
+    let scan = settings.scan_command.clone().map(|scan| ScanCommand { attendant, ..scan });
+    Ok(Cataloguing {
         publishing: Publishing {
             plugins: Arc::new(LogCommands::new(pools, writer.clone())),
             publishers: Arc::new(LogCommands::new(pools, writer.clone())),
             claims: Arc::new(LogCommands::new(pools, writer.clone())),
             catalogue: catalogue.clone(),
-            reader: Arc::new(Unset),
-            scanner: Arc::new(Unset),
+            reader: Arc::new(IsolatedReader::new(Isolation::new(program))),
+            scanner: Arc::new(CommandScanner::new(scan)),
             numbers: numbers.clone(),
             blobs: blobs.clone(),
             freshness: freshness.clone(),
@@ -80,8 +90,8 @@ pub(super) fn build_cataloguing(
         catalogue,
         reviews,
         downloads: Arc::new(Unset),
-        activity: Arc::new(Unset),
-        syncing: build_syncing(pools, writer, freshness, repositories.clone(), upstreams.clone()),
-        repositories,
-    }
+        activity: Arc::new(PgActivity::new(pools.reads.clone())),
+        repositories: Arc::new(PgRepositories::new(pools.reads.clone())),
+        syncing: build_syncing(pools, writer, freshness, Arc::new(build_upstreams(settings)?)),
+    })
 }

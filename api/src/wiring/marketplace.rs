@@ -7,18 +7,16 @@ use application::{
     marketplace::OneMarketplace,
     ports::{blobs::Blobs, freshness::Freshness, marketplace::Upstreams},
     processes::sync_repositories::SyncRepositories,
-    queries::repositories::RepositoryQueries,
     syncing::Syncing,
 };
 use infrastructure::{
     event_log::{LogCommands, LogWriter},
-    marketplace::HttpUpstreams,
     postgres::Pools,
     subscription::{Freshly, Runner, Signals},
     system::System,
     turns::PgTurns,
 };
-use projections::PgListings;
+use projections::{PgListings, PgRepositories};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{build_upstreams, open_database};
@@ -28,12 +26,11 @@ pub(super) fn build_syncing(
     pools: &Pools,
     writer: &LogWriter,
     freshness: &Arc<dyn Freshness>,
-    repositories: Arc<dyn RepositoryQueries>,
     upstreams: Arc<dyn Upstreams>,
 ) -> Syncing {
     Syncing {
         commands: Arc::new(LogCommands::new(pools, writer.clone())),
-        repositories,
+        repositories: Arc::new(PgRepositories::new(pools.reads.clone())),
         listings: Arc::new(PgListings::new(pools.reads.clone())),
         upstreams,
         turns: Arc::new(PgTurns::new(pools.clone())),
@@ -42,11 +39,8 @@ pub(super) fn build_syncing(
     }
 }
 
-pub(super) fn one_marketplace(
-    cataloguing: &Cataloguing,
-    upstreams: &HttpUpstreams,
-    blobs: &Arc<dyn Blobs>,
-) -> OneMarketplace {
+pub(super) fn one_marketplace(cataloguing: &Cataloguing, blobs: &Arc<dyn Blobs>) -> OneMarketplace {
+    let upstreams = &cataloguing.syncing.upstreams;
     OneMarketplace {
         catalogue: cataloguing.catalogue.clone(),
         listings: cataloguing.syncing.listings.clone(),
@@ -54,7 +48,7 @@ pub(super) fn one_marketplace(
         blobs: blobs.clone(),
         counting: cataloguing.counting.clone(),
         upstream: upstreams.configured(),
-        upstreams: cataloguing.syncing.upstreams.clone(),
+        upstreams: upstreams.clone(),
     }
 }
 
@@ -87,8 +81,7 @@ pub(crate) async fn with_repositories<T>(
         running.spawn(async move { runner.run(stop).await });
     }
     let freshness: Arc<dyn Freshness> = Arc::new(Freshly::new(&runners, database.pools.reads.clone()));
-    let repositories = Arc::new(projections::PgRepositories::new(database.pools.reads.clone()));
-    let syncing = build_syncing(&database.pools, &writer, &freshness, repositories, upstreams);
+    let syncing = build_syncing(&database.pools, &writer, &freshness, upstreams);
     let process = sync_repositories(settings, &syncing);
     let done = async {
         process.begin().await.context("the marketplace of the settings")?;

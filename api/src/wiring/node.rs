@@ -120,17 +120,16 @@ impl Node {
         let identifying = build_identity(settings, &pools, &writer, freshness.clone()).await?;
         let mut repackaging = build_repackaging(settings, &uv)?;
         let blobs: Arc<dyn Blobs> = repackaging.blobs.clone();
-        let upstreams = Arc::new(build_upstreams(settings)?);
         let cataloguing = build_cataloguing(
+            settings,
             &pools,
             &writer,
             &freshness,
             &blobs,
             &identifying,
-            &upstreams,
             &[&signals.projected, &noticed],
-        );
-        repackaging.marketplace = Arc::new(one_marketplace(&cataloguing, &upstreams, &blobs));
+        )?;
+        repackaging.marketplace = Arc::new(one_marketplace(&cataloguing, &blobs));
         Ok(Self {
             cataloguing,
             shutdown: shutdown.clone(),

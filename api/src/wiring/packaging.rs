@@ -96,7 +96,7 @@ pub(crate) fn build_upstreams(settings: &Settings) -> anyhow::Result<HttpUpstrea
     Ok(HttpUpstreams::new(Arc::new(configured), at))
 }
 
-fn this_program() -> anyhow::Result<PathBuf> {
+pub(super) fn this_program() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("this program cannot find itself")
 }
 

@@ -106,6 +106,10 @@ impl Upstream for Far {
 }
 
 impl Upstreams for Arc<Far> {
+    fn configured(&self) -> Arc<dyn Upstream> {
+        self.clone()
+    }
+
     fn of(&self, _: &RepositoryView) -> Result<Arc<dyn Upstream>, Failure> {
         Ok(self.clone())
     }

@@ -3,6 +3,8 @@
 
 #[path = "shelf/catalogue.rs"]
 mod catalogue;
+#[path = "shelf/downloads.rs"]
+mod downloads;
 #[path = "shelf/folding.rs"]
 mod folding;
 #[path = "shelf/packages.rs"]

@@ -200,6 +200,9 @@ pub struct Changes {
 
 /// The marketplaces behind repositories.
 pub trait Upstreams: Send + Sync {
+    /// That of the settings.
+    fn configured(&self) -> Arc<dyn Upstream>;
+
     /// The same one every time, so that what it remembers is shared. A repository that is no marketplace has none.
     fn of(&self, repository: &RepositoryView) -> Result<Arc<dyn Upstream>, Failure>;
 }

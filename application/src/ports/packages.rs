@@ -24,13 +24,13 @@ pub trait PackageReader: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Package {
     pub artifact: Artifact,
-    /// As the manifest names it, where the format has one.
+    /// The publisher that the manifest names, where the format has one: Dify's and `LangBot`'s.
     pub author: Option<String>,
     pub name: PluginName,
     pub version: ReleaseVersion,
     pub kind: PluginKind,
     pub manifest: Value,
-    /// Its icon is none: the bytes are in [`Package::icon`].
+    /// Its icon is an address, or none: the bytes of one are in [`Package::icon`].
     pub description: Description,
     pub engines: BTreeMap<String, String>,
     pub dependencies: BTreeMap<String, String>,
@@ -47,7 +47,24 @@ pub struct Package {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IconFile {
     pub media_type: String,
+    #[serde(with = "as_base64")]
     pub bytes: Bytes,
+}
+
+/// As a list of numbers they would be ten times as long.
+mod as_base64 {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use bytes::Bytes;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text).map(Bytes::from).map_err(D::Error::custom)
+    }
 }
 
 /// The operator's own scanner, if there is one. Whatever keeps it from answering is not an answer.

@@ -8,8 +8,8 @@ use domain::values::{AccountId, Dialect, PluginId};
 
 pub use find::{Engine, Facet, Find, Found, Order, Rank, Sort};
 pub use plugin::{
-    Card, Counted, Deprecation, Origin, PluginView, PublisherView, RatingView, ReleaseView, Verification,
-    Yank,
+    Card, Counted, Deprecation, Origin, PluginView, PublisherView, RatingView, ReleaseView, Upstream,
+    Verification, Yank,
 };
 
 use crate::error::Error;

@@ -41,6 +41,20 @@ impl Limits {
         fold_names: true,
     };
 
+    /// A `.lbpkg`, as `LangBot` takes it.
+    pub const LBPKG: Self = Self {
+        file: 64 * MIB,
+        entries: 512,
+        total: 64 * MIB,
+        entry: 16 * MIB,
+        ratio: 100,
+        text: MIB,
+        ..Self::PACKAGE
+    };
+
+    /// A package of Inkdrop, as its registry takes it.
+    pub const TARBALL: Self = Self { file: 30 * MIB, ..Self::PACKAGE };
+
     /// A wheel: its bytes are named by a lock, only its METADATA is inflated, and headers that differ in case
     /// are ordinary in it.
     pub const WHEEL: Self = Self {

@@ -17,6 +17,7 @@ use super::{Word, Work, protocol};
 use crate::{
     archive::limits::Limits,
     builder::rewrite,
+    packages::read,
     packaging::{inspect, pack},
     resolver::pylock,
     signing::verify,
@@ -64,6 +65,11 @@ fn serve() -> io::Result<()> {
                 }
             };
             end(pack::run(&request, on_bytes, |entries| sealed(entries, &answers)))
+        }
+        Work::ReadPackage(request) => {
+            limit_cpu(60)?;
+            limit(Resource::Fsize, 0)?;
+            end(read::run(&request))
         }
         Work::ReadSigned(request) => {
             limit_cpu(600)?;

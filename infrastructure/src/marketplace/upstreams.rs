@@ -32,13 +32,13 @@ impl HttpUpstreams {
     ) -> Self {
         Self { configured, others: Mutex::default(), make: Box::new(make) }
     }
-
-    pub fn configured(&self) -> Arc<HttpMarketplace> {
-        self.configured.clone()
-    }
 }
 
 impl Upstreams for HttpUpstreams {
+    fn configured(&self) -> Arc<dyn Upstream> {
+        self.configured.clone()
+    }
+
     fn of(&self, repository: &RepositoryView) -> Result<Arc<dyn Upstream>, Failure> {
         if repository.kind != MARKETPLACE {
             let text = "This repository is no marketplace: there is nothing to read elsewhere";

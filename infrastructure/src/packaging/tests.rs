@@ -258,8 +258,8 @@ async fn a_package_that_is_no_plugin_is_refused_by_its_reason() {
 async fn an_inspection_without_a_turn_is_told_to_come_again() {
     let mut yard = Yard::new();
     let package = yard.package(vec![]);
-    yard.inspector.wait = std::time::Duration::from_millis(20);
-    let slots = yard.inspector.slots.clone();
+    yard.inspector.slots.wait = std::time::Duration::from_millis(20);
+    let slots = yard.inspector.slots.free.clone();
     let all = slots.acquire_many(4).await.unwrap();
     let busy = Failure::transient(Reason::Internal, "The server is busy; try again");
     assert_eq!(yard.inspect(&package).await, Err(busy));

@@ -53,6 +53,7 @@ fn begun(registered: &PluginRegistered, counted: Counted) -> PluginView {
         name: registered.name.to_string(),
         kind: registered.kind,
         origin: Origin::Own,
+        upstream: None,
         description: domain::plugin::Description::default(),
         listed: std::collections::BTreeSet::new(),
         releases: Vec::new(),

@@ -20,6 +20,9 @@ pub struct PluginView {
     pub name: String,
     pub kind: PluginKind,
     pub origin: Origin,
+    /// Its newest release where it comes from; none of what is our own.
+    #[serde(default)]
+    pub upstream: Option<Upstream>,
     pub description: Description,
     pub listed: BTreeSet<Dialect>,
     /// Newest first by precedence; without the removed ones.
@@ -47,6 +50,14 @@ pub enum Origin {
     Own,
     /// A repository, by its name.
     Upstream(String),
+}
+
+/// The newest release of a plugin of another catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upstream {
+    pub version: String,
+    /// Of its content, as the installing daemon computes it.
+    pub checksum: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -165,7 +176,7 @@ impl PluginView {
         self.removed.is_none()
             && self.quarantine.is_none()
             && self.listed.contains(&dialect)
-            && self.offered().next().is_some()
+            && (self.offered().next().is_some() || matches!(self.origin, Origin::Upstream(_)))
     }
 
     /// The release that is offered: the highest that is neither a pre-release nor yanked nor in quarantine; where

@@ -1,0 +1,71 @@
+//! Which listings of other catalogues are hidden: those of a disabled repository, and those whose pair of names a plugin
+//! of our own has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use application::queries::catalogue::PluginView;
+use sqlx::PgConnection;
+
+use super::{store::pair, tables::Tables};
+
+/// What a page of events may have changed about it.
+#[derive(Debug, Default)]
+pub(super) struct Hiding {
+    pairs: BTreeSet<(String, String)>,
+    enabled: BTreeMap<String, bool>,
+}
+
+impl Hiding {
+    pub(super) fn touch(&mut self, view: &PluginView) {
+        self.pairs.insert(pair(view));
+    }
+
+    pub(super) fn enable(&mut self, repository: &str, enabled: bool) {
+        self.enabled.insert(repository.to_owned(), enabled);
+    }
+
+    pub(super) async fn store(
+        self,
+        transaction: &mut PgConnection,
+        tables: Tables,
+    ) -> Result<(), sqlx::Error> {
+        let (rows, sources) = (tables.rows(), tables.sources());
+        let (repositories, enabled): (Vec<String>, Vec<bool>) = self.enabled.into_iter().unzip();
+        if !repositories.is_empty() {
+            let query = format!(
+                "insert into {sources} (repository, enabled) select * from unnest($1::text[], $2::boolean[])
+                 on conflict (repository) do update set enabled = excluded.enabled"
+            );
+            sqlx::query(&query).bind(&repositories).bind(enabled).execute(&mut *transaction).await?;
+        }
+        let (publishers, names): (Vec<String>, Vec<String>) = self.pairs.into_iter().unzip();
+        if publishers.is_empty() && repositories.is_empty() {
+            return Ok(());
+        }
+        let query = format!(
+            "with touched as (
+               select plugin_id, publisher_key, name_key, origin from {rows} where origin = any($1)
+               union
+               select r.plugin_id, r.publisher_key, r.name_key, r.origin
+                 from unnest($2::text[], $3::text[]) as p (publisher_key, name_key)
+                 join {rows} r using (publisher_key, name_key)
+                where r.origin is not null
+             ), decided as (
+               select t.plugin_id,
+                      exists (select 1 from {rows} o
+                               where o.publisher_key = t.publisher_key and o.name_key = t.name_key
+                                 and o.origin is null and not o.removed)
+                      or exists (select 1 from {sources} s where s.repository = t.origin and not s.enabled) as hidden
+                 from touched t
+             )
+             update {rows} r set hidden = d.hidden from decided d where r.plugin_id = d.plugin_id and r.hidden <> d.hidden"
+        );
+        sqlx::query(&query)
+            .bind(repositories)
+            .bind(publishers)
+            .bind(names)
+            .execute(transaction)
+            .await
+            .map(drop)
+    }
+}
