@@ -30,7 +30,7 @@ use projections::PgTasks;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Operator, build_repackaging, build_tools, build_upstreams,
+    Operator, build_repackaging, build_tools,
     catalogue::build_cataloguing,
     heads,
     identity::build_identity,

@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::Context as _;
 use application::{
-    ports::packaging::{Builder, Verifier},
+    ports::{
+        marketplace::Upstreams as _,
+        packaging::{Builder, Verifier},
+    },
     repackaging::{Repackaging, Sharing},
 };
 use infrastructure::{

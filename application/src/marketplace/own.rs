@@ -8,7 +8,10 @@ use super::{OneMarketplace, failed};
 use crate::{
     failure::Failure,
     ports::marketplace::{CATEGORIES, Category, ListedVersion, Page, Search, Shown, category_id},
-    queries::catalogue::{Card, Facet, Find, Order, Origin, PluginView, Sort},
+    queries::{
+        catalogue::{Card, Facet, Find, Order, Origin, PluginView, ReleaseView, Sort},
+        listings::Taken,
+    },
 };
 
 /// Names of categories that packages and questions may use, beside the ids.
@@ -27,7 +30,8 @@ impl OneMarketplace {
         let part = async |featured, offset, limit| {
             let find = Find { featured, offset, limit, ..find.clone() };
             let found = self.catalogue.find(&find).await.map_err(failed)?;
-            let plugins: Vec<Shown> = found.cards.into_iter().map(of_card).collect();
+            let mut plugins: Vec<Shown> = found.cards.into_iter().map(of_card).collect();
+            self.identify(&mut plugins).await?;
             Ok::<_, Failure>(Page { plugins, total: found.total })
         };
         if !search.featured_first {
@@ -39,6 +43,26 @@ impl OneMarketplace {
         page.plugins.extend(others.plugins);
         page.total += others.total;
         Ok(page)
+    }
+
+    /// A card says nothing of the content of what is elsewhere; its listing does.
+    async fn identify(&self, plugins: &mut [Shown]) -> Result<(), Failure> {
+        let name = |shown: &Shown| (shown.listing.author.clone(), shown.listing.name.clone());
+        let names: Vec<_> = plugins.iter().filter(|shown| !shown.hosted).map(name).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let listed = self.listings.named(&names).await.map_err(failed)?;
+        for shown in plugins.iter_mut().filter(|shown| !shown.hosted) {
+            let is_it = |taken: &&Taken| {
+                let listing = &taken.listing;
+                (&listing.author, &listing.name, &listing.latest_version)
+                    == (&shown.listing.author, &shown.listing.name, &shown.listing.latest_version)
+            };
+            shown.listing.checksum =
+                listed.iter().find(is_it).and_then(|taken| taken.listing.checksum.clone());
+        }
+        Ok(())
     }
 
     /// The six, with what the catalogue has of each.
@@ -111,7 +135,7 @@ fn of_card(card: Card) -> Shown {
 pub(super) fn shown(view: &PluginView) -> Shown {
     let latest = view.latest();
     let description = &view.description;
-    let text = |release: &crate::queries::catalogue::ReleaseView| release.readme.clone();
+    let text = |release: &ReleaseView| release.readme.clone();
     let listing = Listing {
         author: view.publisher.clone(),
         name: view.name.clone(),
@@ -148,7 +172,7 @@ pub(super) fn shown(view: &PluginView) -> Shown {
 /// Newest first, without those that are held back.
 pub(super) fn versions(view: &PluginView) -> Vec<ListedVersion> {
     let counts: &BTreeMap<String, u64> = &view.counted.downloads_by_version;
-    let version = |release: &crate::queries::catalogue::ReleaseView| {
+    let version = |release: &ReleaseView| {
         let version = release.version.to_string();
         ListedVersion {
             created_at: Some(release.published_at),
