@@ -52,6 +52,7 @@ pub(in crate::backstage) fn catalog_backend() -> PluginView {
         name: "catalog-backend".to_owned(),
         kind: PluginKind::Plugin,
         origin: Origin::Own,
+        upstream: None,
         description: description(),
         listed: [Dialect::Backstage].into(),
         releases: vec![release("1.2.3")],
