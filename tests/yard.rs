@@ -46,6 +46,7 @@ mod repackaging;
 mod repositories;
 mod sandbox;
 mod secrets;
+mod seed;
 mod signing;
 mod tokens;
 mod verifying;

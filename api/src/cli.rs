@@ -1,5 +1,6 @@
 //! What people run in a terminal.
 
+mod counted;
 pub(crate) mod events;
 pub(crate) mod openapi;
 mod outcome;
@@ -11,6 +12,7 @@ pub(crate) mod projections;
 pub(crate) mod repackage;
 pub(crate) mod repository;
 pub(crate) mod secrets;
+pub(crate) mod seed;
 pub(crate) mod sign;
 mod table;
 pub(crate) mod token;

@@ -124,6 +124,7 @@ async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitC
         Command::Token { command } => cli::token::run(settings, command).await?,
         Command::User { command } => cli::user::run(settings, command).await?,
         Command::Repository { command } => cli::repository::run(settings, command).await?,
+        Command::Seed(arguments) => cli::seed::run(settings, arguments).await?,
         Command::Policy { json } => cli::policy::run(json)?,
         Command::Sign { command } => return cli::sign::run(command).await,
         Command::Secrets { command } => return cli::secrets::run(settings, command).await,

@@ -25,7 +25,7 @@ pub(crate) use application::ports::vault::Secret;
 pub(crate) use arguments::Options;
 pub(crate) use commands::{
     Command, EventsCommand, PluginsDialect, ProjectionsCommand, RepackageArguments, RepositoryCommand, Role,
-    SecretsCommand, SignCommand, TokenArguments, TokenCommand, UserCommand, Verify,
+    SecretsCommand, SeedArguments, SignCommand, TokenArguments, TokenCommand, UserCommand, Verify,
 };
 pub(crate) use environment::Environment;
 pub(crate) use marketplace::{Categories, ChecksumRule, Market};

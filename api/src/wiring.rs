@@ -1,6 +1,7 @@
 //! Which adapter stands behind which port.
 
 mod catalogue;
+mod cataloguer;
 mod identity;
 mod marketplace;
 mod node;
@@ -19,6 +20,7 @@ use infrastructure::{
 
 #[cfg(test)]
 pub(crate) use catalogue::Unset;
+pub(crate) use cataloguer::{Cataloguer, with_cataloguer};
 pub(crate) use identity::{by_command, with_identity};
 pub(crate) use marketplace::with_repositories;
 pub(crate) use operator::Operator;

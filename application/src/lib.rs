@@ -37,5 +37,6 @@ mod shelf;
 pub mod signal;
 pub mod syncing;
 pub mod tasks;
+mod texts;
 
 pub use error::{Error, Kind};

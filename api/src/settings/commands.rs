@@ -49,6 +49,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: RepositoryCommand,
     },
+    /// Loads the demonstration catalogue; a second time it changes nothing
+    Seed(SeedArguments),
     /// Who may do what
     Policy {
         /// Print the table as JSON
@@ -298,6 +300,19 @@ pub(crate) struct RepackageArguments {
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) output: PathBuf,
     /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SeedArguments {
+    /// Instead: this many plugins that nobody made, for load tests
+    #[arg(long, value_name = "N")]
+    pub(crate) synthetic: Option<u64>,
+    /// Which ones: the same number gives the same plugins
+    #[arg(long, value_name = "S", default_value = "1", requires = "synthetic")]
+    pub(crate) seed: u64,
+    /// Print what was done as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
