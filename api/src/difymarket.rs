@@ -83,6 +83,3 @@ fn refuse(refusal: &Refusal, _: &Heard) -> (StatusCode, Value) {
 fn not_found() -> Refusal {
     Refusal::not_found("plugin not found")
 }
-
-#[cfg(test)]
-mod tests;
