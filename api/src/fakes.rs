@@ -10,6 +10,7 @@ mod registry;
 mod served;
 #[path = "../../application/src/fakes/shelf.rs"]
 pub(crate) mod shelf;
+mod unset;
 mod views;
 
 use std::{
@@ -49,6 +50,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub(crate) use cataloguing::published;
 pub(crate) use gate::{Gate, Reply, voice};
 pub(crate) use registry::{BOOTSTRAP as ADMIN, Registry, caller, wish};
 pub(crate) use served::Served;
@@ -103,6 +105,10 @@ impl Fakes {
     pub(crate) fn put_blob(&self, bytes: &'static [u8]) {
         let digest = Digest::of_bytes(Sha256::digest(bytes).into());
         self.lock().blobs.insert(digest, Bytes::from_static(bytes));
+    }
+
+    pub(crate) fn lose_blobs(&self) {
+        self.lock().blobs.clear();
     }
 
     pub(crate) fn take_down(&self) {
@@ -362,6 +368,10 @@ impl Freshness for Fakes {
 
     async fn lag(&self, _: &str) -> u64 {
         0
+    }
+
+    async fn has_all_before(&self, _: &str, _: Duration) -> bool {
+        true
     }
 }
 

@@ -30,6 +30,11 @@ pub(crate) struct Links {
 }
 
 impl Links {
+    #[cfg(test)]
+    pub(crate) fn below(base: &str) -> Self {
+        Self { base: base.to_owned(), mount: Mount::ROOT }
+    }
+
     /// Below the mount of the request: `path` is the dialect's own.
     pub(crate) fn mounted(&self, path: &str) -> String {
         format!("{}{}{path}", self.base, self.mount.prefix())

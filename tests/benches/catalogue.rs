@@ -1,138 +1,188 @@
-//! The catalogue: how fast lists, details and searches answer with many clients, and how fast it is made again from the
-//! log. The log is filled by SQL; the words of its plugins are as unevenly common as words are.
+//! The catalogue, with as many plugins as `PLUGYARD_BENCH_PLUGINS` says (100,000, which have about 300,000 releases;
+//! several sizes by commas show how figures grow): lists, details and searches against the same SQL driven by
+//! `pgbench`, what an answer costs that was made before, how soon a publication shows, how fast the read model is made
+//! again from the log.
 
-mod shelf;
+mod bare;
+mod client;
+mod publishing;
+mod requests;
+mod statements;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
-use application::queries::catalogue::{CatalogueQueries, Find, Order, Sort, Which};
-use domain::values::Dialect;
-use infrastructure::subscription::{Projection, first_generation, rebuild};
-use plugyard_tests::python::succeeds;
-use projections::PgCatalogue;
+use plugyard_tests::{Cluster, Database, Plan, Yard, waiting::seconds};
+use serde_json::Value;
 
+use self::client::{Connection, load};
 use crate::{
-    figures::{count, percentile, whole},
-    log::ground::Ground,
+    figures::{count, median, whole},
     table::{Table, Target},
 };
 
-const PLUGINS: usize = 100_000;
 const CLIENTS: usize = 16;
-const LENGTH: Duration = Duration::from_secs(5);
+const REQUESTS: usize = 4_000;
+/// Requests whose SQL is driven by pgbench.
+const SAMPLES: usize = 48;
+const PGBENCH_SECONDS: u64 = 10;
+const ROUNDS: usize = 5;
+const CACHED: usize = 20_000;
 
 pub(crate) async fn measure() -> Table {
-    let ground = Ground::new().await;
     let mut table = Table::default();
-    shelf::fill(&ground, PLUGINS).await;
-    remake(&ground, &mut table).await;
-    ground.database.execute("vacuum analyze").await.unwrap();
-    let node = ground.node();
-    let catalogue = Arc::new(PgCatalogue::new(node.pools.reads.clone()));
-    for (what, baseline) in [
-        ("list", Some(shelf::LIST)),
-        ("details", Some(shelf::DETAILS)),
-        ("search", None),
-        ("common words", None),
-    ] {
-        let ours = ask(&catalogue, what).await;
-        table
-            .fact(format!("{what}, {CLIENTS} clients: median"), format!("{:.1} ms", percentile(&ours, 50.0)));
-        let p99 = percentile(&ours, 99.0);
-        match baseline {
-            Some(sql) => {
-                let bare = percentile(&bare(&ground, sql).await, 99.0);
-                let unit = format!("of pgbench ({p99:.1} ms : {bare:.1} ms)");
-                table.judge(format!("{what}: p99"), p99 / bare, unit, Target::AtMost(2.0));
-            }
-            None => table.judge(format!("{what}: p99"), p99, "ms", Target::AtMost(25.0)),
-        }
+    let ground = Ground::new().await;
+    let mut there = 0;
+    for (nth, size) in sizes().into_iter().enumerate() {
+        let yard = ground.grown(&mut there, size, nth, &mut table).await;
+        let mut at = |what: &str| format!("{what}, {} plugins", whole(count(size)));
+        ground.reads(&yard, &mut at, &mut table).await;
+        cached(&yard, &mut at, &mut table).await;
+        publishing::measure(&yard, &at("published to visible, p99"), &mut table).await;
+        rebuilt(&yard, &at("catalogue made again"), &mut table).await;
     }
-    drop(catalogue);
-    node.end().await;
     table
 }
 
-async fn remake(ground: &Ground, table: &mut Table) {
-    let all = projections::all();
-    let catalogue: &dyn Projection =
-        all.iter().find(|one| one.name() == "catalogue").expect("a catalogue").as_ref();
-    let mut owner = ground.owner().await;
-    first_generation(&mut owner, catalogue).await.unwrap();
-    // As if the live one had followed so far: what is measured is making the next one.
-    ground.database.execute(shelf::FOLLOWED).await.unwrap();
-    let begun = Instant::now();
-    let rebuilt = rebuild(&mut owner, catalogue, |_| {}).await.unwrap();
-    let rate = count(usize::try_from(rebuilt.events).unwrap()) / begun.elapsed().as_secs_f64();
-    let unit = format!("events a second, {} of them", whole(count(usize::try_from(rebuilt.events).unwrap())));
-    table.judge("rebuilding the catalogue", rate, unit, Target::AtLeast(50_000.0));
+fn sizes() -> Vec<usize> {
+    let said = std::env::var_os("PLUGYARD_BENCH_PLUGINS").and_then(|sizes| sizes.into_string().ok());
+    let said = said.unwrap_or_else(|| "100000".to_owned());
+    said.split(',').map(|size| size.trim().parse().expect("numbers of plugins, by commas")).collect()
 }
 
-/// Milliseconds of every answer.
-async fn ask(catalogue: &Arc<PgCatalogue>, what: &'static str) -> Vec<f64> {
-    let until = Instant::now() + LENGTH;
-    let clients: Vec<_> = (0..CLIENTS)
-        .map(|client| {
-            let catalogue = catalogue.clone();
-            tokio::spawn(async move {
-                let mut times = Vec::new();
-                for turn in (client..).step_by(CLIENTS) {
-                    let begun = Instant::now();
-                    if begun >= until {
-                        break;
-                    }
-                    one(&catalogue, what, turn).await;
-                    times.push(begun.elapsed().as_secs_f64() * 1e3);
-                }
-                times
-            })
-        })
-        .collect();
-    let mut times = Vec::new();
-    for client in clients {
-        times.extend(client.await.unwrap());
+struct Ground {
+    cluster: Cluster,
+    database: Database,
+}
+
+impl Ground {
+    async fn new() -> Self {
+        let cluster = Cluster::start();
+        let database = cluster.database().await;
+        Self { cluster, database }
     }
-    times
-}
 
-async fn one(catalogue: &PgCatalogue, what: &str, turn: usize) {
-    let spread = turn.wrapping_mul(7_919);
-    let text = match what {
-        "details" => {
-            let number = u64::try_from(1 + spread % PLUGINS).unwrap();
-            assert!(catalogue.plugin(&Which::Number(number)).await.unwrap().is_some());
-            return;
+    /// A server over so many plugins; those that are missing are written first, with nobody else at work.
+    async fn grown(&self, there: &mut usize, size: usize, nth: usize, table: &mut Table) -> Yard {
+        let mut yard = Plan::default().database(&self.database).start().await;
+        yard.terminate();
+        let (more, seed) = (size.saturating_sub(*there).to_string(), (nth + 1).to_string());
+        let command = yard.cli().args(["seed", "--json", "--synthetic", &more, "--seed", &seed]);
+        let begun = Instant::now();
+        let told = command.spawn().ended_within(seconds(7_200)).await.expect(0).json();
+        *there = size;
+        let figure = format!(
+            "{} a second ({} events, {} releases; shown after {:.0} s)",
+            whole(told["events_per_second"].as_f64().unwrap_or_default()),
+            whole(told["events"].as_f64().unwrap_or_default()),
+            whole(told["releases"].as_f64().unwrap_or_default()),
+            begun.elapsed().as_secs_f64(),
+        );
+        table.fact(format!("events written by commands, {} more plugins", whole(count(size))), figure);
+        self.database.execute("vacuum analyze").await.expect("the owner");
+        self.database.execute("checkpoint").await.expect("a superuser");
+        yard.restart().await;
+        yard.ready().await;
+        yard
+    }
+
+    async fn reads(&self, yard: &Yard, at: &mut impl FnMut(&str) -> String, table: &mut Table) {
+        let details = self.details().await;
+        let kinds = [
+            ("list", requests::lists(REQUESTS)),
+            ("details", details),
+            ("search", requests::searches(REQUESTS)),
+        ];
+        for (kind, paths) in kinds {
+            let own = asked(yard, CLIENTS, paths.clone()).await;
+            let baseline = self.baseline(yard, &paths).await;
+            let p99 = own.percentile(99.0);
+            let unit = format!(
+                "x the same SQL by pgbench ({p99:.1} ms : {baseline:.1} ms; median {:.1} ms, {} a second)",
+                own.percentile(50.0),
+                whole(own.rate())
+            );
+            let measure = at(&format!("{kind}, p99 of {CLIENTS} clients"));
+            table.judge(measure, p99 / baseline, unit, Target::AtMost(2.0));
+            if kind == "search" {
+                table.judge(at("search, p99"), p99, "ms", Target::AtMost(25.0));
+            }
         }
-        "list" => None,
-        "search" => Some(format!("{} {}", shelf::word(spread % 1_500), shelf::word(spread / 3 % 1_900))),
-        _ => Some(shelf::word(spread % 40)),
-    };
-    let by = if text.is_some() { Sort::Relevance } else { Sort::Downloads };
-    let order = Order { by, descending: true };
-    let offset = if text.is_some() { 0 } else { u64::try_from(20 * (spread % 50)).unwrap() };
-    let find = Find { text, order, offset, ..Find::in_dialect(Dialect::Backstage) };
-    catalogue.find(&find).await.unwrap();
+    }
+
+    /// Details of plugins from everywhere, each once.
+    async fn details(&self) -> Vec<String> {
+        let query = format!(
+            "select '/api/marketplace/v1/plugins/plugin_' || (e.payload->>'number')
+               from es.events e
+               join es.events l on l.aggregate_type = 'plugin' and l.aggregate_id = e.aggregate_id
+                and l.event_type = 'PluginListed' and l.payload->>'dialect' = 'backstage'
+              where e.aggregate_type = 'plugin' and e.event_type = 'PluginRegistered'
+              order by md5(e.aggregate_id) limit {REQUESTS}"
+        );
+        self.database.texts(&query).await
+    }
+
+    /// The p99 of the SQL of some of these requests, in milliseconds.
+    async fn baseline(&self, yard: &Yard, paths: &[String]) -> f64 {
+        statements::overhear(&self.database).await;
+        // It has no answers from before.
+        let mut listened = yard.twin().await;
+        let address = address(&listened);
+        let (cluster, step) = (&self.cluster, (paths.len() / SAMPLES).max(1));
+        let samples: Vec<_> = paths.iter().step_by(step).take(SAMPLES).collect();
+        let requests =
+            samples.iter().map(|path| statements::statements(cluster, &address, path)).collect::<Vec<_>>();
+        listened.terminate();
+        statements::overhear_no_more(&self.database).await;
+        statements::pgbench(cluster, &self.database, CLIENTS, PGBENCH_SECONDS, &requests).await
+    }
 }
 
-/// The same by pgbench: milliseconds of every transaction.
-async fn bare(ground: &Ground, sql: &str) -> Vec<f64> {
-    let directory = tempfile::tempdir().unwrap();
-    let sql = sql.replace("PLUGINS", &PLUGINS.to_string());
-    std::fs::write(directory.path().join("script"), sql).unwrap();
-    let mut pgbench = ground.cluster.client("pgbench");
-    pgbench.current_dir(directory.path());
-    pgbench.args(["-n", "-M", "prepared", "-j", "2", "-l"]);
-    pgbench.args(["-c", &CLIENTS.to_string(), "-T", &LENGTH.as_secs().to_string()]);
-    pgbench.args(["-f", "script", &ground.database.url]);
-    tokio::task::spawn_blocking(move || succeeds(&mut pgbench)).await.unwrap();
-    let logs = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
-    let logs = logs.filter(|path| path.file_name().is_some_and(|name| name != "script"));
-    let lines = logs.flat_map(|path| {
-        let text = std::fs::read_to_string(path).unwrap();
-        text.lines().map(str::to_owned).collect::<Vec<_>>()
+fn address(yard: &Yard) -> String {
+    yard.base().strip_prefix("http://").expect("an address").to_owned()
+}
+
+async fn asked(yard: &Yard, clients: usize, paths: Vec<String>) -> client::Load {
+    let address = address(yard);
+    tokio::task::spawn_blocking(move || load(&address, clients, &paths)).await.expect("the clients end")
+}
+
+/// An answer that was made before, against a handler that does nothing but answer with the same JSON.
+async fn cached(yard: &Yard, at: &mut impl FnMut(&str) -> String, table: &mut Table) {
+    let list = yard.get("/api/marketplace/v1/plugins?limit=1").await.expect(200).json();
+    let id = list["data"][0]["id"].as_str().expect("a plugin").to_owned();
+    let path = format!("/api/marketplace/v1/plugins/{id}");
+    let body: Value = yard.get(&path).await.expect(200).json();
+    let bare = bare::Bare::start(body).await;
+    let (address, other, paths) = (address(yard), bare.address(), vec![path; CACHED]);
+    let rounds = tokio::task::spawn_blocking(move || {
+        let round = |_| (load(&address, CLIENTS, &paths).rate(), load(&other, CLIENTS, &paths).rate());
+        (0..ROUNDS).map(round).collect::<Vec<_>>()
     });
-    lines.filter_map(|line| line.split(' ').nth(2)?.parse::<f64>().ok()).map(|micros| micros / 1e3).collect()
+    let rounds = rounds.await.expect("the rounds end");
+    let ratios: Vec<f64> = rounds.iter().map(|(own, bare)| own / bare).collect();
+    let of = |rates: Vec<f64>| whole(median(&rates));
+    let unit = format!(
+        "x a bare handler's rate ({} : {} a second), median of {ROUNDS} rounds",
+        of(rounds.iter().map(|(own, _)| *own).collect()),
+        of(rounds.iter().map(|(_, bare)| *bare).collect())
+    );
+    table.judge(at("details that were asked for before"), median(&ratios), unit, Target::AtLeast(0.5));
+}
+
+/// The whole command, its start included.
+async fn rebuilt(yard: &Yard, measure: &str, table: &mut Table) {
+    let begun = Instant::now();
+    let command = yard.cli().args(["projections", "rebuild", "catalogue"]);
+    let told = command.spawn().ended_within(seconds(3_600)).await.expect(0).json();
+    let took = begun.elapsed().as_secs_f64();
+    let events = told["events"].as_f64().expect("a number");
+    assert_eq!(told["same_as_before"], true, "{told}");
+    let unit = format!("events a second ({} in {took:.1} s)", whole(events));
+    table.judge(measure, events / took, unit, Target::AtLeast(50_000.0));
+}
+
+/// Whether a path answers 200 by now.
+fn answers(connection: &mut Connection, path: &str) -> bool {
+    connection.ask(path).0 == 200
 }

@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let asked = |area: &&str| words.is_empty() || words.iter().any(|word| word == area);
     let chosen: Vec<&str> = AREAS.into_iter().filter(asked).collect();
-    if chosen.iter().any(|area| !["log", "selection", "catalogue"].contains(area)) {
+    if chosen.iter().any(|area| !["log", "selection"].contains(area)) {
         build_the_product();
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

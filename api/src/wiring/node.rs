@@ -7,8 +7,9 @@ use application::{
     known_state::Noticing,
     ports::{blobs::Blobs, freshness::Freshness},
     processes::{
-        expire_artifacts::ExpireArtifacts, finish_erasures::FinishErasures, reap_attempts::ReapAttempts,
-        run_tasks::RunTasks, watch_tasks::WatchTasks,
+        announce_milestones::AnnounceMilestones, expire_artifacts::ExpireArtifacts,
+        finish_erasures::FinishErasures, post_notices::PostNotices, reap_attempts::ReapAttempts,
+        recheck_quarantine::RecheckQuarantine, run_tasks::RunTasks, watch_tasks::WatchTasks,
     },
     queries::tasks::TaskQueries,
     removing::Removing,
@@ -22,6 +23,7 @@ use infrastructure::{
     event_log::{LogCommands, LogWriter, share_nudges},
     housekeeping::keep_house,
     jobs::PgJobs,
+    notices::PgNotices,
     subscription::{Freshly, Runner, Signals},
     system::System,
     uv::Uv,
@@ -30,8 +32,8 @@ use projections::PgTasks;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Operator, build_repackaging, build_tools, catalogue::build_cataloguing, heads, identity::build_identity,
-    open_database, signing_key,
+    Operator, build_repackaging, build_tools, catalogue::build_cataloguing, heads, hook,
+    identity::build_identity, open_database, signing_key,
 };
 use crate::{
     services::{Cataloguing, Identifying, Ports, SigningPublicKey},
@@ -183,6 +185,7 @@ impl Node {
         let expire = ExpireArtifacts {
             removing: Removing {
                 tasks: self.tasks.clone(),
+                catalogue: self.cataloguing.catalogue.clone(),
                 commands: self.commands.clone(),
                 blobs: self.repackaging.blobs.clone(),
                 freshness: self.freshness.clone(),
@@ -191,10 +194,37 @@ impl Node {
             clock: Arc::new(System),
         };
         self.until_stopping(expire.run(stop.clone()));
+        self.tell(settings)?;
         let finish = FinishErasures { identity: self.identifying.identity.clone() };
         self.until_stopping(finish.run(stop.clone()));
+        let recheck = RecheckQuarantine {
+            publishing: self.cataloguing.publishing.clone(),
+            directory: settings.uploads_dir(),
+        };
+        self.until_stopping(recheck.run(stop.clone()));
         self.until_stopping(keep_house(self.database.pools.writes.clone(), stop.clone()));
         self.until_stopping(heads(settings)?.keep(self.database.pools.reads.clone(), stop));
+        Ok(())
+    }
+
+    /// Milestones, and news for the operator's hook.
+    fn tell(&self, settings: &Settings) -> anyhow::Result<()> {
+        let projected = &self.signals.projected;
+        let milestones = AnnounceMilestones {
+            downloads: self.cataloguing.downloads.clone(),
+            plugins: self.cataloguing.publishing.plugins.clone(),
+            projected: projected.clone(),
+        };
+        self.until_stopping(milestones.run());
+        if let Some(hook) = hook(settings)? {
+            let news = PostNotices {
+                notices: Arc::new(PgNotices::new(self.database.pools.writes.clone())),
+                hook: Arc::new(hook),
+                catalogue: self.cataloguing.catalogue.clone(),
+                projected: projected.clone(),
+            };
+            self.until_stopping(news.run());
+        }
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use infrastructure::{
     archive::limits::Limits,
     blobs::ObjectBlobs,
     builder::{BuildMode, NoBuilder, Parts, SandboxBuilder, tools::Toolbox},
+    discord::DiscordHook,
     fetch::{FetchPolicy, GuardedClient, GuardedDownloads, OperatorClient, clients::Get, transfer::Patience},
     isolation::Isolation,
     marketplace::{self, HttpMarketplace},
@@ -94,6 +95,12 @@ fn marketplace(settings: &Settings, guarded: GuardedClient) -> anyhow::Result<Ht
     )?)
 }
 
+/// Where the operator wants to be told of news, if anywhere.
+pub(crate) fn hook(settings: &Settings) -> anyhow::Result<Option<DiscordHook>> {
+    let Some(url) = &settings.discord_webhook else { return Ok(None) };
+    Ok(Some(DiscordHook::new(url.reveal().clone(), guarded(settings)?)?))
+}
+
 pub(super) fn this_program() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("this program cannot find itself")
 }
@@ -143,7 +150,7 @@ fn index(settings: &Settings) -> anyhow::Result<IndexPolicy> {
     Ok(policy.building(settings.building.mode != BuildMode::Off, settings.building.git))
 }
 
-fn blobs(settings: &Settings) -> anyhow::Result<ObjectBlobs> {
+pub(super) fn blobs(settings: &Settings) -> anyhow::Result<ObjectBlobs> {
     match &settings.blobs {
         Some(url) => {
             ObjectBlobs::at(url.reveal(), settings.blob_options.reveal().clone()).context("PLUGYARD_BLOBS")

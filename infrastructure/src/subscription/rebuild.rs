@@ -190,7 +190,7 @@ impl Replay<'_> {
         }
         self.projection.apply(transaction, self.generation, &events).await?;
         let Some(last) = page.last() else { return Ok(()) };
-        checkpoint::advance(transaction, self.projection.name(), self.generation, last.cursor).await?;
+        checkpoint::advance(transaction, self.projection.name(), self.generation, last.cursor, true).await?;
         self.cursor = last.cursor;
         self.events += page.len() as u64;
         Ok(())
@@ -228,7 +228,7 @@ async fn swap_once(owner: &mut PgConnection, replay: &mut Replay<'_>) -> Result<
     let before = projection.fingerprint(&mut transaction, live.generation).await?;
     let after = projection.fingerprint(&mut transaction, replay.generation).await?;
     projection.show(&mut transaction, replay.generation).await?;
-    checkpoint::advance(&mut transaction, name, replay.generation, live.cursor).await?;
+    checkpoint::advance(&mut transaction, name, replay.generation, live.cursor, true).await?;
     checkpoint::set_status(&mut *transaction, name, live.generation, "retired", None).await?;
     checkpoint::set_status(&mut *transaction, name, replay.generation, "live", None).await?;
     // The one before stays for a rollback; older ones go.

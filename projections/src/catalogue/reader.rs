@@ -255,14 +255,6 @@ impl CatalogueQueries for PgCatalogue {
     }
 
     async fn state(&self) -> Result<State, Error> {
-        let row: (String, chrono::DateTime<chrono::Utc>) = sqlx::query_as(
-            "select concat_ws('-', generation, epoch, transaction_id, global_position), updated_at
-               from es.checkpoints where subscription = $1 and status in ('live', 'halted')",
-        )
-        .bind(application::queries::catalogue::READ_MODEL)
-        .fetch_one(&self.pool)
-        .await
-        .map_err(unavailable)?;
-        Ok(State { tag: row.0, at: row.1 })
+        crate::state::of_catalogue(&self.pool).await
     }
 }
