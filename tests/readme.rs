@@ -1,4 +1,4 @@
-//! The commands of the README that say how to prove who one is do what it says.
+//! The commands of the README that say how to prove who one is, and how to fill and read a catalogue, do what it says.
 
 use std::{os::unix::fs::symlink, path::Path, process::Stdio};
 
@@ -15,7 +15,7 @@ fn script(readme: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_commands_about_identity_are_true() {
+async fn the_commands_are_true() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let script = script(&std::fs::read_to_string(readme).unwrap());
     assert!(script.lines().count() > 20, "{script}");
@@ -39,6 +39,11 @@ async fn the_commands_about_identity_are_true() {
     let expected: Vec<&str> = each.into_iter().cycle().take(4 * 5).chain(["422", "401"]).collect();
     assert_eq!(statuses, expected, "{out}");
     for told in ["is revoked", "\"access_token\"", "\"ticket\"", "is erased", "\"ip_hash\""] {
+        assert!(out.contains(told), "{told} in {out}");
+    }
+    for told in
+        ["Nothing changed", "\"solarized-dark-ui\"", "\"plugin_123\"", "\"Initial release\"", "\"0.1.7\""]
+    {
         assert!(out.contains(told), "{told} in {out}");
     }
 }

@@ -47,6 +47,7 @@ mod readme;
 mod repackaging;
 mod sandbox;
 mod secrets;
+mod seed;
 mod signing;
 mod tokens;
 mod verifying;

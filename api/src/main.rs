@@ -34,7 +34,9 @@ mod nexus;
 mod operations;
 mod package_bytes;
 mod package_downloads;
+mod package_form;
 mod package_url;
+mod packages_api;
 mod proving;
 mod refusal;
 mod report;
@@ -121,6 +123,10 @@ async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitC
         Command::Events { command } => return cli::events::run(settings, command).await,
         Command::Token { command } => cli::token::run(settings, command).await?,
         Command::User { command } => cli::user::run(settings, command).await?,
+        Command::Publish(arguments) => cli::publish::run(settings, arguments).await?,
+        Command::Package { command } => cli::package::run(settings, command).await?,
+        Command::Publisher { command } => cli::publisher::run(settings, command).await?,
+        Command::Seed(arguments) => cli::seed::run(settings, arguments).await?,
         Command::Policy { json } => cli::policy::run(json)?,
         Command::Sign { command } => return cli::sign::run(command).await,
         Command::Secrets { command } => return cli::secrets::run(settings, command).await,

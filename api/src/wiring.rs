@@ -1,6 +1,7 @@
 //! Which adapter stands behind which port.
 
 mod catalogue;
+mod cataloguer;
 mod identity;
 mod node;
 mod operator;
@@ -16,6 +17,8 @@ use infrastructure::{
     vault::Keyring,
 };
 
+pub(crate) use catalogue::with_catalogue;
+pub(crate) use cataloguer::{Cataloguer, with_cataloguer};
 pub(crate) use identity::{by_command, with_identity};
 pub(crate) use operator::Operator;
 pub(crate) use packaging::{build_repackaging, build_tools, hook, signing_key};

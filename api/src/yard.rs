@@ -12,7 +12,7 @@ use crate::{
     description, feeds, identity_api,
     limits::ResetForm,
     operations::{Operation, get, post},
-    package_downloads,
+    package_downloads, packages_api,
     refusal::{Fault, Refusal},
     served_blobs,
     voice::{Heard, Voice, no_stamp},
@@ -32,6 +32,8 @@ pub(crate) static VOICE: Voice = Voice {
         application::queries::catalogue::READ_MODEL,
         application::queries::downloads::READ_MODEL,
         application::queries::activity::READ_MODEL,
+        application::queries::catalogue::PUBLISHERS,
+        application::queries::reviews::READ_MODEL,
     ],
 };
 
@@ -48,6 +50,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     operations.extend(feeds::operations());
     operations.extend(package_downloads::operations());
     operations.extend(identity_api::operations());
+    operations.extend(packages_api::operations());
     operations
 }
 

@@ -32,6 +32,7 @@ use crate::{
     principal::Principal,
     queries::keys::{AccountQueries, KeyQueries, KeyView},
     secret_text::SecretKind,
+    texts::one_line,
 };
 
 pub use accounts::{AccountName, NamedAccount};
@@ -55,7 +56,6 @@ const ACCOUNT_CHANGED: &str = "the password or the role was changed";
 const ROLE_GIVEN: &str = "account-role";
 const PASSWORD_GIVEN: &str = "account-password";
 const DONE: &str = "account";
-const LONGEST_LINE: usize = 200;
 
 #[derive(Clone)]
 pub struct Identity {
@@ -243,13 +243,6 @@ fn position(outcome: &Outcome) -> Option<Cursor> {
         Outcome::Written(position) => *position,
         Outcome::Repeated(_) => None,
     }
-}
-
-/// Free text that the log keeps and a terminal may show.
-fn one_line(what: &str, text: &str) -> Result<(), Error> {
-    let fits = (1..=LONGEST_LINE).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-    let refusal = || format!("A {what} has 1 to {LONGEST_LINE} characters, none of them a control character");
-    if fits { Ok(()) } else { Err(Error::invalid(refusal())) }
 }
 
 fn account_subject(id: AccountId) -> String {

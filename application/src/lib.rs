@@ -31,5 +31,6 @@ pub mod secrets;
 mod shelf;
 pub mod signal;
 pub mod tasks;
+mod texts;
 
 pub use error::{Error, Kind};

@@ -1,5 +1,5 @@
 //! What happens without anybody asking: work is done, lost work is noticed, old results go, erasures come to their end,
-//! milestones are noticed and news is told.
+//! what could not be checked is checked, milestones are noticed and news is told.
 
 pub mod announce_milestones;
 mod attempt;
@@ -7,6 +7,7 @@ pub mod expire_artifacts;
 pub mod finish_erasures;
 pub mod post_notices;
 pub mod reap_attempts;
+pub mod recheck_quarantine;
 mod reporter;
 pub mod run_tasks;
 pub mod watch_tasks;

@@ -9,7 +9,6 @@ mod claiming;
 mod naming;
 mod publication;
 mod publishers;
-mod texts;
 
 use std::{path::Path, sync::Arc};
 
@@ -39,6 +38,7 @@ use crate::{
     },
     principal::Principal,
     queries::catalogue::{self, CatalogueQueries},
+    texts,
 };
 
 pub const NO_PLUGIN: &str = "No such plugin";
@@ -231,4 +231,4 @@ impl Publishing {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

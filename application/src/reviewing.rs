@@ -1,23 +1,40 @@
-//! Writing, voting for and moderating reviews.
+//! Writing, voting for and moderating reviews. Names are sealed under their accounts: whoever is erased is erased here,
+//! too.
 
 use std::sync::Arc;
 
 use domain::{
     recorded::Cursor,
-    review::{Review, Written},
-    values::{Dialect, PluginId, ReviewId},
+    review::{Review, ReviewCommand, ReviewError, ReviewSubmitted, Written},
+    values::{AccountId, Dialect, PluginId, ReviewId, Sealed},
 };
+use futures::future::try_join_all;
+use serde_json::json;
 
 use crate::{
-    commands::Commands,
-    error::Error,
-    ports::{freshness::Freshness, packages::Numbers, system::Clock, vault::Vault},
-    publishing::Asker,
-    queries::{
-        catalogue::CatalogueQueries,
-        reviews::{ReviewQueries, ReviewSort},
+    commands::{CommandError, Commands, Outcome},
+    error::{Error, Kind},
+    policy::{Action, Owner},
+    ports::{
+        freshness::Freshness,
+        packages::{Numbered, Numbers},
+        system::Clock,
+        vault::Vault,
     },
+    publishing::{Asker, NO_PLUGIN},
+    queries::{
+        catalogue::{self, CatalogueQueries},
+        reviews::{READ_MODEL, ReviewQueries, ReviewSort, ReviewView, WhichReview},
+    },
+    texts::{one_line, prose},
 };
+
+pub const NO_REVIEW: &str = "No such review";
+/// What is sealed of whoever writes.
+pub const NAME: &str = "review-name";
+pub const AVATAR: &str = "review-avatar";
+const LONGEST_TEXT: usize = 10_000;
+const LONGEST_VERSION: usize = 64;
 
 #[derive(Clone)]
 pub struct Reviewing {
@@ -33,7 +50,7 @@ pub struct Reviewing {
 /// A review as it is shown: names opened, `[erased]` where the account was erased.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
-    pub review: crate::queries::reviews::ReviewView,
+    pub review: ReviewView,
     pub user_name: String,
     pub avatar: Option<String>,
 }
@@ -48,23 +65,55 @@ impl Reviewing {
         user_name: Option<String>,
         by: Asker<'_>,
     ) -> Result<(Shown, Option<Cursor>), Error> {
-        let _ = (plugin, dialect, written, user_name, by);
-        Err(Error::unavailable())
+        let account = writer(&by)?;
+        bounded(&written)?;
+        let view = self.catalogue.current(plugin).await?.filter(|view| view.is_visible(dialect));
+        view.ok_or_else(|| Error::not_found(NO_PLUGIN))?;
+        let submitted = ReviewSubmitted {
+            review_uid: ReviewId::of(plugin, account),
+            number: self.numbers.next(Numbered::Review).await?,
+            plugin_uid: plugin,
+            account_uid: account,
+            user_number: match self.queries.user_number(account).await? {
+                Some(number) => number,
+                None => self.numbers.next(Numbered::User).await?,
+            },
+            user_name: match user_name {
+                Some(name) => Some(self.sealed(account, name).await?),
+                None => None,
+            },
+            avatar: None,
+            written,
+            helpful: 0,
+            is_counted: false,
+            at: self.clock.now(),
+        };
+        let (id, fresh) = (submitted.review_uid, view_of(&submitted));
+        let position = self.command(id, ReviewCommand::Submit(Box::new(submitted)), "review", &by).await?;
+        let shown = self.queries.review(WhichReview::Id(id)).await?.filter(|view| !view.is_withdrawn);
+        Ok((self.opened(shown.unwrap_or(fresh)).await?, position))
     }
 
     pub async fn edit(&self, review: ReviewId, written: Written, by: Asker<'_>) -> Result<Shown, Error> {
-        let _ = (review, written, by);
-        Err(Error::unavailable())
+        bounded(&written)?;
+        self.own(review, &by).await?;
+        let command = ReviewCommand::Edit { written, at: self.clock.now() };
+        self.command(review, command, "edit_review", &by).await?;
+        self.opened(self.there(review).await?).await
     }
 
     pub async fn withdraw(&self, review: ReviewId, by: Asker<'_>) -> Result<Option<Cursor>, Error> {
-        let _ = (review, by);
-        Err(Error::unavailable())
+        self.own(review, &by).await?;
+        self.command(review, ReviewCommand::Withdraw, "withdraw_review", &by).await
     }
 
     pub async fn vote(&self, review: ReviewId, helpful: bool, by: Asker<'_>) -> Result<Shown, Error> {
-        let _ = (review, helpful, by);
-        Err(Error::unavailable())
+        let account = writer(&by)?;
+        if self.there(review).await?.is_hidden {
+            return Err(Error::not_found(NO_REVIEW));
+        }
+        self.command(review, ReviewCommand::Vote { by: account, helpful }, "vote", &by).await?;
+        self.opened(self.there(review).await?).await
     }
 
     /// An operator's.
@@ -75,8 +124,9 @@ impl Reviewing {
         reason: String,
         by: Asker<'_>,
     ) -> Result<Option<Cursor>, Error> {
-        let _ = (review, is_hidden, reason, by);
-        Err(Error::unavailable())
+        by.principal.must(Action::Operate, Owner::Foreign, NO_REVIEW)?;
+        one_line("reason", &reason)?;
+        self.command(review, ReviewCommand::Moderate { is_hidden, reason }, "moderate", &by).await
     }
 
     pub async fn of_plugin(
@@ -86,7 +136,102 @@ impl Reviewing {
         offset: u64,
         limit: u32,
     ) -> Result<(Vec<Shown>, u64), Error> {
-        let _ = (plugin, sort, offset, limit);
-        Err(Error::unavailable())
+        let (views, total) = self.queries.of_plugin(plugin, sort, offset, limit).await?;
+        let shown = try_join_all(views.into_iter().map(|view| self.opened(view))).await?;
+        Ok((shown, total))
+    }
+
+    async fn own(&self, review: ReviewId, by: &Asker<'_>) -> Result<(), Error> {
+        by.principal.must(Action::Review, Owner::Own, NO_REVIEW)?;
+        let view = self.there(review).await?;
+        by.principal.must(Action::Review, by.principal.owner_of(Some(view.account)), NO_REVIEW)
+    }
+
+    async fn there(&self, review: ReviewId) -> Result<ReviewView, Error> {
+        let view = self.queries.review(WhichReview::Id(review)).await?;
+        view.filter(|view| !view.is_withdrawn).ok_or_else(|| Error::not_found(NO_REVIEW))
+    }
+
+    async fn sealed(&self, account: AccountId, name: String) -> Result<Sealed, Error> {
+        one_line("name", &name)?;
+        self.vault.seal(&format!("account/{account}"), NAME, &name.into()).await
+    }
+
+    async fn opened(&self, review: ReviewView) -> Result<Shown, Error> {
+        let user_name = match &review.user_name {
+            Some(sealed) => self.vault.open(sealed, NAME).await?.shown(),
+            None => format!("user_{}", review.user_number),
+        };
+        let avatar = match &review.avatar {
+            Some(sealed) => Some(self.vault.open(sealed, AVATAR).await?.shown()),
+            None => None,
+        };
+        Ok(Shown { review, user_name, avatar })
+    }
+
+    /// Under the caller's key, if there is one; shown by the next read, and counted there.
+    async fn command(
+        &self,
+        review: ReviewId,
+        command: ReviewCommand,
+        operation: &str,
+        by: &Asker<'_>,
+    ) -> Result<Option<Cursor>, Error> {
+        let (stream, metadata) = (review.to_string(), by.caller.metadata.clone());
+        let outcome = match by.caller.once(operation, json!({"review": review})) {
+            None => Outcome::Written(self.reviews.execute(&stream, command, metadata).await?),
+            Some(once) => self.reviews.execute_once(&stream, command, metadata, once).await?,
+        };
+        let Outcome::Written(Some(position)) = outcome else { return Ok(None) };
+        self.freshness.reached(READ_MODEL, position).await;
+        self.freshness.reached(catalogue::READ_MODEL, position).await;
+        Ok(Some(position))
     }
 }
+
+fn writer(by: &Asker<'_>) -> Result<AccountId, Error> {
+    by.principal.must(Action::Review, Owner::Own, NO_REVIEW)?;
+    by.principal
+        .account
+        .ok_or_else(|| Error::invalid("Send the credential of an account: reviews have authors"))
+}
+
+fn bounded(written: &Written) -> Result<(), Error> {
+    one_line("title", &written.title)?;
+    prose("review", &written.text, LONGEST_TEXT)?;
+    written.version.as_deref().map_or(Ok(()), |version| prose("version", version, LONGEST_VERSION))
+}
+
+fn view_of(submitted: &ReviewSubmitted) -> ReviewView {
+    let submitted = submitted.clone();
+    ReviewView {
+        id: submitted.review_uid,
+        number: submitted.number,
+        plugin: submitted.plugin_uid,
+        account: submitted.account_uid,
+        user_number: submitted.user_number,
+        user_name: submitted.user_name,
+        avatar: submitted.avatar,
+        written: submitted.written,
+        helpful: submitted.helpful,
+        unhelpful: 0,
+        is_hidden: false,
+        is_withdrawn: false,
+        created_at: submitted.at,
+        edited_at: None,
+    }
+}
+
+impl From<CommandError<ReviewError>> for Error {
+    fn from(error: CommandError<ReviewError>) -> Self {
+        error.told("review", |refusal| match refusal {
+            ReviewError::Unknown => Self::not_found(refusal.to_string()),
+            ReviewError::AlreadySubmitted | ReviewError::OwnReview => {
+                Self::new(Kind::Conflict, refusal.to_string())
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

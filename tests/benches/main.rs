@@ -1,5 +1,6 @@
 //! The figures the product promises, measured and printed as one table: `cargo bench -p plugyard-tests`, with words
-//! after `--` to pick areas (`log`, `selection`, `job`, `memory`, `server`, `edge`).
+//! after `--` to pick areas (`log`, `selection`, `job`, `memory`, `server`, `edge`,
+//! `catalogue`).
 //!
 //! Figures are ratios against a baseline of the same run, medians of interleaved rounds, because absolute times
 //! say more about the machine than about the product. It informs: a missed target is a line in the table, and only
@@ -12,6 +13,7 @@
     reason = "a benchmark talks to a terminal, and a panic is how it learns that its ground gave way"
 )]
 
+mod catalogue;
 mod cost;
 mod edge;
 mod figures;
@@ -29,7 +31,7 @@ use std::{
 
 use table::Table;
 
-const AREAS: [&str; 6] = ["log", "selection", "job", "memory", "server", "edge"];
+const AREAS: [&str; 7] = ["log", "selection", "job", "memory", "server", "edge", "catalogue"];
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
@@ -58,6 +60,7 @@ async fn measure(area: &str) -> Table {
         "job" => job::measure().await,
         "memory" => memory::measure().await,
         "edge" => edge::measure().await,
+        "catalogue" => catalogue::measure().await,
         _ => server::measure().await,
     }
 }

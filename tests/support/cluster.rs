@@ -111,6 +111,11 @@ impl Cluster {
         Command::new(self.bin.join(program))
     }
 
+    /// What the server has logged so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.dir.join("log")).unwrap_or_default()).into_owned()
+    }
+
     fn tell(&mut self, word: &str) {
         let input = self.supervisor.stdin.as_mut().expect("the supervisor listens");
         writeln!(input, "{word}").unwrap();

@@ -1,10 +1,14 @@
 //! What this program can be told to do.
 
+mod packages;
+
 use std::{ffi::OsString, path::PathBuf};
 
 use application::identity::AccountName;
 use clap::{Args, Subcommand, ValueEnum};
 use domain::values::{Allowance, Dialect, Floor, KeyId, Platform, PythonVersion, Scope, Suffix};
+
+pub(crate) use self::packages::{PackageCommand, PackageName, PublishArguments, PublisherCommand};
 
 use super::values::Expiry;
 
@@ -44,6 +48,20 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: UserCommand,
     },
+    /// Publishes a package in the catalogue, without a server
+    Publish(PublishArguments),
+    /// Packages of the catalogue: shown, and changed on behalf of the operator
+    Package {
+        #[command(subcommand)]
+        command: PackageCommand,
+    },
+    /// Publishers of packages
+    Publisher {
+        #[command(subcommand)]
+        command: PublisherCommand,
+    },
+    /// Loads the demonstration catalogue; a second time it changes nothing
+    Seed(SeedArguments),
     /// Who may do what
     Policy {
         /// Print the table as JSON
@@ -251,6 +269,19 @@ pub(crate) struct RepackageArguments {
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) output: PathBuf,
     /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SeedArguments {
+    /// Instead: this many plugins that nobody made, for load tests
+    #[arg(long, value_name = "N")]
+    pub(crate) synthetic: Option<u64>,
+    /// Which ones: the same number gives the same plugins
+    #[arg(long, value_name = "S", default_value = "1", requires = "synthetic")]
+    pub(crate) seed: u64,
+    /// Print what was done as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

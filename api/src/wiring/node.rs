@@ -9,7 +9,7 @@ use application::{
     processes::{
         announce_milestones::AnnounceMilestones, expire_artifacts::ExpireArtifacts,
         finish_erasures::FinishErasures, post_notices::PostNotices, reap_attempts::ReapAttempts,
-        run_tasks::RunTasks, watch_tasks::WatchTasks,
+        recheck_quarantine::RecheckQuarantine, run_tasks::RunTasks, watch_tasks::WatchTasks,
     },
     queries::tasks::TaskQueries,
     removing::Removing,
@@ -185,6 +185,7 @@ impl Node {
         let expire = ExpireArtifacts {
             removing: Removing {
                 tasks: self.tasks.clone(),
+                catalogue: self.cataloguing.catalogue.clone(),
                 commands: self.commands.clone(),
                 blobs: self.repackaging.blobs.clone(),
                 freshness: self.freshness.clone(),
@@ -196,6 +197,11 @@ impl Node {
         self.tell(settings)?;
         let finish = FinishErasures { identity: self.identifying.identity.clone() };
         self.until_stopping(finish.run(stop.clone()));
+        let recheck = RecheckQuarantine {
+            publishing: self.cataloguing.publishing.clone(),
+            directory: settings.uploads_dir(),
+        };
+        self.until_stopping(recheck.run(stop.clone()));
         self.until_stopping(keep_house(self.database.pools.writes.clone(), stop.clone()));
         self.until_stopping(heads(settings)?.keep(self.database.pools.reads.clone(), stop));
         Ok(())

@@ -150,7 +150,7 @@ fn index(settings: &Settings) -> anyhow::Result<IndexPolicy> {
     Ok(policy.building(settings.building.mode != BuildMode::Off, settings.building.git))
 }
 
-fn blobs(settings: &Settings) -> anyhow::Result<ObjectBlobs> {
+pub(super) fn blobs(settings: &Settings) -> anyhow::Result<ObjectBlobs> {
     match &settings.blobs {
         Some(url) => {
             ObjectBlobs::at(url.reveal(), settings.blob_options.reveal().clone()).context("PLUGYARD_BLOBS")

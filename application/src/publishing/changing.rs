@@ -12,7 +12,6 @@ use super::{
     Asker, Change, NO_PLUGIN, Publishing,
     claiming::Claimant,
     naming::{ONE_WORD, must_not_be_anothers},
-    texts::one_line,
 };
 use crate::{
     commands::{CommandError, Outcome},
@@ -21,6 +20,7 @@ use crate::{
     ports::packages::Numbered,
     principal::Principal,
     queries::catalogue::{self, PluginView},
+    texts::one_line,
 };
 
 impl Change {

@@ -8,12 +8,13 @@ use domain::{
 };
 use futures::future::join_all;
 
-use super::{Asker, Publishing, texts::one_line};
+use super::{Asker, Publishing};
 use crate::{
     commands::CommandError,
     error::Error,
     policy::{Action, Owner},
     queries::catalogue::{self, PublisherView},
+    texts::one_line,
 };
 
 const NO_PUBLISHER: &str = "No such publisher";

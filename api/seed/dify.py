@@ -1,0 +1,6 @@
+"""Starts the plugin as the daemon does."""
+
+from dify_plugin import DifyPluginEnv, Plugin
+
+if __name__ == "__main__":
+    Plugin(DifyPluginEnv(MAX_REQUEST_TIMEOUT=120)).run()
