@@ -114,8 +114,8 @@ async fn its_web_page_finds_and_shows_plugins() {
     assert_eq!(details["data"]["plugin"]["introduction"], "# p3");
     let versions = get("/plugins/yard/p3/versions?page=1&page_size=100").await;
     let identifier = versions["data"]["versions"][0]["unique_identifier"].as_str().unwrap().to_owned();
-    let identified = get(&format!("/plugins/identifier?unique_identifier={identifier}")).await;
-    assert_eq!(identified["data"]["version"]["version"], "0.0.1");
+    let found = get(&format!("/plugins/identifier?unique_identifier={identifier}")).await;
+    assert_eq!(found["data"]["version"]["version"], "0.0.1");
     let icon = details["data"]["plugin"]["icon"].as_str().unwrap();
     let icon = yard.get(icon.strip_prefix(yard.base()).unwrap()).await.expect(200);
     assert_eq!(icon.header("content-type"), "image/png");

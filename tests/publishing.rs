@@ -115,6 +115,8 @@ async fn a_kill_while_publishing_leaves_the_whole_release_or_nothing() {
     let mut yard = Yard::start().await;
     let ann = publisher(&yard, "ann").await.secret;
     for round in 0..4_u64 {
+        #[expect(clippy::disallowed_methods, reason = "only this service, on the loopback")]
+        let client = reqwest::Client::new();
         let names: Vec<String> = (0..24).map(|number| format!("plugin-{round}-{number}x")).collect();
         let (base, secret) = (yard.base().to_owned(), ann.clone());
         let sending = names.iter().map(|name| {
@@ -122,7 +124,7 @@ async fn a_kill_while_publishing_leaves_the_whole_release_or_nothing() {
             let part = multipart::Part::bytes(package.bytes()).file_name(package.file_name());
             let form = multipart::Form::new().part("file", part);
             let url = format!("{base}/packages?dialect=nexus,backstage");
-            let request = reqwest::Client::new().post(url).bearer_auth(&secret).multipart(form);
+            let request = client.post(url).bearer_auth(&secret).multipart(form);
             async move { request.send().await.is_ok_and(|answer| answer.status() == 201) }
         });
         // The first answers end the round: others are on their way, each at another step.
@@ -166,12 +168,12 @@ async fn the_command_line_publishes_beside_a_server() {
     let listed = yard.command(&["package", "list", "--dialect", "nexus", "--json"]).await.json();
     assert_eq!(listed, json!([]), "nothing of it is offered");
     yard.command(&["package", "unyank", package, "1.0.0"]).await;
-    let publisher = published["publisher"].as_str().expect("a publisher");
+    let acme = published["publisher"].as_str().expect("a publisher");
     let proof = ["--method", "domain", "--evidence", "acme.example.org"];
-    yard.command(&[&["publisher", "verify", publisher][..], &proof].concat()).await;
-    let shown = yard.command(&["package", "show", &format!("{publisher}/auth")]).await.json();
+    yard.command(&[&["publisher", "verify", acme][..], &proof].concat()).await;
+    let shown = yard.command(&["package", "show", &format!("{acme}/auth")]).await.json();
     assert_eq!((&shown["latest"], &shown["verified"]["method"]), (&json!("1.0.0"), &json!("publisher")));
-    let listed = yard.command(&["package", "list", "--publisher", publisher]).await;
+    let listed = yard.command(&["package", "list", "--publisher", acme]).await;
     assert!(listed.out.contains("verified"), "{}", listed.out);
     yard.command(&["package", "remove", package, "--reason", "done"]).await;
     yard.cli().args(["package", "show", "nobody/nothing"]).run().await.expect(1);

@@ -80,7 +80,7 @@ impl Validators {
     }
 
     async fn state(&self) -> Result<Position, application::Error> {
-        Ok(of_today(self.state.get().await?, self.clock.now()))
+        Ok(of_today(&self.state.get().await?, self.clock.now()))
     }
 
     fn validator(&self, state: &Position, request: &Request) -> Validator {
@@ -106,7 +106,7 @@ impl Validators {
 }
 
 /// Figures of the last days change with the day.
-fn of_today(state: Position, now: DateTime<Utc>) -> Position {
+fn of_today(state: &Position, now: DateTime<Utc>) -> Position {
     let midnight = now.date_naive().and_time(NaiveTime::MIN).and_utc();
     Position { tag: format!("{} {}", state.tag, now.date_naive()), at: state.at.max(midnight) }
 }

@@ -69,14 +69,14 @@ pub(crate) fn operations() -> Vec<Operation> {
 }
 
 fn enveloped(data: Value, _: &Heard) -> Value {
-    json!({"code": 0, "msg": "ok", "data": data})
+    let mut envelope = json!({"code": 0, "msg": "ok"});
+    envelope["data"] = data;
+    envelope
 }
 
 fn refuse(refusal: &Refusal, _: &Heard) -> (StatusCode, Value) {
-    let msg = match refusal.fault {
-        Fault::UnknownPath => "not found".to_owned(),
-        _ => refusal.told(),
-    };
+    let is_path = refusal.fault == Fault::UnknownPath;
+    let msg = if is_path { "not found".to_owned() } else { refusal.told() };
     (refusal.fault.status(), json!({"code": -1, "msg": msg, "data": null}))
 }
 

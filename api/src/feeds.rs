@@ -95,7 +95,7 @@ async fn of_all(State(activity): Activity, links: Links, uri: Uri, form: Form) -
         || "Plugins: what is new".to_owned(),
         |dialect| format!("Plugins for {}: what is new", dialect.as_str()),
     );
-    Ok(Feed::new(title, &links, &uri, recent.iter().map(|view| Entry::of(view, &links))).written(form))
+    Ok(Feed::new(&title, &links, &uri, recent.iter().map(|view| Entry::of(view, &links))).written(form))
 }
 
 async fn of_one(
@@ -110,7 +110,7 @@ async fn of_one(
     let plugin = shown(&*catalogue, named, dialect).await?;
     let recent = activity.recent(Some(plugin.id), dialect, MOST).await?;
     let title = format!("{}/{}: what is new", plugin.publisher, plugin.name);
-    Ok(Feed::new(title, &links, &uri, recent.iter().map(|view| Entry::of(view, &links))).written(form))
+    Ok(Feed::new(&title, &links, &uri, recent.iter().map(|view| Entry::of(view, &links))).written(form))
 }
 
 /// The plugin of an id, if anybody may see it: in the dialect, or in any.
@@ -150,9 +150,9 @@ fn dialect(uri: &Uri) -> Result<Option<Dialect>, Refusal> {
 }
 
 impl Feed {
-    fn new(title: String, links: &Links, uri: &Uri, entries: impl Iterator<Item = Entry>) -> Self {
+    fn new(title: &str, links: &Links, uri: &Uri, entries: impl Iterator<Item = Entry>) -> Self {
         let asked = uri.path_and_query().map_or("/", |asked| asked.as_str());
-        Self { title: clean(&title), address: links.mounted(asked), entries: entries.collect() }
+        Self { title: clean(title), address: links.mounted(asked), entries: entries.collect() }
     }
 
     fn written(&self, form: Form) -> Response {

@@ -173,10 +173,10 @@ impl Syncing {
         let mut pass = Pass::new(known, place, depth, self.clock.now());
         while let Some(page) = pass.next_page() {
             let changes = upstream.newest(page).await?;
-            let mut changed = pass.take(changes)?;
+            let mut news = pass.take(changes)?;
             on_listings(pass.read(), pass.total());
-            detail(upstream, &mut changed).await?;
-            for listings in pass::events(changed) {
+            detail(upstream, &mut news).await?;
+            for listings in pass::events(news) {
                 self.observe(&view.name, listings, Vec::new(), metadata).await?;
             }
         }

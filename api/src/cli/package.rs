@@ -36,7 +36,18 @@ pub(crate) async fn run(settings: &Settings, command: PackageCommand) -> anyhow:
             writeln!(std::io::stdout(), "{:#}", body::package(&found(cataloguing, &package).await?))?;
             Ok(())
         }
-        command => change(cataloguing, identity, command).await,
+        command @ (PackageCommand::Yank { .. }
+        | PackageCommand::Unyank { .. }
+        | PackageCommand::Deprecate { .. }
+        | PackageCommand::Undeprecate { .. }
+        | PackageCommand::Remove { .. }
+        | PackageCommand::Transfer { .. }
+        | PackageCommand::Verify { .. }
+        | PackageCommand::Unverify { .. }
+        | PackageCommand::Feature { .. }
+        | PackageCommand::Unfeature { .. }
+        | PackageCommand::Quarantine { .. }
+        | PackageCommand::Clear { .. }) => change(cataloguing, identity, command).await,
     })
     .await
 }

@@ -61,7 +61,7 @@ pub(super) async fn search(State(market): Market, links: Links, body: Body) -> R
     let page = fields.count("page", LAST_PAGE).unwrap_or(1);
     let per_page = fields.count("page_size", MOST_SHOWN).unwrap_or(SHOWN);
     let query = fields.short_text("query", LONGEST).filter(|text| !text.trim().is_empty());
-    let order = order(fields.text("sort_by"), fields.text("sort_order"));
+    let order = order(fields.text("sort_by").as_deref(), fields.text("sort_order").as_deref());
     let category = fields.text("category").filter(|text| !text.is_empty());
     let tags = fields.some_texts("tags", MOST_TAGS);
     let kind = fields.text("type").filter(|text| !text.is_empty());
@@ -90,8 +90,8 @@ fn nothing() -> Said {
 }
 
 /// A word that nobody knows asks for nothing in particular, as on the documented marketplace.
-pub(super) fn order(by: Option<String>, direction: Option<String>) -> Option<Order> {
-    let by = match by.as_deref() {
+pub(super) fn order(by: Option<&str>, direction: Option<&str>) -> Option<Order> {
+    let by = match by {
         Some("install_count") => Sort::Downloads,
         Some("version_updated_at" | "updated_at") => Sort::Updated,
         Some("created_at") => Sort::Created,

@@ -22,7 +22,7 @@ fn feed(text: &str) -> Feed {
     };
     let links = Links::to("https://yard.example", Mount::ROOT);
     let uri = "/feed.atom?dialect=inkdrop".parse().unwrap();
-    Feed::new(text.to_owned(), &links, &uri, [Entry::of(&view, &links)].into_iter())
+    Feed::new(text, &links, &uri, [Entry::of(&view, &links)].into_iter())
 }
 
 /// The elements of a document that is well-formed, and the text of each.
@@ -46,7 +46,12 @@ fn elements(xml: &[u8]) -> Vec<(String, String)> {
             }
             Event::End(_) => seen.push(open.pop().unwrap()),
             Event::Eof => return seen,
-            _ => {}
+            Event::Empty(_)
+            | Event::CData(_)
+            | Event::Comment(_)
+            | Event::Decl(_)
+            | Event::PI(_)
+            | Event::DocType(_) => {}
         }
     }
 }

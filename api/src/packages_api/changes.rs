@@ -33,12 +33,12 @@ pub(super) async fn make(
     uri: Uri,
     request: Body,
 ) -> Result<(LogPosition, Said), Refusal> {
-    let word = uri.path().rsplit('/').next().unwrap_or_default();
-    let change = match word {
+    let verb = uri.path().rsplit('/').next().unwrap_or_default();
+    let change = match verb {
         "undeprecate" => Change::Undeprecate,
         "feature" => Change::Feature,
         "unfeature" => Change::Unfeature,
-        _ => read(word, Fields::of_json(request).await?)?,
+        _ => read(verb, Fields::of_json(request).await?)?,
     };
     if let Change::Transfer { to_owner, .. } = &change {
         let account = identity.accounts.account(*to_owner).await?;

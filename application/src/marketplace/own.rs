@@ -86,8 +86,8 @@ fn asked(search: &Search) -> Find {
         .order
         .unwrap_or(Order { by: if by_words { usual } else { Sort::Downloads }, descending: true });
     let mut categories: Vec<String> = search.category.into_iter().map(str::to_owned).collect();
-    let older = OLDER.iter().filter(|(id, _)| search.category == Some(id));
-    categories.extend(older.map(|(_, older)| (*older).to_owned()));
+    let aliases = OLDER.iter().filter(|(id, _)| search.category == Some(id));
+    categories.extend(aliases.map(|(_, older)| (*older).to_owned()));
     Find {
         text: search.query.clone(),
         publisher: search.author.clone(),

@@ -77,7 +77,7 @@ fn ground(listings: Vec<Listing>) -> Ground {
         registry.clone(),
         Secret::from([0; 32]),
     );
-    tokio::spawn(recording);
+    tokio_util::task::TaskTracker::new().spawn(recording);
     let market = OneMarketplace {
         catalogue: shelf.clone(),
         listings: shelf.clone(),
@@ -249,9 +249,9 @@ async fn a_package_of_here_is_copied_and_counted() {
     let came = download("agent", "0.0.9", 100).await.unwrap();
     assert_eq!((came.checksum, came.binding), (Some("ab".repeat(32)), true));
     assert_eq!((came.received.sha256, std::fs::read(&into).unwrap().as_slice()), (digest(1), BYTES));
-    let counted = ground.shelf.recorded().into_iter().filter_map(|recorded| match recorded.event {
-        domain::recorded::Event::Download(_, event) => Some(event),
-        _ => None,
+    let counted = ground.shelf.recorded().into_iter().filter_map(|recorded| {
+        let domain::recorded::Event::Download(_, event) = recorded.event else { return None };
+        Some(event)
     });
     let counted: Vec<_> = counted.collect();
     let domain::download_log::DownloadLogEvent::DownloadRecorded(first) = &counted[0];

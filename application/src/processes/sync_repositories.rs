@@ -37,7 +37,7 @@ impl SyncRepositories {
                 match self.begin().await {
                     Ok(()) => is_added = true,
                     Err(error) => {
-                        warn!(%error, "the marketplace of the settings is not among the repositories yet")
+                        warn!(%error, "the marketplace of the settings is not among the repositories yet");
                     }
                 }
             }

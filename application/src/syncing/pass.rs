@@ -150,7 +150,7 @@ impl Pass {
         // A time that has not come would hide everything until then.
         let newest = times.filter(|time| *time <= self.now).max();
         self.place.newest = self.place.newest.max(newest);
-        let mut changed = Vec::new();
+        let mut news = Vec::new();
         for listing in listings {
             let id = id(&listing);
             if !self.seen.insert(id.clone()) {
@@ -161,10 +161,10 @@ impl Pass {
                 Some(taken) if is_other(taken, &listing, self.now) => self.outcome.updated += 1,
                 Some(_) => continue,
             }
-            changed.push(listing);
+            news.push(listing);
         }
         self.is_over = is_last || reached || self.read() >= total;
-        Ok(changed)
+        Ok(news)
     }
 
     pub(super) fn read(&self) -> u64 {
@@ -243,14 +243,14 @@ mod tests {
         listings.iter().map(|listing| listing.name.as_str()).collect()
     }
 
-    fn since(day: i64) -> Option<Place> {
-        Some(Place { newest: Some(at(day)), whole_at: at(day) })
+    fn place_of(day: i64) -> Place {
+        Place { newest: Some(at(day)), whole_at: at(day) }
     }
 
     #[test]
     fn what_changed_since_is_read_and_no_page_more() {
         let old = [listing("old", 1), listing("older", 0)];
-        let mut pass = Pass::new(known(&old, 1), since(1), Depth::AsDue, at(1) + Duration::hours(2));
+        let mut pass = Pass::new(known(&old, 1), Some(place_of(1)), Depth::AsDue, at(1) + Duration::hours(2));
         let changed = pass.take(page(vec![listing("new", 1), old[0].clone()], 9)).unwrap();
         assert_eq!((names(&changed), pass.next_page()), (vec!["new"], Some(2)));
         assert!(pass.take(page(vec![old[1].clone()], 9)).unwrap().is_empty());
@@ -263,8 +263,8 @@ mod tests {
     fn once_a_day_everything_is_read_and_what_is_not_there_is_missing() {
         let old = [listing("old", 1), listing("gone", 0)];
         for (place, depth, now) in [
-            (since(1), Depth::AsDue, at(3)),
-            (since(1), Depth::Everything, at(1)),
+            (Some(place_of(1)), Depth::AsDue, at(3)),
+            (Some(place_of(1)), Depth::Everything, at(1)),
             (None, Depth::AsDue, at(1)),
         ] {
             let mut pass = Pass::new(known(&old, 1), place, depth, now);

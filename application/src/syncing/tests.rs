@@ -75,9 +75,9 @@ impl Ground {
 
     fn events(&self) -> Vec<&'static str> {
         let recorded = self.shelf.recorded();
-        let name = |event: &Event| match event {
-            Event::Repository(_, event) => Some(event.name()),
-            _ => None,
+        let name = |event: &Event| {
+            let Event::Repository(_, event) = event else { return None };
+            Some(event.name())
         };
         recorded.iter().filter_map(|recorded| name(&recorded.event)).collect()
     }
@@ -116,7 +116,7 @@ async fn the_first_pass_takes_everything_in_and_the_next_one_asks_for_one_page()
     let taken = ground.syncing.listings.of(CONFIGURED).await.unwrap();
     assert_eq!(taken["a/p0"].listing.readme.as_deref(), Some("# Read me"));
     let observed = ground.count("ListingsObserved");
-    ground.registry.passes(std::time::Duration::from_secs(3600));
+    ground.registry.passes(std::time::Duration::from_hours(1));
     assert_eq!(ground.synced().await, (0, 0, 0));
     assert_eq!(ground.far.lock().pages_asked, 4, "what is older was seen on the first page");
     assert_eq!(ground.count("ListingsObserved"), observed, "nothing changed, nothing is written");
@@ -124,7 +124,7 @@ async fn the_first_pass_takes_everything_in_and_the_next_one_asks_for_one_page()
 
     ground.far.lock().listings[4] = listed("a", "p4", "1.1.0", begin() + Duration::minutes(90));
     ground.far.lock().listings.push(listed("b", "new", "0.0.1", begin() + Duration::minutes(91)));
-    ground.registry.passes(std::time::Duration::from_secs(3600));
+    ground.registry.passes(std::time::Duration::from_hours(1));
     assert_eq!(ground.synced().await, (1, 1, 0));
     assert_eq!(ground.far.lock().pages_asked, 6);
 }
@@ -134,9 +134,9 @@ async fn what_is_gone_is_found_by_the_daily_pass_and_only_if_it_is_really_gone()
     let ground = Ground::with(five()).await;
     ground.synced().await;
     ground.far.lock().listings.remove(2);
-    ground.registry.passes(std::time::Duration::from_secs(3600));
+    ground.registry.passes(std::time::Duration::from_hours(1));
     assert_eq!(ground.synced().await, (0, 0, 0), "not among what changed");
-    ground.registry.passes(std::time::Duration::from_secs(24 * 3600));
+    ground.registry.passes(std::time::Duration::from_hours(24));
     assert_eq!(ground.synced().await, (0, 0, 1));
     assert!(!ground.known().await.contains("a/p2"));
     assert_eq!(ground.known().await.len(), 4);
@@ -151,7 +151,7 @@ async fn a_marketplace_that_breaks_off_keeps_what_is_known_and_is_told_of_once_a
     assert_eq!(ground.known().await.len(), 2, "what came is kept");
     assert!(ground.view().await.is_failing() && ground.view().await.synced_at.is_none());
     for _ in 0..5 {
-        ground.registry.passes(std::time::Duration::from_secs(300));
+        ground.registry.passes(std::time::Duration::from_mins(5));
         ground.sync(Depth::AsDue).await.unwrap_err();
     }
     assert_eq!(ground.count("RepositorySyncFailed"), 1);

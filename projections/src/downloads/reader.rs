@@ -89,7 +89,9 @@ fn view(figures: Vec<(String, String, i64)>) -> DownloadsView {
             "downloaders" => {
                 let place = name.parse().map(|day| view.days.binary_search_by_key(&day, |day| day.day));
                 let day = place.ok().and_then(Result::ok).and_then(|place| view.days.get_mut(place));
-                day.into_iter().for_each(|day| day.downloaders = number);
+                if let Some(day) = day {
+                    day.downloaders = number;
+                }
             }
             "version" => drop(view.versions.insert(name, number)),
             "dialect" => drop(view.dialects.insert(name, number)),

@@ -11,6 +11,8 @@ use chrono::{DateTime, Utc};
 use domain::repository::Listing;
 use sqlx::{PgPool, types::Json};
 
+use crate::reading::unavailable;
+
 #[derive(Debug, Clone)]
 pub struct PgListings {
     pool: PgPool,
@@ -26,11 +28,6 @@ impl PgListings {
 
 fn taken((repository, at, listing): Row) -> Taken {
     Taken { repository, listing: listing.0, at }
-}
-
-fn unavailable(error: sqlx::Error) -> Error {
-    tracing::debug!(%error, "listings could not be read");
-    Error::unavailable()
 }
 
 #[async_trait]
