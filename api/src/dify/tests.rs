@@ -57,7 +57,7 @@ impl Yard {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> Answer {
-        let mut request = Request::builder().method(method).uri(path);
+        let mut request = Request::builder().method(method).uri(path).header("host", "yard.example");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -77,7 +77,7 @@ async fn a_session_of_langbot_reads_the_marketplace_beside_it_and_publishes_noth
     for (method, path, token, status) in [
         (Method::GET, &*format!("/langbot{skill}"), session, 404),
         (Method::POST, publish, session, 401),
-        (Method::POST, publish, &own, 501),
+        (Method::POST, publish, &own, 400),
         (Method::GET, &*format!("/langbot{skill}"), "nonsense", 401),
         (Method::GET, &*format!("/space{skill}"), session, 401),
     ] {
