@@ -76,7 +76,7 @@ const SOURCES: [Source; 8] = [
         mount: "",
         voice: &yard::VOICE,
         operations: yard::operations,
-        texts: &[include_str!("../openapi/yard.yaml"), IDENTITY],
+        texts: &[include_str!("../openapi/yard.yaml"), include_str!("../openapi/packages.yaml"), IDENTITY],
     },
 ];
 

@@ -363,6 +363,10 @@ impl Freshness for Fakes {
     async fn lag(&self, _: &str) -> u64 {
         0
     }
+
+    async fn has_all_before(&self, _: &str, _: Duration) -> bool {
+        true
+    }
 }
 
 impl Clock for Fakes {

@@ -32,7 +32,9 @@ mod mount;
 mod nexus;
 mod operations;
 mod package_bytes;
+mod package_form;
 mod package_url;
+mod packages_api;
 mod proving;
 mod refusal;
 mod report;
@@ -119,6 +121,9 @@ async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitC
         Command::Events { command } => return cli::events::run(settings, command).await,
         Command::Token { command } => cli::token::run(settings, command).await?,
         Command::User { command } => cli::user::run(settings, command).await?,
+        Command::Publish(arguments) => cli::publish::run(settings, arguments).await?,
+        Command::Package { command } => cli::package::run(settings, command).await?,
+        Command::Publisher { command } => cli::publisher::run(settings, command).await?,
         Command::Seed(arguments) => cli::seed::run(settings, arguments).await?,
         Command::Policy { json } => cli::policy::run(json)?,
         Command::Sign { command } => return cli::sign::run(command).await,

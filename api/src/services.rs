@@ -158,7 +158,7 @@ impl Services {
         let Identifying { identity, authenticating, quotas, address_key } = ports.identifying;
         let cataloguing = ports.cataloguing;
         Self {
-            catalogue: cataloguing.catalogue,
+            catalogue: cataloguing.catalogue.clone(),
             reviews: cataloguing.reviews,
             download_queries: cataloguing.downloads,
             activity: cataloguing.activity,
@@ -173,6 +173,7 @@ impl Services {
             quotas,
             removing: Removing {
                 tasks: ports.task_queries.clone(),
+                catalogue: cataloguing.catalogue,
                 commands: ports.commands.clone(),
                 blobs: ports.blobs.clone(),
                 freshness: ports.freshness.clone(),

@@ -24,8 +24,9 @@ use url::Url;
 pub(crate) use application::ports::vault::Secret;
 pub(crate) use arguments::Options;
 pub(crate) use commands::{
-    Command, EventsCommand, PluginsDialect, ProjectionsCommand, RepackageArguments, Role, SecretsCommand,
-    SeedArguments, SignCommand, TokenArguments, TokenCommand, UserCommand, Verify,
+    Command, EventsCommand, PackageCommand, PackageName, PluginsDialect, ProjectionsCommand,
+    PublishArguments, PublisherCommand, RepackageArguments, Role, SecretsCommand, SeedArguments, SignCommand,
+    TokenArguments, TokenCommand, UserCommand, Verify,
 };
 pub(crate) use environment::Environment;
 pub(crate) use marketplace::{Categories, ChecksumRule, Market};

@@ -19,6 +19,7 @@ use infrastructure::{
 
 #[cfg(test)]
 pub(crate) use catalogue::Unset;
+pub(crate) use catalogue::with_catalogue;
 pub(crate) use cataloguer::{Cataloguer, with_cataloguer};
 pub(crate) use identity::{by_command, with_identity};
 pub(crate) use operator::Operator;

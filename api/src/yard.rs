@@ -12,6 +12,7 @@ use crate::{
     description, identity_api,
     limits::ResetForm,
     operations::{Operation, get, post},
+    packages_api,
     refusal::{Fault, Refusal},
     served_blobs,
     voice::{Heard, Voice, no_stamp},
@@ -25,7 +26,13 @@ pub(crate) static VOICE: Voice = Voice {
     accept: plain,
     stamp: no_stamp,
     reset: ResetForm::UnixSeconds,
-    read_models: &[application::identity::KEYS, application::identity::ACCOUNTS],
+    read_models: &[
+        application::identity::KEYS,
+        application::identity::ACCOUNTS,
+        application::queries::catalogue::READ_MODEL,
+        application::queries::catalogue::PUBLISHERS,
+        application::queries::reviews::READ_MODEL,
+    ],
 };
 
 pub(crate) fn operations() -> Vec<Operation> {
@@ -39,6 +46,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         post("/admin/projections/{name}/retry", Action::Operate, admin::retry),
     ];
     operations.extend(identity_api::operations());
+    operations.extend(packages_api::operations());
     operations
 }
 

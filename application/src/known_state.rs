@@ -76,4 +76,8 @@ impl Freshness for Noticing {
     async fn lag(&self, read_model: &str) -> u64 {
         self.freshness.lag(read_model).await
     }
+
+    async fn has_all_before(&self, read_model: &str, age: Duration) -> bool {
+        self.freshness.has_all_before(read_model, age).await
+    }
 }

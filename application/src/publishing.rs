@@ -231,4 +231,4 @@ impl Publishing {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

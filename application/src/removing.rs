@@ -1,5 +1,5 @@
 //! Taking finished results away: the record says so first; then the bytes go, unless another result offers the
-//! same ones.
+//! same ones, or a release is made of them.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -17,7 +17,10 @@ use crate::{
     commands::{Commands, Outcome},
     error::Error,
     ports::{blobs::Blobs, freshness::Freshness},
-    queries::tasks::{TaskQueries, TaskStatus, TaskView},
+    queries::{
+        catalogue::{self, CatalogueQueries},
+        tasks::{TaskQueries, TaskStatus, TaskView},
+    },
     tasks::READ_MODEL,
 };
 
@@ -29,6 +32,7 @@ const AT_ONCE: usize = 32;
 #[derive(Clone)]
 pub struct Removing {
     pub tasks: Arc<dyn TaskQueries>,
+    pub catalogue: Arc<dyn CatalogueQueries>,
     pub commands: Arc<dyn Commands<Task>>,
     pub blobs: Arc<dyn Blobs>,
     pub freshness: Arc<dyn Freshness>,
@@ -181,11 +185,25 @@ impl Removing {
     }
 
     async fn release(&self, digests: HashSet<&Digest>) -> Result<(), Error> {
+        let age = YOUNG.min(self.retention);
         for digest in digests {
-            if !self.tasks.needs_blob(digest).await? {
-                self.blobs.delete(digest, YOUNG.min(self.retention)).await?;
+            if !self.needs(digest, age).await? {
+                self.blobs.delete(digest, age).await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether anything names these bytes, apart from what is younger than `age`: who names bytes stores them first, and
+    /// what was just stored is not deleted. A catalogue that is behind, or has events it cannot read, knows nothing.
+    pub(crate) async fn needs(&self, digest: &Digest, age: Duration) -> Result<bool, Error> {
+        if self.tasks.needs_blob(digest).await? || self.catalogue.uses(digest).await? {
+            return Ok(true);
+        }
+        // Asked once more after it was seen to know: it may have learnt just between.
+        if !self.freshness.has_all_before(catalogue::READ_MODEL, age).await {
+            return Ok(true);
+        }
+        self.catalogue.uses(digest).await
     }
 }

@@ -1,10 +1,14 @@
 //! What this program can be told to do.
 
+mod packages;
+
 use std::{ffi::OsString, path::PathBuf};
 
 use application::identity::AccountName;
 use clap::{Args, Subcommand, ValueEnum};
 use domain::values::{Allowance, Dialect, Floor, KeyId, Platform, PythonVersion, Scope, Suffix};
+
+pub(crate) use self::packages::{PackageCommand, PackageName, PublishArguments, PublisherCommand};
 
 use super::values::Expiry;
 
@@ -43,6 +47,18 @@ pub(crate) enum Command {
     User {
         #[command(subcommand)]
         command: UserCommand,
+    },
+    /// Publishes a package in the catalogue, without a server
+    Publish(PublishArguments),
+    /// Packages of the catalogue: shown, and changed on behalf of the operator
+    Package {
+        #[command(subcommand)]
+        command: PackageCommand,
+    },
+    /// Publishers of packages
+    Publisher {
+        #[command(subcommand)]
+        command: PublisherCommand,
     },
     /// Loads the demonstration catalogue; a second time it changes nothing
     Seed(SeedArguments),

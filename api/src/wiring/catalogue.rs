@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use application::{
     counting::Counting,
+    identity::Identity,
     known_state::KnownState,
     ports::{blobs::Blobs, freshness::Freshness},
     publishing::Publishing,
@@ -26,7 +27,10 @@ use projections::{PgActivity, PgCatalogue, PgRepositories, PgReviews};
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::unset::Unset;
-use super::packaging::this_program;
+use super::{
+    identity::{Standing, beside_the_log},
+    packaging::{blobs, this_program},
+};
 use crate::{
     conditional::Validators,
     services::{Cataloguing, Identifying},
@@ -90,4 +94,20 @@ pub(super) fn build_cataloguing(
         activity: Arc::new(PgActivity::new(pools.reads.clone())),
         repositories: Arc::new(PgRepositories::new(pools.reads.clone())),
     })
+}
+
+/// The catalogue and its accounts for one command.
+pub(crate) async fn with_catalogue<T>(
+    settings: &Settings,
+    work: impl AsyncFnOnce(&Cataloguing, &Identity) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let blobs: Arc<dyn Blobs> = Arc::new(blobs(settings)?);
+    beside_the_log(settings, projections::all(), async |standing: Standing<'_>| {
+        let Standing { pools, writer, signals, freshness, identifying } = standing;
+        let changes = [&signals.projected];
+        let cataloguing =
+            build_cataloguing(settings, pools, writer, &freshness, &blobs, &identifying, &changes)?;
+        work(&cataloguing, &identifying.identity).await
+    })
+    .await
 }

@@ -21,7 +21,7 @@ use infrastructure::{
     postgres::Pools,
     quotas::PgQuotas,
     signed_tokens::JwtTokens,
-    subscription::{Freshly, Runner, Signals},
+    subscription::{Freshly, Projection, Runner, Signals},
     system::System,
     tickets::PgTickets,
     vault::{LockedVault, PgVault, VaultError},
@@ -95,11 +95,32 @@ async fn open_vault(settings: &Settings, pools: &Pools) -> anyhow::Result<Opened
     Ok(Opened { vault, tokens, address_key })
 }
 
-/// Accounts and keys for one command, on the database of the settings. It follows the log itself, so that what the
-/// command writes shows when it returns, with or without a server beside it.
+/// Accounts and keys for one command.
 pub(crate) async fn with_identity<T>(
     settings: &Settings,
     work: impl AsyncFnOnce(&Identity) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    beside_the_log(settings, projections::identity(), async |standing: Standing<'_>| {
+        work(&standing.identifying.identity).await
+    })
+    .await
+}
+
+/// What a command stands on.
+pub(super) struct Standing<'a> {
+    pub(super) pools: &'a Pools,
+    pub(super) writer: &'a LogWriter,
+    pub(super) signals: &'a Signals,
+    pub(super) freshness: Arc<dyn Freshness>,
+    pub(super) identifying: Identifying,
+}
+
+/// One command on the database of the settings. It follows the log itself, so that what the command writes shows when it
+/// returns, with or without a server beside it.
+pub(super) async fn beside_the_log<T>(
+    settings: &Settings,
+    readers: Vec<Arc<dyn Projection>>,
+    work: impl AsyncFnOnce(Standing<'_>) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let database = open_database(settings).await?;
     let signals = Signals::default();
@@ -108,15 +129,16 @@ pub(crate) async fn with_identity<T>(
     running.spawn(writing);
     let runner =
         |projection| Arc::new(Runner::new(projection, database.pools.writes.clone(), signals.clone()));
-    let runners: Vec<_> = projections::identity().into_iter().map(runner).collect();
+    let runners: Vec<_> = readers.into_iter().map(runner).collect();
     for runner in &runners {
         let (runner, stop) = (runner.clone(), stop.clone());
         running.spawn(async move { runner.run(stop).await });
     }
-    let freshness = Arc::new(Freshly::new(&runners, database.pools.reads.clone()));
+    let freshness: Arc<dyn Freshness> = Arc::new(Freshly::new(&runners, database.pools.reads.clone()));
     let done = async {
-        let identifying = build_identity(settings, &database.pools, &writer, freshness).await?;
-        work(&identifying.identity).await
+        let identifying = build_identity(settings, &database.pools, &writer, freshness.clone()).await?;
+        let (pools, writer, signals) = (&database.pools, &writer, &signals);
+        work(Standing { pools, writer, signals, freshness, identifying }).await
     };
     let done = done.await;
     drop(writer);

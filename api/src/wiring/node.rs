@@ -8,7 +8,7 @@ use application::{
     ports::{blobs::Blobs, freshness::Freshness},
     processes::{
         expire_artifacts::ExpireArtifacts, finish_erasures::FinishErasures, reap_attempts::ReapAttempts,
-        run_tasks::RunTasks, watch_tasks::WatchTasks,
+        recheck_quarantine::RecheckQuarantine, run_tasks::RunTasks, watch_tasks::WatchTasks,
     },
     queries::tasks::TaskQueries,
     removing::Removing,
@@ -183,6 +183,7 @@ impl Node {
         let expire = ExpireArtifacts {
             removing: Removing {
                 tasks: self.tasks.clone(),
+                catalogue: self.cataloguing.catalogue.clone(),
                 commands: self.commands.clone(),
                 blobs: self.repackaging.blobs.clone(),
                 freshness: self.freshness.clone(),
@@ -193,6 +194,11 @@ impl Node {
         self.until_stopping(expire.run(stop.clone()));
         let finish = FinishErasures { identity: self.identifying.identity.clone() };
         self.until_stopping(finish.run(stop.clone()));
+        let recheck = RecheckQuarantine {
+            publishing: self.cataloguing.publishing.clone(),
+            directory: settings.uploads_dir(),
+        };
+        self.until_stopping(recheck.run(stop.clone()));
         self.until_stopping(keep_house(self.database.pools.writes.clone(), stop.clone()));
         self.until_stopping(heads(settings)?.keep(self.database.pools.reads.clone(), stop));
         Ok(())

@@ -1,6 +1,6 @@
 //! What a node changes about a key holds for its own next request; other nodes look for themselves.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use domain::recorded::Cursor;
@@ -26,5 +26,9 @@ impl Freshness for Rereading {
 
     async fn lag(&self, read_model: &str) -> u64 {
         self.freshness.lag(read_model).await
+    }
+
+    async fn has_all_before(&self, read_model: &str, age: Duration) -> bool {
+        self.freshness.has_all_before(read_model, age).await
     }
 }

@@ -92,6 +92,10 @@ impl Freshness for Waited {
     async fn lag(&self, _: &str) -> u64 {
         0
     }
+
+    async fn has_all_before(&self, _: &str, _: Duration) -> bool {
+        true
+    }
 }
 
 struct Fixed(Mutex<DateTime<Utc>>);

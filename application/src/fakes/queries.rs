@@ -1,5 +1,7 @@
 //! Reading what is in memory; nothing lags.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
@@ -93,6 +95,10 @@ impl Freshness for Registry {
 
     async fn lag(&self, _: &str) -> u64 {
         0
+    }
+
+    async fn has_all_before(&self, _: &str, _: Duration) -> bool {
+        true
     }
 }
 

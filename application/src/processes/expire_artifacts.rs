@@ -56,7 +56,7 @@ impl ExpireArtifacts {
     async fn orphans(&self, suspects: &HashSet<Digest>) -> Result<HashSet<Digest>, Error> {
         let mut found = HashSet::new();
         for digest in self.removing.blobs.older_than(YOUNG).await? {
-            if self.removing.tasks.needs_blob(&digest).await? {
+            if self.removing.needs(&digest, YOUNG).await? {
                 continue;
             }
             if suspects.contains(&digest) {

@@ -53,7 +53,7 @@ impl Publishing {
             Scan::Found(what) => {
                 return Err(Error {
                     reason: Some(Reason::PackageInvalid),
-                    ..Error::invalid(format!("The scanner refuses this package: {what}"))
+                    ..Error::invalid(refused_by_scanner(&what))
                 });
             }
             Scan::NotRun(why) => Some(format!("{UNCHECKED}the scanner could not run ({why})")),
@@ -117,6 +117,10 @@ impl<'a> Candidate<'a> {
         let dialect = view.listed.iter().next().copied().unwrap_or(Dialect::Dify);
         Self { publisher: &view.publisher, name: &view.name, dialect, owner: view.owner }
     }
+}
+
+pub(crate) fn refused_by_scanner(what: &str) -> String {
+    format!("The scanner refuses this package: {what}")
 }
 
 pub(crate) fn taken_for(other: &str) -> String {

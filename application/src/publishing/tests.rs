@@ -26,16 +26,16 @@ use crate::{
 };
 
 /// The service over ports in memory.
-struct Ground {
-    registry: Arc<Registry>,
-    shelf: Arc<Shelf>,
+pub(crate) struct Ground {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) shelf: Arc<Shelf>,
     blobs: Arc<Stored>,
-    publishing: Publishing,
-    directory: tempfile::TempDir,
+    pub(crate) publishing: Publishing,
+    pub(crate) directory: tempfile::TempDir,
 }
 
 impl Ground {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let registry = Registry::at(chrono::DateTime::UNIX_EPOCH);
         let shelf = Shelf::new(registry.clone());
         let blobs = Arc::new(Stored::default());
@@ -56,18 +56,23 @@ impl Ground {
     }
 
     /// Whoever holds a key of this role.
-    async fn holder(&self, name: &str, role: Role) -> Principal {
+    pub(crate) async fn holder(&self, name: &str, role: Role) -> Principal {
         let identity = self.registry.identity();
         let wish = wish(name, Dialect::Nexus, role);
         let key = identity.issue(&Principal::bootstrap(), wish, caller()).await.unwrap();
         Principal::of(&identity.keys.by_id(key.id).await.unwrap().unwrap())
     }
 
-    async fn publish(&self, package: &Package, order: Order, by: &Principal) -> Result<Published, Error> {
+    pub(crate) async fn publish(
+        &self,
+        package: &Package,
+        order: Order,
+        by: &Principal,
+    ) -> Result<Published, Error> {
         self.publish_as(package, order, by, caller()).await
     }
 
-    async fn publish_as(
+    pub(crate) async fn publish_as(
         &self,
         package: &Package,
         order: Order,
@@ -79,7 +84,7 @@ impl Ground {
         self.publishing.publish(&file, order, Asker { principal: by, caller }).await
     }
 
-    async fn change(
+    pub(crate) async fn change(
         &self,
         plugin: PluginId,
         change: Change,
@@ -88,22 +93,22 @@ impl Ground {
         self.publishing.change(plugin, change, Asker { principal: by, caller: caller() }).await
     }
 
-    async fn view(&self, plugin: PluginId) -> PluginView {
+    pub(crate) async fn view(&self, plugin: PluginId) -> PluginView {
         self.shelf.current(plugin).await.unwrap().unwrap()
     }
 }
 
 /// A Dify plugin, as its author publishes it.
-fn difypkg(author: &str, name: &str, version: &str) -> Package {
+pub(crate) fn difypkg(author: &str, name: &str, version: &str) -> Package {
     prepared(PackageFormat::Difypkg, Some(author), name, version)
 }
 
 /// An Inkdrop package, which names no publisher.
-fn tarball(name: &str, version: &str) -> Package {
+pub(crate) fn tarball(name: &str, version: &str) -> Package {
     prepared(PackageFormat::Tarball, None, name, version)
 }
 
-fn order(format: PackageFormat, dialects: &[Dialect]) -> Order {
+pub(crate) fn order(format: PackageFormat, dialects: &[Dialect]) -> Order {
     Order {
         formats: vec![format],
         dialects: dialects.to_vec(),
@@ -117,11 +122,11 @@ fn order(format: PackageFormat, dialects: &[Dialect]) -> Order {
     }
 }
 
-fn for_dify() -> Order {
+pub(crate) fn for_dify() -> Order {
     order(PackageFormat::Difypkg, &[Dialect::Dify])
 }
 
-fn for_inkdrop(expects: Expects) -> Order {
+pub(crate) fn for_inkdrop(expects: Expects) -> Order {
     Order { expects, ..order(PackageFormat::Tarball, &[Dialect::Inkdrop]) }
 }
 

@@ -112,4 +112,10 @@ impl Freshness for Freshly {
         let live = statuses.iter().find(|one| one.subscription == read_model && one.status != "building");
         live.and_then(|live| u64::try_from(live.lag).ok()).unwrap_or(0)
     }
+
+    async fn has_all_before(&self, read_model: &str, age: Duration) -> bool {
+        let statuses = statuses(&self.pool).await.unwrap_or_default();
+        let live = statuses.iter().find(|one| one.subscription == read_model && one.status == "live");
+        live.is_some_and(|live| live.parked.is_empty() && live.lag_seconds <= age.as_secs_f64())
+    }
 }

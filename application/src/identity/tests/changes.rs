@@ -49,6 +49,10 @@ impl Freshness for Counting {
     async fn lag(&self, read_model: &str) -> u64 {
         self.freshness.lag(read_model).await
     }
+
+    async fn has_all_before(&self, read_model: &str, age: std::time::Duration) -> bool {
+        self.freshness.has_all_before(read_model, age).await
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,135 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn version(text: &str) -> ReleaseVersion {
+    text.parse().unwrap()
+}
+
+fn gone(text: &str) -> PluginEvent {
+    PluginEvent::ReleaseRemoved { plugin_uid: id(), version: version(text), reason: "bad".to_owned() }
+}
+
+fn remove_release(text: &str) -> PluginCommand {
+    PluginCommand::RemoveRelease { version: version(text), reason: "bad".to_owned() }
+}
+
+#[test]
+fn a_version_is_released_only_once() {
+    plugin().given(published("1.0.0", 1)).when(publish("1.0.0", 1)).then_expect_events(vec![]);
+    let taken = PluginError::VersionTaken(version("1.0.0"));
+    plugin().given(published("1.0.0", 1)).when(publish("1.0.0", 2)).then_expect_error(taken);
+}
+
+#[test]
+fn the_newest_release_describes_the_plugin() {
+    let newer = vec![
+        PluginEvent::PluginDescribed(Box::new(described("1.0.1"))),
+        PluginEvent::ReleasePublished(Box::new(release("1.0.1", 2))),
+    ];
+    plugin().given(published("1.0.0", 1)).when(publish("1.0.1", 2)).then_expect_events(newer);
+    for older in ["0.9.0", "1.1.0-beta.1"] {
+        let event = PluginEvent::ReleasePublished(Box::new(release(older, 2)));
+        plugin().given(published("1.0.0", 1)).when(publish(older, 2)).then_expect_events(vec![event]);
+    }
+}
+
+#[test]
+fn a_removed_version_comes_back_with_the_same_bytes_or_not_at_all() {
+    let given = || after(published("1.0.0", 1), vec![gone("1.0.0")]);
+    let back = vec![
+        PluginEvent::PluginDescribed(Box::new(described("1.0.0"))),
+        PluginEvent::ReleasePublished(Box::new(release("1.0.0", 1))),
+    ];
+    plugin().given(given()).when(publish("1.0.0", 1)).then_expect_events(back);
+    let taken = || PluginError::VersionTaken(version("1.0.0"));
+    plugin().given(given()).when(publish("1.0.0", 2)).then_expect_error(taken());
+    let buried = after(published("1.0.0", 1), vec![removed()]);
+    plugin().given(buried).when(publish("1.0.0", 2)).then_expect_error(taken());
+}
+
+#[test]
+fn a_removed_plugin_comes_back_by_publishing_again() {
+    let given = after(published("1.0.0", 1), vec![removed()]);
+    plugin().given(given).when(publish("1.0.1", 2)).then_expect_events(published("1.0.1", 2));
+}
+
+#[test]
+fn a_version_is_yanked_for_a_while() {
+    let (unyank, reason) = (PluginCommand::Unyank { version: version("1.0.0") }, "broken".to_owned());
+    let yank = || PluginCommand::Yank { version: version("1.0.0"), reason: reason.clone() };
+    let yanked =
+        || PluginEvent::ReleaseYanked { plugin_uid: id(), version: version("1.0.0"), reason: reason.clone() };
+    let unyanked = PluginEvent::ReleaseUnyanked { plugin_uid: id(), version: version("1.0.0") };
+    plugin().given(published("1.0.0", 1)).when(yank()).then_expect_events(vec![yanked()]);
+    let given = || after(published("1.0.0", 1), vec![yanked()]);
+    plugin().given(given()).when(yank()).then_expect_events(vec![]);
+    plugin().given(given()).when(unyank.clone()).then_expect_events(vec![unyanked]);
+    plugin().given(published("1.0.0", 1)).when(unyank).then_expect_events(vec![]);
+}
+
+#[test]
+fn a_release_is_held_and_let_out_again() {
+    let hold = |reason: &str| PluginCommand::QuarantineRelease {
+        version: version("1.0.0"),
+        reason: reason.to_owned(),
+    };
+    let held = |reason: &str| PluginEvent::ReleaseQuarantined {
+        plugin_uid: id(),
+        version: version("1.0.0"),
+        reason: reason.to_owned(),
+    };
+    let clear = || PluginCommand::ClearRelease { version: version("1.0.0"), evidence: "clean".to_owned() };
+    let cleared = PluginEvent::ReleaseCleared {
+        plugin_uid: id(),
+        version: version("1.0.0"),
+        evidence: "clean".to_owned(),
+    };
+    let given = || after(published("1.0.0", 1), vec![held("unchecked")]);
+    plugin().given(given()).when(hold("unchecked")).then_expect_events(vec![]);
+    plugin().given(given()).when(hold("infected")).then_expect_events(vec![held("infected")]);
+    plugin().given(given()).when(clear()).then_expect_events(vec![cleared]);
+    plugin().given(published("1.0.0", 1)).when(clear()).then_expect_events(vec![]);
+}
+
+#[test]
+fn what_is_not_there_is_neither_yanked_nor_removed() {
+    let missing = || PluginError::NoSuchVersion(version("9.9.9"));
+    let yank = PluginCommand::Yank { version: version("9.9.9"), reason: "x".to_owned() };
+    plugin().given(published("1.0.0", 1)).when(yank).then_expect_error(missing());
+    plugin().given(published("1.0.0", 1)).when(remove_release("9.9.9")).then_expect_error(missing());
+    let given = after(published("1.0.0", 1), vec![gone("1.0.0")]);
+    let missing = PluginError::NoSuchVersion(version("1.0.0"));
+    plugin().given(given).when(remove_release("1.0.0")).then_expect_error(missing);
+}
+
+fn any_command() -> impl Strategy<Value = PluginCommand> {
+    (0..4_u8, 0..3_u8, 1..4_u8).prop_map(|(kind, version, bytes)| {
+        let version = format!("1.0.{version}");
+        match kind {
+            0 | 1 => publish(&version, bytes),
+            2 => remove_release(&version),
+            _ => remove(),
+        }
+    })
+}
+
+proptest! {
+    /// Whatever is published, removed and published again: a version has one content for ever.
+    #[test]
+    fn a_version_never_has_two_contents(commands in prop::collection::vec(any_command(), 0..60)) {
+        let mut state = Plugin::default();
+        let mut contents: BTreeMap<ReleaseVersion, Digest> = BTreeMap::new();
+        for command in commands {
+            for event in state.decide(command).unwrap_or_default() {
+                if let PluginEvent::ReleasePublished(release) = &event {
+                    let first = contents
+                        .entry(release.version.clone())
+                        .or_insert_with(|| release.artifact.sha256.clone());
+                    prop_assert_eq!(&*first, &release.artifact.sha256);
+                }
+                state.apply(event);
+            }
+        }
+    }
+}
