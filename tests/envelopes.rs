@@ -138,8 +138,6 @@ async fn what_is_documented_and_not_built_says_so_to_whom_it_would_be_allowed() 
     let everywhere = DIALECTS.map(Dialect::name);
     let user = yard.key_for("somebody", &everywhere, "user").await.secret;
     for (dialect, method, path) in [
-        (Dialect::Inkdrop, Method::POST, "/v2/packages"),
-        (Dialect::Inkdrop, Method::POST, "/inkdrop/v2/packages"),
         (Dialect::Nexus, Method::POST, "/nexus/api/v1/plugins/install"),
         (Dialect::Langbot, Method::POST, "/langbot/api/v1/plugins/install/github"),
     ] {

@@ -3,7 +3,8 @@
 use std::{fs, io, path::PathBuf};
 
 use plugyard_tests::{
-    Archive, Entry, Lock, Locked, Plugin, Wheel,
+    Archive, Entry, Lock, Locked, Plugin, Wheel, packages,
+    tar::Tar,
     wheel::{LINUX_AARCH64, LINUX_X86_64, MACOS_ARM64},
 };
 
@@ -14,6 +15,7 @@ fn main() -> io::Result<()> {
         ("labels", labels()),
         ("lock", locks()),
         ("manifest", manifests()),
+        ("package", packages()),
         ("requirements", requirements()),
     ];
     for (target, seeds) in all {
@@ -82,6 +84,25 @@ fn manifests() -> Vec<Vec<u8>> {
         whole,
         b"author: &a x\nname: *a\nversion: 1.0.0\n".to_vec(),
         b"{author: a, name: b, version: 1.0.0}".to_vec(),
+    ]
+}
+
+/// Tarballs as they inflate: what is compressed changes into nothing else that can be read.
+fn packages() -> Vec<Vec<u8>> {
+    let manifest = packages::inkdrop_tarball("seed", "1.0.0").set("/theme", "ui").manifest().to_string();
+    let long = format!("35 path=./{}/package.json\n", "a".repeat(11));
+    let tar = |top: &str| {
+        let tar = Tar::default().directory(top).file(&format!("{top}README.md"), b"# Seed\n");
+        tar.file(&format!("{top}package.json"), manifest.as_bytes()).bytes()
+    };
+    vec![
+        tar("./"),
+        tar("ada-seed-0123456/"),
+        Tar::default().entry("PaxHeader", b'x', "", long.as_bytes()).file("x", manifest.as_bytes()).bytes(),
+        packages::inkdrop_tarball("seed", "1.0.0").bytes(),
+        packages::difypkg("ada", "seed", "1.0.0").bytes(),
+        packages::lbpkg("ada", "seed", "1.0.0").bytes(),
+        packages::zip("seed", "1.0.0").bytes(),
     ]
 }
 

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod audit;
+mod backstage;
 mod batch;
 mod building;
 mod cli;
@@ -32,6 +33,7 @@ mod hostile_records;
 mod hostile_wheels;
 mod http_files;
 mod idempotency;
+mod inkdrop;
 mod limits;
 mod log;
 mod marketplace;
@@ -39,6 +41,7 @@ mod nodes;
 mod offline;
 mod pitfalls;
 mod policy;
+mod publishing;
 mod read_models;
 mod readme;
 mod repackaging;
@@ -46,6 +49,7 @@ mod sandbox;
 mod secrets;
 mod seed;
 mod signing;
+mod space;
 mod tokens;
 mod verifying;
 mod websocket;

@@ -2,6 +2,7 @@
 
 mod cataloguing;
 pub(crate) mod door;
+pub(crate) mod form;
 mod gate;
 mod marketplace;
 mod operator;
@@ -10,6 +11,7 @@ mod registry;
 mod served;
 #[path = "../../application/src/fakes/shelf.rs"]
 pub(crate) mod shelf;
+mod unset;
 mod views;
 
 use std::{
@@ -27,6 +29,7 @@ use application::{
     ports::{
         blobs::{Blobs, Body},
         freshness::Freshness,
+        packages::ReleasedTarballs,
         packaging::{Downloads, Inspection, Inspector, OnBytes, Received},
         system::{Clock, Ids},
         vault::Secret,
@@ -49,6 +52,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+pub(crate) use cataloguing::published;
 pub(crate) use gate::{Gate, Reply, voice};
 pub(crate) use registry::{BOOTSTRAP as ADMIN, Registry, caller, wish};
 pub(crate) use served::Served;
@@ -105,6 +109,10 @@ impl Fakes {
         self.lock().blobs.insert(digest, Bytes::from_static(bytes));
     }
 
+    pub(crate) fn lose_blobs(&self) {
+        self.lock().blobs.clear();
+    }
+
     pub(crate) fn take_down(&self) {
         self.lock().down = true;
         self.registry.set_down(true);
@@ -139,6 +147,7 @@ impl Fakes {
             marketplace: self.clone(),
             inspector: self.clone(),
             blobs: self.clone(),
+            released_tarballs: self.clone(),
             freshness: self.clone(),
             clock: self.clone(),
             ids: self.clone(),
@@ -324,6 +333,13 @@ impl Downloads for Fakes {
         _: &CancellationToken,
     ) -> Result<Received, Failure> {
         Err(Failure::internal())
+    }
+}
+
+#[async_trait]
+impl ReleasedTarballs for Fakes {
+    async fn fetch(&self, _: &str, _: &Path, _: u64) -> Result<Received, Failure> {
+        Err(Failure::permanent(Reason::UrlForbidden, "URL host not allowed: 10.0.0.1"))
     }
 }
 

@@ -169,6 +169,17 @@ impl Fields {
         Some(texts)
     }
 
+    /// At most `most` texts; none where there is no such member, or nothing in it.
+    pub(crate) fn some_texts(&mut self, name: &str, most: usize) -> Vec<String> {
+        match self.members.get(name) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(values)) if values.is_empty() => Vec::new(),
+            Some(
+                Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_),
+            ) => self.texts(name, most).unwrap_or_default(),
+        }
+    }
+
     /// A whole number from 1 to `most`, as query strings or JSON write it.
     pub(crate) fn count(&mut self, name: &str, most: u32) -> Option<u32> {
         self.number(name, 1, most)

@@ -1,20 +1,27 @@
 //! The Inkdrop package registry, as `ipm` and the app speak it, at its own mount and at the documented paths. Reading
 //! is open; writing needs a key of a publisher. `X-API-KEY` is a constant of `ipm`, and no credential.
 
+mod asked;
+mod body;
 mod error;
+mod packages;
+mod publishing;
+mod wish;
 
 use application::{
     identity::{ACCOUNTS, KEYS},
     policy::Action::{PublishPackage, ReadCatalogue, RemovePackage},
+    queries::catalogue,
 };
-use axum::http::Method;
+use axum::extract::DefaultBodyLimit;
 use domain::values::Dialect;
 use serde_json::Value;
 
 use crate::{
+    conditional::Cache,
     credential::Accepts,
     limits::ResetForm,
-    operations::{Operation, later},
+    operations::{Operation, delete, get, post},
     voice::{Heard, JSON, Voice, no_stamp},
 };
 
@@ -26,25 +33,34 @@ pub(crate) static VOICE: Voice = Voice {
     accept: plain,
     stamp: no_stamp,
     reset: ResetForm::UnixSeconds,
-    read_models: &[KEYS, ACCOUNTS],
+    read_models: &[KEYS, ACCOUNTS, catalogue::READ_MODEL],
 };
 
 pub(crate) fn operations() -> Vec<Operation> {
     let version = "packages/{package_name}/versions/{version_name}";
     vec![
-        later(Method::GET, "/v1/packages", ReadCatalogue),
+        get("/v1/packages", ReadCatalogue, packages::list).cached(Cache::Revalidated),
         // As ipm writes it.
-        later(Method::GET, "/v1/packages/", ReadCatalogue),
-        later(Method::GET, "/v1/packages/search", ReadCatalogue),
-        later(Method::GET, "/v1/packages/{package_name}", ReadCatalogue),
-        later(Method::GET, format!("/v1/{version}"), ReadCatalogue),
-        later(Method::GET, format!("/v1/{version}/tarball"), ReadCatalogue),
-        later(Method::GET, format!("/v2/{version}/tarball"), ReadCatalogue),
-        later(Method::POST, "/v2/packages", PublishPackage),
-        later(Method::POST, "/v2/packages/{package_name}/versions", PublishPackage),
-        later(Method::DELETE, "/v2/packages/{package_name}", RemovePackage),
-        later(Method::DELETE, format!("/v2/{version}"), RemovePackage),
+        get("/v1/packages/", ReadCatalogue, packages::list).cached(Cache::Revalidated),
+        get("/v1/packages/search", ReadCatalogue, packages::search).cached(Cache::Revalidated),
+        get("/v1/packages/{package_name}", ReadCatalogue, packages::show).cached(Cache::Revalidated),
+        get(format!("/v1/{version}"), ReadCatalogue, packages::version).cached(Cache::Revalidated),
+        get(format!("/v1/{version}/tarball"), ReadCatalogue, packages::tarball),
+        get(format!("/v2/{version}/tarball"), ReadCatalogue, packages::tarball),
+        taking_packages(post("/v2/packages", PublishPackage, publishing::create)),
+        taking_packages(post(
+            "/v2/packages/{package_name}/versions",
+            PublishPackage,
+            publishing::create_version,
+        )),
+        delete("/v2/packages/{package_name}", RemovePackage, publishing::remove),
+        delete(format!("/v2/{version}"), RemovePackage, publishing::remove_version),
     ]
+}
+
+/// The cap of a package is its own.
+fn taking_packages(operation: Operation) -> Operation {
+    operation.layered(|route| route.layer(DefaultBodyLimit::disable())).patient()
 }
 
 /// No envelope.

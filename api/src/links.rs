@@ -30,6 +30,11 @@ pub(crate) struct Links {
 }
 
 impl Links {
+    #[cfg(test)]
+    pub(crate) fn to(base: &str, mount: Mount) -> Self {
+        Self { base: base.to_owned(), mount }
+    }
+
     /// Below the mount of the request: `path` is the dialect's own.
     pub(crate) fn mounted(&self, path: &str) -> String {
         format!("{}{}{path}", self.base, self.mount.prefix())

@@ -18,6 +18,7 @@ mod description;
 mod dify;
 #[cfg(test)]
 mod fakes;
+mod feeds;
 mod fields;
 mod file_response;
 mod guard;
@@ -32,6 +33,7 @@ mod mount;
 mod nexus;
 mod operations;
 mod package_bytes;
+mod package_downloads;
 mod package_form;
 mod package_url;
 mod packages_api;

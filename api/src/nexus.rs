@@ -1,11 +1,17 @@
-//! The Nexus plugin API, at its own mount and at the documented paths. This version runs no plugins: what it says of
-//! them is that none is there, and what it cannot do it refuses as not built, to whom it would be allowed.
+//! The Nexus plugin API, at its own mount and at the documented paths. Plugins can be searched for; this version runs
+//! none: what it says of them is that none is there, and what it cannot do it refuses as not built, to whom it would be
+//! allowed.
 
 mod auth;
+mod discovery;
 mod error;
 mod plugins;
 
-use application::{identity, policy::Action};
+use application::{
+    identity,
+    policy::Action,
+    queries::{catalogue, repositories},
+};
 use axum::http::Method;
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::values::Dialect;
@@ -28,7 +34,13 @@ pub(crate) static VOICE: Voice = Voice {
     accept: enveloped,
     stamp: no_stamp,
     reset: ResetForm::UnixSecondsAndWindow,
-    read_models: &[identity::KEYS, identity::ACCOUNTS],
+    read_models: &[
+        identity::KEYS,
+        identity::ACCOUNTS,
+        catalogue::READ_MODEL,
+        catalogue::PUBLISHERS,
+        repositories::READ_MODEL,
+    ],
 };
 
 /// The examples of the document use both.
@@ -69,8 +81,8 @@ fn of_plugins(base: &str) -> Vec<Operation> {
         delete(plugin(""), change, plugins::none_there).for_later(),
         later(Method::POST, format!("{base}/install"), change).patient(),
         later(Method::POST, format!("{base}/broadcast"), Action::MessagePlugin),
-        later(Method::GET, format!("{base}/search"), read),
-        later(Method::GET, format!("{base}/repositories"), read),
+        get(format!("{base}/search"), read, discovery::search),
+        get(format!("{base}/repositories"), read, discovery::repositories),
         get(plugin("/config"), read, plugins::configuration).for_later(),
         put(plugin("/config"), change, plugins::none_there).for_later(),
         post(plugin("/enable"), change, plugins::none_there).for_later(),

@@ -178,7 +178,10 @@ fn held_back<E>(
     stream::try_unfold(holding, |(source, mut held)| async move {
         let Some((mut bytes, count)) = source else { return Ok(None) };
         while let Some(chunk) = bytes.next().await.transpose()? {
-            if let Some(before) = held.replace(chunk).filter(|before| !before.is_empty()) {
+            if chunk.is_empty() {
+                continue;
+            }
+            if let Some(before) = held.replace(chunk) {
                 return Ok(Some((before, (Some((bytes, count)), held))));
             }
         }

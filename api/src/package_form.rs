@@ -3,9 +3,12 @@
 
 use std::{path::Path, time::Duration};
 
-use axum::extract::{
-    FromRequest as _, Multipart, Request,
-    multipart::{Field, MultipartError},
+use axum::{
+    extract::{
+        FromRequest as _, Multipart, Request,
+        multipart::{Field, MultipartError},
+    },
+    http::{HeaderMap, header::CONTENT_TYPE},
 };
 use domain::values::Digest;
 use sha2::{Digest as _, Sha256};
@@ -41,6 +44,12 @@ pub(crate) struct PackageForm {
 pub(crate) struct PackageFile {
     pub(crate) path: TempPath,
     pub(crate) sha256: Digest,
+}
+
+/// Whether the body says that it is a form with parts.
+pub(crate) fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.get(..10).is_some_and(|kind| kind.eq_ignore_ascii_case("multipart/"))
 }
 
 impl PackageForm {
@@ -108,7 +117,7 @@ impl PackageFile {
     }
 }
 
-async fn new_file(uploads: &Path) -> std::io::Result<(std::fs::File, TempPath)> {
+pub(crate) async fn new_file(uploads: &Path) -> std::io::Result<(std::fs::File, TempPath)> {
     let uploads = uploads.to_owned();
     let made = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&uploads)?;
@@ -155,7 +164,7 @@ async fn read_on(parts: &mut Multipart, most: u64) {
     let _ = tokio::time::timeout(LONGEST_READ_ON, rest).await;
 }
 
-fn stored(error: &std::io::Error) -> Refusal {
+pub(crate) fn stored(error: &std::io::Error) -> Refusal {
     tracing::error!(%error, "an upload cannot be stored");
     if error.kind() == std::io::ErrorKind::StorageFull {
         return Refusal::new(Fault::Unavailable, "Not enough disk space");

@@ -72,6 +72,8 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// None: links lead to the host that a request named.
     pub(crate) public_url: Option<Url>,
+    /// None: news of the catalogue is told to nobody.
+    pub(crate) discord_webhook: Option<Secret<Url>>,
     /// Whose pages may ask.
     pub(crate) cors_origins: Vec<Origin>,
     pub(crate) floors: FloorPolicy,
@@ -170,6 +172,7 @@ impl Settings {
             signing_category: options.signing_category,
             rate_limits: options.rate_limits,
             public_url: options.public_url.map(|address| address.0),
+            discord_webhook: webhook(environment)?,
             trusted_proxies: options.trusted_proxies.0.into_iter().map(|network| network.0).collect(),
             cors_origins: options.cors_origins.0,
             floors,
@@ -194,6 +197,15 @@ impl Settings {
     /// Where files wait that are not yet anything: uploads, work of attempts and of the command line.
     pub(crate) fn work_dir(&self) -> PathBuf {
         self.data_dir.join("work")
+    }
+}
+
+/// Its path is a credential: nobody reads it back.
+fn webhook(environment: &Environment) -> anyhow::Result<Option<Secret<Url>>> {
+    let Some(text) = environment.secret_or_file("PLUGYARD_DISCORD_WEBHOOK")? else { return Ok(None) };
+    match Url::parse(text.reveal()) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(Some(url.into())),
+        Ok(_) | Err(_) => bail!("PLUGYARD_DISCORD_WEBHOOK is not an address that begins with https://"),
     }
 }
 
@@ -275,6 +287,19 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_scan_command_is_split_at_spaces_and_an_empty_one_is_none() {
+        let of =
+            |line: &str| settings(&["--data-dir=/d", "PATH=/usr/bin", &format!("--scan-command={line}")]);
+        let command = of(" clamdscan  --no-summary ").unwrap().0.scan_command.unwrap();
+        assert_eq!((command.program, command.arguments), ("clamdscan".into(), vec!["--no-summary".into()]));
+        assert_eq!(command.path, Some("/usr/bin".into()));
+        assert!(
+            of(" ").unwrap().0.scan_command.is_none()
+                && settings(&["--data-dir=/d"]).unwrap().0.scan_command.is_none()
+        );
+    }
+
+    #[test]
     fn flags_are_taken_before_and_after_the_command() {
         for arguments in [["--listen", "[::1]:9", "serve"], ["serve", "--listen", "[::1]:9"]] {
             assert_eq!(settings(&arguments).unwrap().0.listen.to_string(), "[::1]:9");
@@ -292,12 +317,22 @@ pub(crate) mod tests {
             "PLUGYARD_ADMIN_TOKEN=hush",
             "PLUGYARD_SECRET_KEY=hush+hush+hush+hush+hush+hush+hush+hush+hus=",
             "DATABASE_URL=postgres://u:hush@h/d",
+            "PLUGYARD_DISCORD_WEBHOOK=https://discord.example/api/webhooks/1/hush",
             "AWS_SECRET_ACCESS_KEY=hush",
         ];
         let (settings, _) = settings(&given).unwrap();
         assert_eq!(settings.admin_token.as_ref().unwrap().reveal(), "hush");
         assert_eq!(settings.blob_options.reveal().len(), 1);
         assert!(!format!("{settings:?}").contains("hush"), "{settings:?}");
+    }
+
+    #[test]
+    fn a_hook_that_is_no_address_is_refused_without_being_read_back() {
+        for text in ["hush", "ftp://hush", "https://"] {
+            let variable = format!("PLUGYARD_DISCORD_WEBHOOK={text}");
+            let refused = settings(&["--data-dir=/d", &variable]).unwrap_err().to_string();
+            assert!(refused.contains("PLUGYARD_DISCORD_WEBHOOK") && !refused.contains("hush"), "{refused}");
+        }
     }
 
     #[test]

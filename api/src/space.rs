@@ -1,20 +1,26 @@
 //! `LangBot`'s marketplace, as its core, its web page and `lbp` ask for it: at its own mount and inside `LangBot`'s, never
 //! at the root. Reading is open; publishing needs an `lbpat_` token.
 
+mod asked;
+mod body;
 mod error;
+mod plugins;
+mod publishing;
 
 use application::{
     identity::{ACCOUNTS, KEYS},
     policy::Action::{LogIn, PublishPackage, ReadCatalogue, Review},
+    queries::catalogue,
 };
-use axum::http::Method;
+use axum::{extract::DefaultBodyLimit, http::Method};
 use domain::values::Dialect;
 use serde_json::{Value, json};
 
 use crate::{
+    conditional::Cache,
     credential::Accepts,
     limits::{Charge, ResetForm},
-    operations::{Operation, get, later},
+    operations::{Operation, get, later, post},
     refusal::Refusal,
     voice::{Heard, JSON, Voice, no_stamp},
 };
@@ -27,7 +33,7 @@ pub(crate) static VOICE: Voice = Voice {
     accept: data,
     stamp: no_stamp,
     reset: ResetForm::UnixSeconds,
-    read_models: &[KEYS, ACCOUNTS],
+    read_models: &[KEYS, ACCOUNTS, catalogue::READ_MODEL, catalogue::PUBLISHERS],
 };
 
 pub(crate) fn operations() -> Vec<Operation> {
@@ -40,20 +46,25 @@ pub(crate) fn operations() -> Vec<Operation> {
         // The core asks for these first, and takes another way when one is there.
         get(format!("{market}/mcps/{{author}}/{{name}}"), ReadCatalogue, no_mcp),
         get(format!("{market}/skills/{{author}}/{{name}}"), ReadCatalogue, no_skill),
-        later(Method::GET, &plugins, ReadCatalogue),
-        later(Method::POST, format!("{plugins}/search"), ReadCatalogue),
-        later(Method::POST, format!("{plugins}/publish"), PublishPackage),
-        later(Method::GET, format!("{plugins}/download/{{author}}/{{name}}/{{version}}"), ReadCatalogue),
-        later(Method::GET, &plugin, ReadCatalogue),
-        later(Method::GET, format!("{plugin}/versions"), ReadCatalogue),
-        later(Method::GET, format!("{plugin}/resources/README"), ReadCatalogue),
-        later(Method::GET, format!("{plugin}/resources/icon"), ReadCatalogue),
+        get(&plugins, ReadCatalogue, plugins::list).cached(Cache::Revalidated),
+        post(format!("{plugins}/search"), ReadCatalogue, plugins::search),
+        // The cap of a package is its own.
+        post(format!("{plugins}/publish"), PublishPackage, publishing::publish)
+            .layered(|route| route.layer(DefaultBodyLimit::disable()))
+            .patient(),
+        get(format!("{plugins}/download/{{author}}/{{name}}/{{version}}"), ReadCatalogue, plugins::download)
+            .patient(),
+        get(&plugin, ReadCatalogue, plugins::show).cached(Cache::Revalidated),
+        get(format!("{plugin}/versions"), ReadCatalogue, plugins::versions).cached(Cache::Revalidated),
+        get(format!("{plugin}/resources/README"), ReadCatalogue, plugins::readme).cached(Cache::Revalidated),
+        get(format!("{plugin}/resources/icon"), ReadCatalogue, plugins::icon),
         later(Method::GET, format!("{plugin}/resources/assets/{{*path}}"), ReadCatalogue),
-        later(Method::POST, format!("{extensions}/search"), ReadCatalogue),
-        later(Method::POST, format!("{extensions}/likes/status"), ReadCatalogue),
+        post(format!("{extensions}/search"), ReadCatalogue, plugins::search_extensions),
+        post(format!("{extensions}/likes/status"), ReadCatalogue, plugins::liked),
         later(Method::PUT, format!("{extensions}/{{type}}/{{author}}/{{name}}/like"), Review),
-        later(Method::GET, format!("{market}/tags"), ReadCatalogue),
-        later(Method::GET, format!("{market}/recommendation-lists"), ReadCatalogue),
+        get(format!("{market}/tags"), ReadCatalogue, plugins::tags).cached(Cache::Revalidated),
+        get(format!("{market}/recommendation-lists"), ReadCatalogue, plugins::recommended)
+            .cached(Cache::Revalidated),
         later(Method::POST, format!("{tokens}/generate"), LogIn).charged(Charge::Login),
         later(Method::POST, format!("{tokens}/get"), LogIn),
         later(Method::POST, format!("{tokens}/refresh"), LogIn).charged(Charge::Login),

@@ -17,13 +17,11 @@ use infrastructure::{
     vault::Keyring,
 };
 
-#[cfg(test)]
-pub(crate) use catalogue::Unset;
 pub(crate) use catalogue::with_catalogue;
 pub(crate) use cataloguer::{Cataloguer, with_cataloguer};
 pub(crate) use identity::{by_command, with_identity};
 pub(crate) use operator::Operator;
-pub(crate) use packaging::{build_repackaging, build_tools, signing_key};
+pub(crate) use packaging::{build_repackaging, build_tools, hook, signing_key};
 
 use crate::{
     limits::share, services::Services, settings::Settings, shutdown::Shutdown, telemetry::Telemetry,

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use crate::{
     admin,
     credential::Accepts,
-    description, identity_api,
+    description, feeds, identity_api,
     limits::ResetForm,
     operations::{Operation, get, post},
-    packages_api,
+    package_downloads, packages_api,
     refusal::{Fault, Refusal},
     served_blobs,
     voice::{Heard, Voice, no_stamp},
@@ -32,6 +32,8 @@ pub(crate) static VOICE: Voice = Voice {
         application::queries::catalogue::READ_MODEL,
         application::queries::catalogue::PUBLISHERS,
         application::queries::reviews::READ_MODEL,
+        application::queries::downloads::READ_MODEL,
+        application::queries::activity::READ_MODEL,
     ],
 };
 
@@ -45,6 +47,8 @@ pub(crate) fn operations() -> Vec<Operation> {
         post("/admin/projections/{name}/rebuild", Action::Operate, admin::rebuild),
         post("/admin/projections/{name}/retry", Action::Operate, admin::retry),
     ];
+    operations.extend(feeds::operations());
+    operations.extend(package_downloads::operations());
     operations.extend(identity_api::operations());
     operations.extend(packages_api::operations());
     operations

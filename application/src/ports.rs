@@ -5,6 +5,7 @@ pub mod credentials;
 pub mod freshness;
 pub mod jobs;
 pub mod marketplace;
+pub mod notices;
 pub mod packages;
 pub mod packaging;
 pub mod quotas;

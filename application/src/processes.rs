@@ -1,9 +1,11 @@
 //! What happens without anybody asking: work is done, lost work is noticed, old results go, erasures come to their end,
-//! what could not be checked is checked.
+//! what could not be checked is checked, milestones are noticed and news is told.
 
+pub mod announce_milestones;
 mod attempt;
 pub mod expire_artifacts;
 pub mod finish_erasures;
+pub mod post_notices;
 pub mod reap_attempts;
 pub mod recheck_quarantine;
 mod reporter;

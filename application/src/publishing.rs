@@ -182,7 +182,7 @@ impl Publishing {
         }
         order.changelog.as_deref().map_or(Ok(()), texts::changelog)?;
         order.repository.as_deref().map_or(Ok(()), texts::repository)?;
-        let mut plan = self.plan(file, &order, by.principal).await?;
+        let mut plan = Box::pin(self.plan(file, &order, by.principal)).await?;
         if plan.is_done() {
             return Ok(plan.published(plan.outcome));
         }
@@ -190,7 +190,7 @@ impl Publishing {
         if order.dry_run {
             return Ok(plan.published(PublishOutcome::WouldPublish));
         }
-        self.carry_out(file, plan, &order, &by).await
+        Box::pin(self.carry_out(file, plan, &order, &by)).await
     }
 
     /// Shown by the next read. None: it was so already.
@@ -200,7 +200,7 @@ impl Publishing {
         change: Change,
         by: Asker<'_>,
     ) -> Result<Option<Cursor>, Error> {
-        self.make(plugin, change, &by).await
+        Box::pin(self.make(plugin, change, &by)).await
     }
 
     /// A publisher is verified together with everything it has, and will have, published.

@@ -6,6 +6,7 @@ pub mod allow;
 pub mod clients;
 pub mod download;
 pub mod guard;
+pub mod tarballs;
 pub mod transfer;
 
 #[cfg(test)]
@@ -15,3 +16,4 @@ pub use allow::{FetchAllow, InvalidAllow};
 pub use clients::{ClientError, GuardedClient, OperatorClient};
 pub use download::GuardedDownloads;
 pub use guard::FetchPolicy;
+pub use tarballs::GuardedTarballs;

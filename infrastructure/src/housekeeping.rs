@@ -1,4 +1,4 @@
-//! Removes what only operations needed: answered idempotency keys, finished job rows, tickets that nobody took and rate
+//! Removes what only operations needed: answered idempotency keys, finished job rows, told news, tickets that nobody took and rate
 //! buckets that are full. Never an event.
 
 use std::time::Duration;
@@ -7,10 +7,11 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_hours(1);
-const STATEMENTS: [&str; 4] = [
+const STATEMENTS: [&str; 5] = [
     "delete from es.commands where created_at < clock_timestamp() - interval '7 days'",
     "delete from es.jobs where finished_at < clock_timestamp() - interval '14 days'",
     "delete from es.tickets where expires_at < clock_timestamp()",
+    "delete from es.notices where ended_at < clock_timestamp() - interval '14 days'",
     // Nodes that settle hold these rows in an order of their own.
     "delete from es.rate_buckets where bucket in
         (select bucket from es.rate_buckets where full_at < clock_timestamp() for update skip locked)",

@@ -41,6 +41,11 @@ pub trait Projection: Send + Sync + 'static {
     /// Makes the tables of a generation, as the owner. Does nothing if they are there.
     async fn create(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error>;
 
+    /// Makes what only readers need of them, as the owner: after the load, because that is far faster.
+    async fn index(&self, _owner: &mut PgConnection, _generation: i32) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
+
     /// Makes this generation the one that readers see, as the owner.
     async fn show(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error>;
 

@@ -19,6 +19,7 @@ mod related;
 mod search;
 mod store;
 mod tables;
+mod totals;
 mod upstream;
 mod words;
 
@@ -85,6 +86,10 @@ impl Projection for Catalogue {
 
     async fn create(&self, owner: &mut PgConnection, number: i32) -> Result<(), sqlx::Error> {
         Tables::of(number).create(owner).await
+    }
+
+    async fn index(&self, owner: &mut PgConnection, number: i32) -> Result<(), sqlx::Error> {
+        Tables::of(number).index(owner).await
     }
 
     async fn show(&self, owner: &mut PgConnection, number: i32) -> Result<(), sqlx::Error> {

@@ -4,13 +4,16 @@ mod accounts;
 mod activity;
 mod api_keys;
 mod catalogue;
+mod downloads;
 mod generation;
 mod job_queue;
+mod notices;
 mod per_stream;
 mod publishers;
 mod reading;
 mod repositories;
 mod reviews;
+mod state;
 mod tasks;
 
 use std::sync::Arc;
@@ -21,6 +24,7 @@ pub use accounts::PgAccounts;
 pub use activity::PgActivity;
 pub use api_keys::PgKeys;
 pub use catalogue::PgCatalogue;
+pub use downloads::PgDownloads;
 pub use repositories::PgRepositories;
 pub use reviews::PgReviews;
 pub use tasks::PgTasks;
@@ -33,6 +37,8 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
     all.extend([
         Arc::new(Rows::<tasks::Tasks>::default()) as Arc<dyn Projection>,
         Arc::new(job_queue::JobQueue),
+        Arc::new(downloads::Downloads),
+        Arc::new(notices::Notices),
         Arc::new(catalogue::Catalogue),
         Arc::new(Rows::<publishers::Publishers>::default()),
         Arc::new(Rows::<reviews::Reviews>::default()),

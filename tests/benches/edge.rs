@@ -16,7 +16,7 @@ use crate::{
     table::{Table, Target},
 };
 
-/// Answers alike whoever asks, and asks no database.
+/// The list of an empty catalogue: the same for whoever asks, so that what it costs drops out of the difference.
 const PATH: &str = "/backstage/api/marketplace/v1/plugins";
 const ROUNDS: usize = 40;
 const REQUESTS: usize = 500;
@@ -69,7 +69,7 @@ impl Way {
                 read += more;
             }
             times.push(begun.elapsed().as_secs_f64() * 1e6);
-            assert!(!buffer.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&buffer[..read]));
+            assert!(buffer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&buffer[..read]));
         }
         if keep {
             self.medians.push(median(&times));

@@ -50,7 +50,10 @@ fn details(refusal: &Refusal) -> Value {
         details.insert("reason".to_owned(), reason.as_str().into());
     }
     if !refusal.issues.is_empty() {
-        let issues = refusal.issues.iter().map(|issue| json!({"at": issue.loc, "message": issue.msg}));
+        let issues = refusal
+            .issues
+            .iter()
+            .map(|issue| json!({"field": issue.place(), "at": issue.loc, "message": issue.msg}));
         details.insert("issues".to_owned(), issues.collect());
     }
     details.into()

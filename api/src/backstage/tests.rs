@@ -126,3 +126,4 @@ async fn whoever_shows_a_key_has_a_limit_of_his_own() {
 }
 
 mod browsing;
+mod reviewing;

@@ -132,7 +132,8 @@ fn content(schema: &Value) -> Value {
 
 /// `post-dify-api-v1-tasks-id-cancel`.
 fn id(mount: &str, method: &Method, path: &str) -> String {
-    let words = format!("{}{mount}{path}", method.as_str().to_ascii_lowercase());
+    let end = if path.ends_with('/') { "slash" } else { "" };
+    let words = format!("{}{mount}{path}{end}", method.as_str().to_ascii_lowercase());
     let words = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-")
 }

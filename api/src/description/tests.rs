@@ -1,8 +1,11 @@
 use std::collections::BTreeSet;
 
+use application::policy::Action::ReadCatalogue;
+use axum::http::Method;
 use serde_json::json;
 
 use super::{merge::Written, *};
+use crate::operations::{get, later};
 
 fn references(value: &Value, found: &mut BTreeSet<String>) {
     match value {
@@ -37,16 +40,18 @@ fn a_description_that_does_not_fit_is_a_fault() {
     let part = |paths: Value| {
         let written = json!({"tag": {"name": "space"}, "refusal": {}, "paths": paths});
         let written: Written = serde_json::from_value(written).unwrap();
-        let part = Part { mount: "/space", voice: &space::VOICE, operations: space::operations(), written };
+        let operations = vec![
+            get("/one", ReadCatalogue, async || ""),
+            get("/two", ReadCatalogue, async || ""),
+            later(Method::GET, "/three", ReadCatalogue),
+        ];
+        let part = Part { mount: "/space", voice: &space::VOICE, operations, written };
         part.merge_into(&mut json!({})).unwrap_err().to_string()
     };
-    let get = || json!({"get": {"summary": "x"}});
-    let (mcps, skills) =
-        ("/api/v1/marketplace/mcps/{author}/{name}", "/api/v1/marketplace/skills/{author}/{name}");
-    assert_eq!(part(json!({mcps: get()})), format!("GET {skills} is not described"));
-    let later = "/api/v1/marketplace/plugins";
-    let told = part(json!({mcps: get(), skills: get(), later: get()}));
-    assert_eq!(told, format!("get {later} is described and not served"));
+    let written = || json!({"get": {"summary": "x"}});
+    assert_eq!(part(json!({"/one": written()})), "GET /two is not described");
+    let told = part(json!({"/one": written(), "/two": written(), "/three": written()}));
+    assert_eq!(told, "get /three is described and not served");
 }
 
 #[test]

@@ -3,19 +3,45 @@
 use std::sync::Arc;
 
 use application::{
-    counting::Counting, known_state::KnownState, ports::vault::Secret, publishing::Publishing,
+    counting::Counting,
+    known_state::{KnownState, Noticing},
+    ports::{freshness::Freshness, vault::Secret},
+    principal::Principal,
+    publishing::{Asker, Expects, Order, Publishing},
+    queries::catalogue::CatalogueQueries as _,
     reviewing::Reviewing,
+    signal::Signal,
 };
+use domain::{
+    plugin::PackageFormat,
+    values::{Dialect, PluginId},
+};
+use tokio_util::task::TaskTracker;
 
-use super::Fakes;
-use crate::{conditional::Validators, services::Cataloguing, wiring::Unset};
+use super::{
+    Fakes, caller,
+    shelf::{packed, prepared},
+    unset::Unset,
+};
+use crate::{
+    conditional::Validators,
+    services::{Cataloguing, Services},
+};
 
 impl Fakes {
     pub(super) fn cataloguing(self: &Arc<Self>) -> Cataloguing {
         let identity = self.registry.identity();
-        // Nobody runs the recording: nothing is counted here.
-        let (counting, _) =
-            Counting::new(Arc::new(Unset), self.clone(), self.clone(), self.clone(), Secret::from([0; 32]));
+        let noticed = Signal::default();
+        let state = KnownState::new(self.shelf.clone(), &[&noticed]);
+        let freshness: Arc<dyn Freshness> = Arc::new(Noticing { freshness: self.clone(), noticed });
+        let (counting, recording) = Counting::new(
+            self.shelf.clone(),
+            freshness.clone(),
+            self.clone(),
+            self.clone(),
+            Secret::from([0; 32]),
+        );
+        TaskTracker::new().spawn(recording);
         Cataloguing {
             catalogue: self.shelf.clone(),
             reviews: self.shelf.clone(),
@@ -31,7 +57,7 @@ impl Fakes {
                 scanner: self.shelf.clone(),
                 numbers: self.shelf.clone(),
                 blobs: self.clone(),
-                freshness: self.clone(),
+                freshness: freshness.clone(),
                 clock: self.clone(),
                 ids: self.clone(),
             },
@@ -41,27 +67,47 @@ impl Fakes {
                 catalogue: self.shelf.clone(),
                 numbers: self.shelf.clone(),
                 vault: identity.vault.clone(),
-                freshness: self.clone(),
+                freshness: freshness.clone(),
                 clock: self.clone(),
             },
             counting,
-            validators: Arc::new(Validators::new(KnownState::new(self.shelf.clone(), &[]), self.clone())),
+            validators: Arc::new(Validators::new(state, self.clone())),
         }
     }
 }
 
-mod tests {
-    use application::{
-        principal::Principal,
-        publishing::{Asker, Expects, Order, PublishOutcome},
+/// Publishes a package without more than a name where Inkdrop lists it.
+pub(crate) async fn published(
+    fakes: &Fakes,
+    services: &Services,
+    format: PackageFormat,
+    name: &str,
+    version: &str,
+) -> PluginId {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("package");
+    std::fs::write(&file, packed(&prepared(format, None, name, version))).unwrap();
+    let order = Order {
+        formats: vec![format],
+        dialects: vec![Dialect::Inkdrop],
+        name: None,
+        version: None,
+        publisher: None,
+        repository: None,
+        changelog: None,
+        expects: Expects::NewPlugin,
+        dry_run: false,
     };
-    use domain::{plugin::PackageFormat, values::Dialect};
+    let by = Asker { principal: &Principal::bootstrap(), caller: caller() };
+    let published = services.publishing.publish(&file, order, by).await.unwrap();
+    assert!(fakes.shelf.current(published.plugin).await.unwrap().is_some());
+    published.plugin
+}
+
+mod tests {
+    use application::publishing::PublishOutcome;
 
     use super::*;
-    use crate::fakes::{
-        caller,
-        shelf::{packed, prepared},
-    };
 
     #[tokio::test]
     async fn what_is_published_in_memory_is_shown_at_once() {

@@ -201,3 +201,17 @@ async fn a_login_that_is_no_object_is_told_what_is_missing() {
     assert_eq!(answer.status, 400);
     assert_eq!(answer.body["error"]["message"], "username: Field required; password: Field required");
 }
+
+#[tokio::test]
+async fn what_could_be_installed_is_searched_for_by_whoever_shows_a_credential() {
+    let door = door();
+    for base in ["/api/v1/plugins", "/v1/plugins"] {
+        let search = format!("{base}/search?query=analytics");
+        assert_eq!(door.say(Method::GET, &search, "", &Value::Null).await.status, 401);
+        let found = door.say(Method::GET, &search, ADMIN, &Value::Null).await;
+        let pagination = json!({"page": 1, "per_page": 20, "total": 0, "has_next": false});
+        assert_eq!(found.body["data"], json!({"plugins": [], "pagination": pagination}), "{found:?}");
+        let refused = door.say(Method::GET, &format!("{base}/search?sort=up"), ADMIN, &Value::Null).await;
+        assert_eq!((refused.status, &refused.body["error"]["code"]), (400, &json!("VALIDATION_ERROR")));
+    }
+}

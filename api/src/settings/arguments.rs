@@ -26,6 +26,9 @@ Secrets, by environment alone:
                              The one before it, until `plugyard secrets rotate` has run
   PLUGYARD_SECRET_KEY_FILE, PLUGYARD_SECRET_KEY_PREVIOUS_FILE
                              Files that hold them instead
+  PLUGYARD_DISCORD_WEBHOOK   Where news of the catalogue is posted, in the form that Discord takes
+  PLUGYARD_DISCORD_WEBHOOK_FILE
+                             A file that holds it instead
   PLUGYARD_USER_PASSWORD     Password for `user set`; without it, a line of standard input
   AWS_*                      Credentials and region of an S3 store";
 

@@ -1,12 +1,20 @@
+use application::ports::packages::Package;
 use axum::{body::Body, http::Method};
-use domain::values::Role;
-use serde_json::json;
+use domain::{
+    plugin::PackageFormat,
+    values::{Dialect, Role},
+};
+use serde_json::{Value, json};
 
 use super::{VOICE, operations};
 use crate::{
-    fakes::door::Door,
+    fakes::{
+        door::{Door, Heard},
+        form::{BOUNDARY, form},
+        shelf::{packed, prepared},
+    },
     refusal::{Fault, Refusal},
-    voice::Heard,
+    voice,
 };
 
 fn door(limits: &str) -> Door {
@@ -47,7 +55,7 @@ async fn every_fault_has_its_status_and_its_code_in_the_one_shape() {
 
 #[test]
 fn a_handler_that_knows_a_better_word_or_number_is_heard() {
-    let heard = Heard { request_id: "r".into(), at: chrono::DateTime::UNIX_EPOCH };
+    let heard = voice::Heard { request_id: "r".into(), at: chrono::DateTime::UNIX_EPOCH };
     for (code, written) in [("404", json!(404)), ("token_pending", json!("token_pending"))] {
         let (_, body) = (VOICE.refuse)(&Refusal::not_found("Not there").coded(code), &heard);
         assert_eq!(body, json!({"code": written, "msg": "Not there"}));
@@ -81,6 +89,100 @@ async fn publishing_needs_a_token_of_a_publisher_and_reading_none() {
     };
     assert_eq!(publish(None).await, 401);
     assert_eq!(publish(Some(format!("Bearer {}", door.key(Role::User).await.1))).await, 403);
-    assert_eq!(publish(Some(format!("Bearer {secret}"))).await, 501);
-    assert_eq!(door.get("/api/v1/marketplace/plugins", &[]).await.status, 501);
+    assert_eq!(publish(Some(format!("Bearer {secret}"))).await, 400, "there is no package");
+    assert_eq!(door.get("/api/v1/marketplace/plugins/no/no%20name", &[]).await.status, 404);
+}
+
+/// A publisher before the marketplace.
+async fn publish(door: &Door, token: &str, version: &str) -> Heard {
+    let manifest = json!({
+        "kind": "Plugin",
+        "metadata": {"author": "ada", "name": "LocalAgent", "version": version},
+        "spec": {"components": {"Tool": {"fromDirs": [{"path": "a"}, {"path": "b"}]}, "EventListener": {}}},
+    });
+    let package = Package { manifest, ..prepared(PackageFormat::Lbpkg, Some("ada"), "LocalAgent", version) };
+    send(door, token, &[("file", &packed(&package)), ("changelog", b"More of it")]).await
+}
+
+async fn send(door: &Door, token: &str, parts: &[(&str, &[u8])]) -> Heard {
+    let authorization = format!("Bearer {token}");
+    let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+    let headers = [("authorization", authorization.as_str()), ("content-type", &kind)];
+    door.ask(Method::POST, "/api/v1/marketplace/plugins/publish", &headers, form(parts)).await
+}
+
+#[tokio::test]
+async fn lbp_publishes_and_the_core_finds_it() {
+    let door = door("off");
+    let (_, token) = door.key(Role::Publisher).await;
+    let published = publish(&door, &token, "0.1.7").await;
+    let submission =
+        json!({"status": "live", "plugin_id": "ada/LocalAgent", "version": "0.1.7", "reason": ""});
+    assert_eq!((published.status, &published.body["data"]["submission"]), (200, &submission));
+    assert_eq!(publish(&door, &token, "0.2.0-beta.1").await.status, 200);
+    let get =
+        async |path: &str| door.get(&format!("/api/v1/marketplace{path}"), &[]).await.body["data"].clone();
+    let plugin = get("/plugins/ada/LocalAgent").await["plugin"].clone();
+    for (member, value) in [
+        ("plugin_id", json!("ada/LocalAgent")),
+        ("label", json!({"en_US": "LocalAgent"})),
+        ("description", json!({"en_US": ""})),
+        ("icon", json!("")),
+        ("repository", json!("")),
+        ("tags", json!([])),
+        ("deleted_at", json!(null)),
+        ("latest_version", json!("0.1.7")),
+        ("components", json!({"Tool": 2, "EventListener": 1})),
+        ("status", json!("live")),
+        ("type", json!("plugin")),
+    ] {
+        assert_eq!(plugin[member], value, "{member}");
+    }
+    let versions = get("/plugins/ADA/localagent/versions").await["versions"].clone();
+    assert_eq!((&versions[0]["version"], &versions[1]["version"]), (&json!("0.1.7"), &json!("0.2.0-beta.1")));
+    assert_eq!(versions[0]["changelog"], "More of it");
+    assert_eq!(get("/plugins?page=1&page_size=5").await, json!({"plugins": [plugin], "total": 1}));
+    assert_eq!(get("/plugins/ada/LocalAgent/resources/README").await, json!({"readme": ""}));
+    assert_eq!(get("/recommendation-lists").await, json!({"lists": []}));
+    assert_eq!(get("/tags").await, json!({"tags": []}));
+    let search = async |path: &str, body: Value| {
+        let found = door.say(Method::POST, &format!("/api/v1/marketplace{path}"), "", &body).await;
+        found.body["data"].clone()
+    };
+    let wish = json!({
+        "query": "local", "page": 1, "page_size": 20, "sort_by": "hot_score", "sort_order": "DESC",
+        "tags_filter": [], "type_filter": "",
+    });
+    assert_eq!(search("/plugins/search", wish.clone()).await["plugins"][0]["name"], "LocalAgent");
+    assert_eq!(search("/extensions/search", wish).await["extensions"][0]["name"], "LocalAgent");
+    let servers = json!({"type_filter": "mcp"});
+    assert_eq!(search("/extensions/search", servers).await, json!({"extensions": [], "total": 0}));
+    let liked = search("/extensions/likes/status", json!({"fingerprint": "x"})).await;
+    assert_eq!(liked, json!({"extensions": []}));
+}
+
+#[tokio::test]
+async fn what_lbp_cannot_publish_is_told_in_msg() {
+    let door = door("off");
+    let (_, token) = door.key(Role::Publisher).await;
+    publish(&door, &token, "0.1.7").await;
+    let (_, other) = door.key_of("another", &[Dialect::Space], Role::Publisher).await;
+    assert_eq!(publish(&door, &other, "0.1.8").await.status, 403, "it belongs to somebody else");
+    let tarball = packed(&prepared(PackageFormat::Tarball, None, "notes", "1.0.0"));
+    for (parts, status) in [
+        (vec![("file", b"junk".as_slice())], 400),
+        (vec![("file", &tarball[..])], 400),
+        (vec![("package", b"junk".as_slice())], 400),
+        (vec![("file", b"1".as_slice()), ("file", b"2".as_slice())], 400),
+    ] {
+        let refused = send(&door, &token, &parts).await;
+        assert_eq!(refused.status, status, "{refused:?}");
+        assert!(refused.body["msg"].as_str().is_some_and(|msg| !msg.is_empty()), "{refused:?}");
+    }
+    for body in
+        [json!({"page": 0}), json!({"page_size": 101}), json!({"sort_by": "stars"}), json!({"tags": [1]})]
+    {
+        let refused = door.say(Method::POST, "/api/v1/marketplace/plugins/search", "", &body).await;
+        assert_eq!((refused.status, &refused.body["code"]), (400, &json!(-1)), "{body}");
+    }
 }

@@ -1,7 +1,5 @@
 //! The catalogue on one node: its read models and the services over them.
 
-mod unset;
-
 use std::sync::Arc;
 
 use application::{
@@ -23,10 +21,9 @@ use infrastructure::{
     scanner::{CommandScanner, ScanCommand},
     system::System,
 };
-use projections::{PgActivity, PgCatalogue, PgRepositories, PgReviews};
+use projections::{PgActivity, PgCatalogue, PgDownloads, PgRepositories, PgReviews};
 use tokio_util::task::TaskTracker;
 
-pub(crate) use self::unset::Unset;
 use super::{
     identity::{Standing, beside_the_log},
     packaging::{blobs, this_program},
@@ -90,7 +87,7 @@ pub(super) fn build_cataloguing(
         validators: Arc::new(Validators::new(known, Arc::new(System))),
         catalogue,
         reviews,
-        downloads: Arc::new(Unset),
+        downloads: Arc::new(PgDownloads::new(pools.reads.clone())),
         activity: Arc::new(PgActivity::new(pools.reads.clone())),
         repositories: Arc::new(PgRepositories::new(pools.reads.clone())),
     })

@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use application::{
     commands::Commands,
     known_state::Noticing,
-    ports::{blobs::Blobs, freshness::Freshness},
+    ports::{blobs::Blobs, freshness::Freshness, packages::ReleasedTarballs},
     processes::{
-        expire_artifacts::ExpireArtifacts, finish_erasures::FinishErasures, reap_attempts::ReapAttempts,
+        announce_milestones::AnnounceMilestones, expire_artifacts::ExpireArtifacts,
+        finish_erasures::FinishErasures, post_notices::PostNotices, reap_attempts::ReapAttempts,
         recheck_quarantine::RecheckQuarantine, run_tasks::RunTasks, watch_tasks::WatchTasks,
     },
     queries::tasks::TaskQueries,
@@ -22,6 +23,7 @@ use infrastructure::{
     event_log::{LogCommands, LogWriter, share_nudges},
     housekeeping::keep_house,
     jobs::PgJobs,
+    notices::PgNotices,
     subscription::{Freshly, Runner, Signals},
     system::System,
     uv::Uv,
@@ -30,8 +32,8 @@ use projections::PgTasks;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Operator, build_repackaging, build_tools, catalogue::build_cataloguing, heads, identity::build_identity,
-    open_database, signing_key,
+    Operator, build_repackaging, build_tools, catalogue::build_cataloguing, heads, hook,
+    identity::build_identity, open_database, packaging::released_tarballs, signing_key,
 };
 use crate::{
     services::{Cataloguing, Identifying, Ports, SigningPublicKey},
@@ -92,6 +94,7 @@ struct Node {
     runners: Vec<Arc<Runner>>,
     uv: Arc<Uv>,
     repackaging: Arc<Repackaging>,
+    released_tarballs: Arc<dyn ReleasedTarballs>,
     watch: Arc<WatchTasks>,
     cataloguing: Cataloguing,
     identifying: Identifying,
@@ -133,6 +136,7 @@ impl Node {
             freshness,
             watch: Arc::new(WatchTasks::new(tasks.clone(), signals.projected.clone())),
             repackaging,
+            released_tarballs: Arc::new(released_tarballs(settings)?),
             uv,
             tasks,
             runners,
@@ -192,6 +196,7 @@ impl Node {
             clock: Arc::new(System),
         };
         self.until_stopping(expire.run(stop.clone()));
+        self.tell(settings)?;
         let finish = FinishErasures { identity: self.identifying.identity.clone() };
         self.until_stopping(finish.run(stop.clone()));
         let recheck = RecheckQuarantine {
@@ -201,6 +206,27 @@ impl Node {
         self.until_stopping(recheck.run(stop.clone()));
         self.until_stopping(keep_house(self.database.pools.writes.clone(), stop.clone()));
         self.until_stopping(heads(settings)?.keep(self.database.pools.reads.clone(), stop));
+        Ok(())
+    }
+
+    /// Milestones, and news for the operator's hook.
+    fn tell(&self, settings: &Settings) -> anyhow::Result<()> {
+        let projected = &self.signals.projected;
+        let milestones = AnnounceMilestones {
+            downloads: self.cataloguing.downloads.clone(),
+            plugins: self.cataloguing.publishing.plugins.clone(),
+            projected: projected.clone(),
+        };
+        self.until_stopping(milestones.run());
+        if let Some(hook) = hook(settings)? {
+            let news = PostNotices {
+                notices: Arc::new(PgNotices::new(self.database.pools.writes.clone())),
+                hook: Arc::new(hook),
+                catalogue: self.cataloguing.catalogue.clone(),
+                projected: projected.clone(),
+            };
+            self.until_stopping(news.run());
+        }
         Ok(())
     }
 
@@ -223,6 +249,7 @@ impl Node {
             marketplace: self.repackaging.marketplace.clone(),
             inspector: self.repackaging.inspector.clone(),
             blobs,
+            released_tarballs: self.released_tarballs.clone(),
             freshness: self.freshness.clone(),
             clock: Arc::new(System),
             ids: Arc::new(System),

@@ -14,7 +14,11 @@ use infrastructure::{
     archive::limits::Limits,
     blobs::ObjectBlobs,
     builder::{BuildMode, NoBuilder, Parts, SandboxBuilder, tools::Toolbox},
-    fetch::{FetchPolicy, GuardedClient, GuardedDownloads, OperatorClient, clients::Get, transfer::Patience},
+    discord::DiscordHook,
+    fetch::{
+        FetchPolicy, GuardedClient, GuardedDownloads, GuardedTarballs, OperatorClient, clients::Get,
+        transfer::Patience,
+    },
     isolation::Isolation,
     marketplace::{self, HttpMarketplace},
     packaging::{IsolatedInspector, IsolatedPacker},
@@ -84,6 +88,10 @@ pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Re
     })
 }
 
+pub(super) fn released_tarballs(settings: &Settings) -> anyhow::Result<GuardedTarballs> {
+    Ok(GuardedTarballs::new(guarded(settings)?, Patience::default()))
+}
+
 fn marketplace(settings: &Settings, guarded: GuardedClient) -> anyhow::Result<HttpMarketplace> {
     Ok(HttpMarketplace::new(
         settings.marketplace.url.reveal().clone(),
@@ -92,6 +100,12 @@ fn marketplace(settings: &Settings, guarded: GuardedClient) -> anyhow::Result<Ht
         marketplace::Patience::default(),
         Patience::default(),
     )?)
+}
+
+/// Where the operator wants to be told of news, if anywhere.
+pub(crate) fn hook(settings: &Settings) -> anyhow::Result<Option<DiscordHook>> {
+    let Some(url) = &settings.discord_webhook else { return Ok(None) };
+    Ok(Some(DiscordHook::new(url.reveal().clone(), guarded(settings)?)?))
 }
 
 pub(super) fn this_program() -> anyhow::Result<PathBuf> {

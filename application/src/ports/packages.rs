@@ -11,13 +11,21 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, ports::packaging::Received};
 
 /// Reads a package in a child process; its bytes are hostile. A permanent failure says what is wrong with it.
 #[async_trait]
 pub trait PackageReader: Send + Sync {
     /// The format is what the content says. A format that is not among `wanted` is refused.
     async fn read(&self, file: &Path, wanted: &[PackageFormat]) -> Result<Package, Failure>;
+}
+
+/// Gets a tarball that was released elsewhere, from an address that a caller gave: guarded, capped, and known to be
+/// gzip by its first bytes.
+#[async_trait]
+pub trait ReleasedTarballs: Send + Sync {
+    /// Streams the body into the file `into`, at most `limit` bytes.
+    async fn fetch(&self, url: &str, into: &Path, limit: u64) -> Result<Received, Failure>;
 }
 
 /// Everything that the catalogue takes from a package.

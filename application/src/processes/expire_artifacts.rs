@@ -68,3 +68,6 @@ impl ExpireArtifacts {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,9 +95,9 @@ impl Named {
         let mut ways: Vec<Which> = self.words().map(word).collect();
         let pair = Which::Pair { publisher: self.publisher.as_str().to_owned(), name: name.clone() };
         if ONE_WORD.contains(&self.first) {
-            ways.push(pair)
+            ways.push(pair);
         } else {
-            ways.insert(0, pair)
+            ways.insert(0, pair);
         }
         ways
     }
@@ -108,9 +108,9 @@ impl Named {
         let mut keys: Vec<ClaimKey> =
             self.words().map(|dialect| ClaimKey::word(dialect, &self.name)).collect();
         if ONE_WORD.contains(&self.first) {
-            keys.push(pair)
+            keys.push(pair);
         } else {
-            keys.insert(0, pair)
+            keys.insert(0, pair);
         }
         keys
     }

@@ -286,14 +286,15 @@ fn judged(
 ) -> Result<Plan, Error> {
     let live = known.as_ref().filter(|view| view.removed.is_none());
     match (expects, live) {
-        (Expects::NewPlugin, Some(_)) => {
+        // Whoever asks for one of which nothing is offered is told that there is none: it can be begun again.
+        (Expects::NewPlugin, Some(view)) if view.offered().next().is_some() => {
             let message = format!("{} exists already; publish a new version of it", named.name);
             return Err(Error::new(Kind::Conflict, message));
         }
         (Expects::NewVersion, None) => {
             return Err(Error::not_found(format!("No such package: {}", named.name)));
         }
-        (Expects::NewPlugin, None) | (Expects::NewVersion, Some(_)) | (Expects::Any, _) => {}
+        (Expects::NewPlugin | Expects::Any, _) | (Expects::NewVersion, Some(_)) => {}
     }
     if let Some(view) = &known
         && by.verdict(Action::PublishPackage, by.owner_of(view.owner)) != Verdict::Allowed

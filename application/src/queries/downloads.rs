@@ -11,6 +11,9 @@ use crate::error::Error;
 
 pub const READ_MODEL: &str = "downloads";
 
+/// How many downloads are a milestone.
+pub const MILESTONES: [u64; 3] = [100, 500, 1000];
+
 #[async_trait]
 pub trait DownloadQueries: Send + Sync {
     /// From the first day to the last, both included (UTC). Imported totals are not in: nobody knows their days.
@@ -20,6 +23,9 @@ pub trait DownloadQueries: Send + Sync {
         first: NaiveDate,
         last: NaiveDate,
     ) -> Result<DownloadsView, Error>;
+
+    /// Plugins that have passed a milestone nobody has announced, each with the lowest such one.
+    async fn milestones_due(&self, most: u32) -> Result<Vec<(PluginId, u64)>, Error>;
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

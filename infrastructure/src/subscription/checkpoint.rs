@@ -47,15 +47,36 @@ pub(super) async fn wait_for_lock(
     row.as_ref().map(read).transpose()
 }
 
+/// Rows differ, and the place is the same.
+pub(super) async fn changed(
+    transaction: &mut PgConnection,
+    name: &str,
+    generation: i32,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update es.checkpoints set changes = changes + 1, changed_at = clock_timestamp()
+          where subscription = $1 and generation = $2",
+    )
+    .bind(name)
+    .bind(generation)
+    .execute(transaction)
+    .await
+    .map(drop)
+}
+
+/// `changed`: rows may differ from what they were, and validators of answers are to be others.
 pub(super) async fn advance(
     transaction: &mut PgConnection,
     name: &str,
     generation: i32,
     to: Cursor,
+    changed: bool,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "update es.checkpoints
-            set epoch = $3, transaction_id = $4::text::xid8, global_position = $5, updated_at = clock_timestamp()
+            set epoch = $3, transaction_id = $4::text::xid8, global_position = $5, updated_at = clock_timestamp(),
+                changes = changes + $6::integer,
+                changed_at = case when $6 = 0 then changed_at else clock_timestamp() end
           where subscription = $1 and generation = $2",
     )
     .bind(name)
@@ -63,6 +84,7 @@ pub(super) async fn advance(
     .bind(to.epoch)
     .bind(to.transaction.to_string())
     .bind(to.position)
+    .bind(i32::from(changed))
     .execute(transaction)
     .await
     .map(drop)

@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection};
 use super::{ApplyError, Projection, checkpoint};
 use crate::event_log::{Feed, Raw};
 
-const PAGE: i64 = 2000;
+const PAGE: i64 = 10_000;
 /// How often a swap gives way to long queries.
 const SWAPS: u32 = 10;
 
@@ -58,6 +58,7 @@ pub async fn first_generation(
             .await?;
     if !there {
         projection.create(&mut transaction, 1).await?;
+        projection.index(&mut transaction, 1).await?;
         projection.show(&mut transaction, 1).await?;
         checkpoint::insert(&mut *transaction, projection.name(), 1, "live").await?;
     }
@@ -96,17 +97,11 @@ async fn replay_and_swap(
     projection: &dyn Projection,
     on_events: &mut impl FnMut(u64),
 ) -> Result<Rebuilt, RebuildError> {
-    let name = projection.name();
     let generation = begin(owner, projection).await?;
     let mut replay = Replay { projection, generation, cursor: Cursor::default(), events: 0 };
-    loop {
-        let live = checkpoint::live(&mut *owner, name).await?.ok_or(RebuildError::NotLive(name))?;
-        let moved = replay.page(owner, live.cursor).await?;
-        on_events(replay.events);
-        if !moved {
-            break;
-        }
-    }
+    replay.catch_up(owner, on_events).await?;
+    projection.index(owner, generation).await?;
+    replay.catch_up(owner, on_events).await?;
     let began = Instant::now();
     let mut swapped = swap(owner, &mut replay).await;
     for _ in 1..SWAPS {
@@ -153,6 +148,23 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
+    /// Up to where the live one is.
+    async fn catch_up(
+        &mut self,
+        owner: &mut PgConnection,
+        on_events: &mut impl FnMut(u64),
+    ) -> Result<(), RebuildError> {
+        let name = self.projection.name();
+        loop {
+            let live = checkpoint::live(&mut *owner, name).await?.ok_or(RebuildError::NotLive(name))?;
+            let moved = self.page(owner, live.cursor).await?;
+            on_events(self.events);
+            if !moved {
+                return Ok(());
+            }
+        }
+    }
+
     /// Applies the next page up to the live cursor in a transaction of its own; false at the end.
     async fn page(&mut self, owner: &mut PgConnection, up_to: Cursor) -> Result<bool, RebuildError> {
         let page = Feed::page(&mut *owner, self.cursor, Some(up_to), PAGE).await?;
@@ -178,7 +190,7 @@ impl Replay<'_> {
         }
         self.projection.apply(transaction, self.generation, &events).await?;
         let Some(last) = page.last() else { return Ok(()) };
-        checkpoint::advance(transaction, self.projection.name(), self.generation, last.cursor).await?;
+        checkpoint::advance(transaction, self.projection.name(), self.generation, last.cursor, true).await?;
         self.cursor = last.cursor;
         self.events += page.len() as u64;
         Ok(())
@@ -216,7 +228,7 @@ async fn swap_once(owner: &mut PgConnection, replay: &mut Replay<'_>) -> Result<
     let before = projection.fingerprint(&mut transaction, live.generation).await?;
     let after = projection.fingerprint(&mut transaction, replay.generation).await?;
     projection.show(&mut transaction, replay.generation).await?;
-    checkpoint::advance(&mut transaction, name, replay.generation, live.cursor).await?;
+    checkpoint::advance(&mut transaction, name, replay.generation, live.cursor, true).await?;
     checkpoint::set_status(&mut *transaction, name, live.generation, "retired", None).await?;
     checkpoint::set_status(&mut *transaction, name, replay.generation, "live", None).await?;
     // The one before stays for a rollback; older ones go.

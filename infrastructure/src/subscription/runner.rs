@@ -163,7 +163,8 @@ impl Runner {
         if !events.is_empty() {
             self.projection.apply(&mut transaction, seen.generation, events).await?;
         }
-        checkpoint::advance(&mut transaction, self.name(), seen.generation, to).await?;
+        let changed = !events.is_empty();
+        checkpoint::advance(&mut transaction, self.name(), seen.generation, to, changed).await?;
         transaction.commit().await?;
         self.reached.send_replace(to);
         Ok(Look::Moved)
@@ -230,7 +231,7 @@ impl Runner {
         }
         let why = "an earlier event of the stream is parked";
         parked::park(&mut transaction, self.name(), at.generation, raw, 0, why).await?;
-        checkpoint::advance(&mut transaction, self.name(), at.generation, raw.cursor).await?;
+        checkpoint::advance(&mut transaction, self.name(), at.generation, raw.cursor, false).await?;
         transaction.commit().await?;
         Ok(Some(Look::Moved))
     }
@@ -242,7 +243,7 @@ impl Runner {
             return Ok(Look::NotOurs);
         }
         parked::park(&mut transaction, self.name(), at.generation, raw, tries, why).await?;
-        checkpoint::advance(&mut transaction, self.name(), at.generation, raw.cursor).await?;
+        checkpoint::advance(&mut transaction, self.name(), at.generation, raw.cursor, false).await?;
         transaction.commit().await?;
         error!(subscription = self.name(), event = %raw.event_id, error = why, "parked an event");
         Ok(Look::Moved)
@@ -290,6 +291,7 @@ impl Runner {
             return Ok(false);
         };
         self.projection.apply(&mut transaction, live.generation, &events).await?;
+        checkpoint::changed(&mut transaction, self.name(), live.generation).await?;
         parked::release(&mut transaction, self.name(), live.generation, raw.event_id).await?;
         transaction.commit().await?;
         Ok(true)

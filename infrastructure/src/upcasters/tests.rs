@@ -1,7 +1,10 @@
 use std::path::Path;
 
 use cqrs_es::{Aggregate, DomainEvent as _};
-use domain::{account::Account, api_key::ApiKey, recorded::Event, task::Task};
+use domain::{
+    account::Account, api_key::ApiKey, download_log::DownloadLog, name_claim::NameClaim, plugin::Plugin,
+    publisher::Publisher, recorded::Event, repository::Repository, review::Review, task::Task,
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -83,6 +86,12 @@ fn every_golden_event_still_reads_and_folds_to_the_same_state() {
             Task::TYPE => folded::<Task>(events),
             Account::TYPE => folded::<Account>(events),
             ApiKey::TYPE => folded::<ApiKey>(events),
+            Plugin::TYPE => folded::<Plugin>(events),
+            NameClaim::TYPE => folded::<NameClaim>(events),
+            Publisher::TYPE => folded::<Publisher>(events),
+            Review::TYPE => folded::<Review>(events),
+            Repository::TYPE => folded::<Repository>(events),
+            DownloadLog::TYPE => folded::<DownloadLog>(events),
             other => panic!("{}: no aggregate is called {other}", path.display()),
         };
         assert_eq!(state, story["state"], "{}", path.display());

@@ -172,5 +172,14 @@ pub(super) async fn refresh(
         tables.rows(),
         tables.counts()
     );
+    sqlx::query(&query).bind(&plugins).execute(&mut *transaction).await?;
+    // So seldom that what is searched may be written anew.
+    let query = format!(
+        "update {} d set tier = c.tier,
+                search = ts_delete(d.search, '~tier ' || d.tier) || array_to_tsvector(array['~tier ' || c.tier])
+           from {} c where c.plugin_id = any($1) and d.plugin_id = c.plugin_id and d.tier <> c.tier",
+        tables.documents(),
+        tables.rows()
+    );
     sqlx::query(&query).bind(plugins).execute(transaction).await.map(drop)
 }

@@ -4,11 +4,11 @@ use application::queries::catalogue::{Facet, Find, Found, Order, Sort};
 use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{engines, rank::Wanted, store::key};
+use super::{engines, rank::Wanted, store::key, totals};
 use crate::reading::{bounded, count};
 
 /// Of categories, tags and publishers each.
-const MOST_FACETS: i64 = 50;
+pub(super) const MOST_FACETS: i64 = 50;
 
 /// A page, without the plugins themselves.
 #[derive(Debug, Default)]
@@ -31,9 +31,46 @@ pub(super) async fn sorted(pool: &PgPool, find: &Find, wanted: Option<&Wanted>) 
 }
 
 pub(super) async fn total(pool: &PgPool, find: &Find, wanted: Option<&Wanted>) -> Result<u64, sqlx::Error> {
+    if wanted.is_none()
+        && let Some(total) = totals::of(pool, find).await?
+    {
+        return Ok(total);
+    }
+    if let Some(wanted) = wanted
+        && *find == plain(find)
+    {
+        // The index alone knows.
+        return sqlx::query_scalar(
+            "select count(*) from read.catalogue_documents where search @@ $1::tsquery",
+        )
+        .bind(shown(find, wanted))
+        .fetch_one(pool)
+        .await
+        .map(count);
+    }
     let mut query = QueryBuilder::new("select count(*)");
     fitting(&mut query, find, wanted);
     query.build_query_scalar().fetch_one(pool).await.map(count)
+}
+
+/// The same without filters.
+pub(super) fn plain(find: &Find) -> Find {
+    Find {
+        text: find.text.clone(),
+        order: find.order,
+        offset: find.offset,
+        limit: find.limit,
+        whole: find.whole,
+        facets: find.facets,
+        upstream: find.upstream,
+        ..Find::in_dialect(find.dialect)
+    }
+}
+
+/// What matches, among what is shown.
+fn shown(find: &Find, wanted: &Wanted) -> String {
+    let own = if find.upstream { "" } else { " & '~own'" };
+    format!("({}) & '~in {}' & !'~hidden'{own}", wanted.query(), find.dialect.as_str())
 }
 
 /// From where, and which.
@@ -41,7 +78,7 @@ pub(super) fn fitting(query: &mut QueryBuilder<'_, Postgres>, find: &Find, wante
     query.push(" from read.catalogue c");
     if let Some(wanted) = wanted {
         query.push(" join read.catalogue_documents d on d.plugin_id = c.plugin_id");
-        query.push(" where d.search @@ ").push_bind(wanted.query()).push("::tsquery and");
+        query.push(" where d.search @@ ").push_bind(shown(find, wanted)).push("::tsquery and");
     } else {
         query.push(" where");
     }
@@ -119,6 +156,9 @@ pub(super) async fn facets(
 ) -> Result<(), sqlx::Error> {
     if !find.facets {
         return Ok(());
+    }
+    if wanted.is_none() && *find == plain(find) {
+        return totals::facets(pool, find, found).await;
     }
     let mut query = QueryBuilder::new("with fitting as materialized (select c.category, c.tags, c.publisher");
     fitting(&mut query, find, wanted);

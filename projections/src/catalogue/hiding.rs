@@ -57,8 +57,15 @@ impl Hiding {
                                  and o.origin is null and not o.removed)
                       or exists (select 1 from {sources} s where s.repository = t.origin and not s.enabled) as hidden
                  from touched t
+             ), searched as (
+               update {documents} t
+                  set search = case when d.hidden then t.search || array_to_tsvector(array['~hidden'])
+                                    else ts_delete(t.search, '~hidden') end
+                 from decided d
+                where t.plugin_id = d.plugin_id and (t.search @@ quote_literal('~hidden')::tsquery) <> d.hidden
              )
-             update {rows} r set hidden = d.hidden from decided d where r.plugin_id = d.plugin_id and r.hidden <> d.hidden"
+             update {rows} r set hidden = d.hidden from decided d where r.plugin_id = d.plugin_id and r.hidden <> d.hidden",
+            documents = tables.documents()
         );
         sqlx::query(&query)
             .bind(repositories)

@@ -12,11 +12,12 @@ use super::{
     find::{Page, facets, filters, fitting, sorted, total},
     rank::Wanted,
     search::Head,
+    totals,
 };
 use crate::reading::bounded;
 
 /// So many are ranked.
-const RANKED: i64 = 1_000;
+const RANKED: u64 = 1_000;
 /// And so many whose name begins with the text, however rarely they were downloaded.
 const NAMED: i64 = 200;
 /// With fewer matches than this, slips of the pen are allowed for.
@@ -39,11 +40,12 @@ const COLUMNS: &str = "select c.plugin_id, d.head, c.downloads, c.publisher_key,
                        c.rating";
 
 pub(super) async fn matching(pool: &PgPool, find: &Find, wanted: &Wanted) -> Result<Page, sqlx::Error> {
-    let mut matches = most_downloaded(pool, find, wanted).await?;
-    let all = bounded(matches.len() as u64) < RANKED;
+    let matching = total(pool, find, Some(wanted)).await?;
+    let all = matching <= RANKED;
     if !all && find.order.by != Sort::Relevance {
         return sorted(pool, find, Some(wanted)).await;
     }
+    let mut matches = most_downloaded(pool, find, wanted, matching).await?;
     if all && matches.len() < FEW {
         let slips = slips(pool, find, wanted).await?;
         let new = |slip: &Match| matches.iter().all(|there| there.plugin != slip.plugin);
@@ -56,7 +58,7 @@ pub(super) async fn matching(pool: &PgPool, find: &Find, wanted: &Wanted) -> Res
         let ranked: std::collections::HashSet<Uuid> = matches.iter().map(|one| one.plugin).collect();
         named = by_name(pool, find, wanted).await?;
         named.retain(|one| !ranked.contains(&one.plugin));
-        found.total = total(pool, find, Some(wanted)).await?;
+        found.total = matching;
     }
     let beyond: Vec<Uuid> = named.iter().map(|one| one.plugin).collect();
     matches.extend(named);
@@ -78,12 +80,44 @@ pub(super) async fn matching(pool: &PgPool, find: &Find, wanted: &Wanted) -> Res
     Ok(Page { plugins, found })
 }
 
-async fn most_downloaded(pool: &PgPool, find: &Find, wanted: &Wanted) -> Result<Vec<Match>, sqlx::Error> {
+/// Of very many, only the tiers of downloads that should hold enough are looked through, and more of them if they do not.
+async fn most_downloaded(
+    pool: &PgPool,
+    find: &Find,
+    wanted: &Wanted,
+    matching: u64,
+) -> Result<Vec<Match>, sqlx::Error> {
+    if matching > RANKED {
+        let tiers = totals::tiers(pool, find.dialect).await?;
+        let plugins: u64 = tiers.iter().map(|(_, plugins)| plugins).sum();
+        let mut enough = plugins.saturating_mul(RANKED + RANKED / 2) / matching;
+        while enough < plugins {
+            let found = in_tiers(pool, find, &wanted.in_tiers(highest(&tiers, enough))).await?;
+            if found.len() as u64 >= RANKED {
+                return Ok(found);
+            }
+            enough = enough.saturating_mul(4).max(1);
+        }
+    }
+    in_tiers(pool, find, wanted).await
+}
+
+/// The highest tiers that have so many plugins.
+fn highest(tiers: &[(u8, u64)], enough: u64) -> Vec<u8> {
+    let mut so_far = 0;
+    let taken = tiers.iter().take_while(|(_, plugins)| {
+        let is_needed = so_far < enough;
+        so_far += plugins;
+        is_needed
+    });
+    taken.map(|(tier, _)| *tier).collect()
+}
+
+async fn in_tiers(pool: &PgPool, find: &Find, wanted: &Wanted) -> Result<Vec<Match>, sqlx::Error> {
     let mut query = QueryBuilder::new(COLUMNS);
     fitting(&mut query, find, Some(wanted));
-    query
-        .push(" order by c.downloads desc, c.publisher_key, c.name_key, c.plugin_id limit ")
-        .push_bind(RANKED);
+    query.push(" order by c.downloads desc, c.publisher_key, c.name_key, c.plugin_id limit ");
+    query.push_bind(bounded(RANKED));
     read(query.build().fetch_all(pool).await?, wanted, false)
 }
 
@@ -110,7 +144,7 @@ async fn rest(
     fitting(&mut query, find, Some(wanted));
     query.push(" and c.plugin_id <> all(").push_bind(beyond).push(")");
     query.push(" order by c.downloads desc, c.publisher_key, c.name_key, c.plugin_id offset ");
-    query.push_bind(RANKED.saturating_add(bounded(offset))).push(" limit ").push_bind(limit);
+    query.push_bind(bounded(RANKED.saturating_add(offset))).push(" limit ").push_bind(limit);
     read(query.build().fetch_all(pool).await?, wanted, false)
 }
 

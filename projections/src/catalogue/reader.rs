@@ -18,7 +18,7 @@ use domain::{
 use sqlx::{PgPool, Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
-use super::{find, fold::fold, look_alikes, matches, rank::Wanted, related, store::key};
+use super::{find, fold::fold, look_alikes, matches, rank::Wanted, related, store::key, totals};
 use crate::{
     per_stream::stream,
     reading::{bounded, count, unavailable},
@@ -200,26 +200,12 @@ impl CatalogueQueries for PgCatalogue {
     }
 
     async fn categories(&self, dialect: Dialect) -> Result<Vec<Facet>, Error> {
-        let rows = sqlx::query(
-            "select min(category) as name, count(*) as plugins from read.catalogue
-              where shown and dialects @> array[$1] and category_key is not null
-              group by category_key order by category_key",
-        )
-        .bind(dialect.as_str())
-        .fetch_all(&self.pool)
-        .await;
-        rows.and_then(|rows| rows.iter().map(find::facet).collect()).map_err(unavailable)
+        totals::all(&self.pool, dialect, "category").await.map_err(unavailable)
     }
 
     async fn publishers(&self, dialect: Dialect) -> Result<Vec<String>, Error> {
-        sqlx::query_scalar(
-            "select min(publisher) from read.catalogue where shown and dialects @> array[$1]
-              group by publisher_key order by publisher_key",
-        )
-        .bind(dialect.as_str())
-        .fetch_all(&self.pool)
-        .await
-        .map_err(unavailable)
+        let all = totals::all(&self.pool, dialect, "publisher").await.map_err(unavailable)?;
+        Ok(all.into_iter().map(|publisher| publisher.name).collect())
     }
 
     async fn publisher(&self, name: &str) -> Result<Option<PublisherView>, Error> {
@@ -269,14 +255,6 @@ impl CatalogueQueries for PgCatalogue {
     }
 
     async fn state(&self) -> Result<State, Error> {
-        let row: (String, chrono::DateTime<chrono::Utc>) = sqlx::query_as(
-            "select concat_ws('-', generation, epoch, transaction_id, global_position), updated_at
-               from es.checkpoints where subscription = $1 and status in ('live', 'halted')",
-        )
-        .bind(application::queries::catalogue::READ_MODEL)
-        .fetch_one(&self.pool)
-        .await
-        .map_err(unavailable)?;
-        Ok(State { tag: row.0, at: row.1 })
+        crate::state::of_catalogue(&self.pool).await
     }
 }

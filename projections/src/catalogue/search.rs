@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use application::queries::catalogue::PluginView;
+use application::queries::catalogue::{Origin, PluginView};
 
 use super::{
     card::shown_name,
+    store::is_visible,
     words::{joined, words},
 };
 
@@ -74,7 +75,7 @@ fn with_joined(text: &str) -> Vec<String> {
     parts
 }
 
-/// A literal of `tsvector` without positions: which words there are.
+/// A literal of `tsvector` without positions: which words there are, and where it is shown. No word has a tilde.
 pub(super) fn vector(view: &PluginView, head: &Head) -> String {
     let latest = view.latest();
     let about = &view.description;
@@ -89,6 +90,12 @@ pub(super) fn vector(view: &PluginView, head: &Head) -> String {
         if all.len() < MOST_WORDS {
             all.insert(word);
         }
+    }
+    if is_visible(view) {
+        all.extend(view.listed.iter().map(|dialect| format!("~in {}", dialect.as_str())));
+    }
+    if view.origin == Origin::Own {
+        all.insert("~own".to_owned());
     }
     let quoted: Vec<String> = all.into_iter().map(|word| format!("'{word}'")).collect();
     quoted.join(" ")

@@ -115,15 +115,17 @@ async fn store_documents(
     views: &[PluginView],
 ) -> Result<(), sqlx::Error> {
     let query = format!(
-        "insert into {} (plugin_id, head, fuzzy, digests, versions, card, view, search)
-         select plugin_id, head, fuzzy, string_to_array(digests, ' '), string_to_array(versions, ' '), card, view,
-                search::tsvector
+        "insert into {documents} (plugin_id, head, fuzzy, digests, versions, card, view, tier, search)
+         select plugin_id, u.head, u.fuzzy, string_to_array(u.digests, ' '), string_to_array(u.versions, ' '), u.card,
+                u.view, r.tier, u.search::tsvector || array_to_tsvector(array['~tier ' || r.tier])
            from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::jsonb[], $8::text[])
              as u (plugin_id, head, fuzzy, digests, versions, card, view, search)
+           join {rows} r using (plugin_id)
          on conflict (plugin_id) do update
            set head = excluded.head, fuzzy = excluded.fuzzy, digests = excluded.digests, versions = excluded.versions,
-               card = excluded.card, view = excluded.view, search = excluded.search",
-        tables.documents()
+               card = excluded.card, view = excluded.view, tier = excluded.tier, search = excluded.search",
+        documents = tables.documents(),
+        rows = tables.rows()
     );
     let heads: Vec<search::Head> = of(views, search::Head::of);
     sqlx::query(&query)

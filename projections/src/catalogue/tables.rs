@@ -3,6 +3,7 @@
 
 use sqlx::PgConnection;
 
+use super::totals;
 use crate::generation::Generation;
 
 #[derive(Debug, Clone, Copy)]
@@ -17,12 +18,16 @@ pub(super) struct Tables {
     versions: Generation,
     /// Catalogues elsewhere, and whether their plugins are shown.
     sources: Generation,
+    /// How many are shown: in all, of each category, tag, publisher and tier of downloads.
+    totals: Generation,
 }
 
+const ROWS_COMMENT: &str = "Written by the projection catalogue, read by every list of plugins: what they are filtered and sorted by";
+const DOCUMENTS_COMMENT: &str = "Written by the projection catalogue, read by every look at plugins: their documents, and what is searched";
 const ROWS: &str = "plugin_id, number, publisher, publisher_key, name, name_key, skeleton, owner, origin, visible, hidden,
     removed, held, dialects, category, category_key, tags, theme, verified, featured, price, engines, spans, latest_version,
-    created_at, updated_at, downloads, rating, ratings";
-const DOCUMENTS: &str = "plugin_id, head, fuzzy, digests, versions, card, view, search";
+    created_at, updated_at, downloads, rating, ratings, tier";
+const DOCUMENTS: &str = "plugin_id, head, fuzzy, digests, versions, card, view, tier, search";
 const COUNTS: &str =
     "plugin_id, counted, imported, imported_average, imported_ratings, one, two, three, four, five";
 
@@ -35,6 +40,7 @@ impl Tables {
             counts: generation("catalogue_counts"),
             versions: generation("catalogue_versions"),
             sources: generation("catalogue_sources"),
+            totals: generation("catalogue_totals"),
         }
     }
 
@@ -58,25 +64,36 @@ impl Tables {
         self.sources.table()
     }
 
-    fn all(self) -> [Generation; 5] {
-        [self.rows, self.documents, self.counts, self.versions, self.sources]
+    fn all(self) -> [Generation; 6] {
+        [self.rows, self.documents, self.counts, self.versions, self.sources, self.totals]
+    }
+
+    /// What only readers need.
+    pub(super) async fn index(self, owner: &mut PgConnection) -> Result<(), sqlx::Error> {
+        for statement in
+            indexes_of_rows(&self.rows()).into_iter().chain(indexes_of_documents(&self.documents()))
+        {
+            sqlx::query(&statement).execute(&mut *owner).await?;
+        }
+        // Plans are made by what is known of the tables, and nobody has looked at them yet.
+        for table in [self.rows(), self.documents(), self.counts()] {
+            sqlx::query(&format!("analyze {table}")).execute(&mut *owner).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn create(self, owner: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let made = [rows(&self.rows()), documents(&self.documents())].into_iter().zip([
-            "Written by the projection catalogue, read by every list of plugins: what they are filtered and sorted by",
-            "Written by the projection catalogue, read by every look at plugins: their documents, and what is searched",
-        ]);
-        for (generation, (statements, comment)) in [self.rows, self.documents].into_iter().zip(made) {
-            generation.create(&mut *owner, statements, comment).await?;
-        }
+        self.rows.create(&mut *owner, rows(&self.rows()), ROWS_COMMENT).await?;
+        self.documents.create(&mut *owner, documents(&self.documents()), DOCUMENTS_COMMENT).await?;
         let made = counters(self);
         for (generation, (statement, comment)) in
             [self.counts, self.versions, self.sources].into_iter().zip(made)
         {
             generation.create(&mut *owner, vec![statement], comment).await?;
         }
-        Ok(())
+        self.totals
+            .create(owner, totals::statements(&self.rows(), &self.totals.table()), totals::COMMENT)
+            .await
     }
 
     pub(super) async fn show(self, owner: &mut PgConnection) -> Result<(), sqlx::Error> {
@@ -90,7 +107,7 @@ impl Tables {
         for generation in self.all() {
             generation.remove(&mut *owner).await?;
         }
-        Ok(())
+        sqlx::query(&totals::removal(&self.totals.table())).execute(owner).await.map(drop)
     }
 
     pub(super) async fn fingerprint(self, connection: &mut PgConnection) -> Result<String, sqlx::Error> {
@@ -100,6 +117,7 @@ impl Tables {
             (self.counts, "plugin_id", COUNTS),
             (self.versions, "plugin_id, version", "plugin_id, version, downloads"),
             (self.sources, "repository", "repository, enabled"),
+            (self.totals, "dialect, kind, name", "dialect, kind, name, own, others"),
         ];
         let mut texts = Vec::new();
         for (generation, key, columns) in all {
@@ -110,7 +128,6 @@ impl Tables {
 }
 
 fn rows(table: &str) -> Vec<String> {
-    let index = |what: &str| format!("create index on {table} {what}");
     vec![
         format!(
             "create table if not exists {table} (
@@ -143,19 +160,27 @@ fn rows(table: &str) -> Vec<String> {
                updated_at timestamptz not null,
                downloads bigint not null,
                rating float8 not null,
-               ratings bigint not null
+               ratings bigint not null,
+               tier smallint generated always as (floor(ln((1 + downloads)::float8) / ln(2::float8))::smallint) stored
              ) with (fillfactor = 85)"
         ),
+        // By these, listings and plugins of our own are told apart while they are written.
+        format!("create index on {table} (publisher_key, name_key)"),
+        format!("create index on {table} (origin) where origin is not null"),
+    ]
+}
+
+fn indexes_of_rows(table: &str) -> Vec<String> {
+    let index = |what: &str| format!("create index on {table} {what}");
+    vec![
         index("(downloads desc, publisher_key, name_key, plugin_id) where shown"),
         index("(updated_at desc, publisher_key, name_key, plugin_id) where shown"),
         index("(created_at desc, publisher_key, name_key, plugin_id) where shown"),
         index("(rating desc, publisher_key, name_key, plugin_id) where shown"),
         index("(name_key, publisher_key, plugin_id) where shown"),
         index("(name_key text_pattern_ops)"),
-        index("(publisher_key, name_key)"),
         index("(skeleton)"),
         index("(number)"),
-        index("(origin) where origin is not null"),
         index("(category_key, downloads desc) where shown"),
         index("using gin (tags) with (fastupdate = off) where shown"),
         index("(plugin_id) where held"),
@@ -163,10 +188,8 @@ fn rows(table: &str) -> Vec<String> {
 }
 
 fn documents(table: &str) -> Vec<String> {
-    let index = |what: &str| format!("create index on {table} {what}");
-    vec![
-        format!(
-            "create table if not exists {table} (
+    vec![format!(
+        "create table if not exists {table} (
                plugin_id uuid primary key,
                head text not null,
                fuzzy text not null,
@@ -174,9 +197,15 @@ fn documents(table: &str) -> Vec<String> {
                versions text[] not null,
                card jsonb not null,
                view jsonb not null,
+               tier smallint not null,
                search tsvector not null
              )"
-        ),
+    )]
+}
+
+fn indexes_of_documents(table: &str) -> Vec<String> {
+    let index = |what: &str| format!("create index on {table} {what}");
+    vec![
         // Readers would have to look through what is pending.
         index("using gin (search) with (fastupdate = off)"),
         index("using gin (fuzzy gin_trgm_ops) with (fastupdate = off)"),

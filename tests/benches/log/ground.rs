@@ -12,14 +12,14 @@ use plugyard_tests::{Cluster, Database, until};
 use sqlx::postgres::PgConnectOptions;
 use tokio_util::task::TaskTracker;
 
-pub(super) struct Ground {
-    pub(super) cluster: Cluster,
-    pub(super) database: Database,
+pub(crate) struct Ground {
+    pub(crate) cluster: Cluster,
+    pub(crate) database: Database,
     options: PgConnectOptions,
 }
 
 impl Ground {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let cluster = Cluster::start();
         let database = cluster.database().await;
         let options = PgConnectOptions::from_str(&database.url).unwrap();
@@ -28,7 +28,12 @@ impl Ground {
         Self { cluster, database, options }
     }
 
-    pub(super) fn node(&self) -> Node {
+    /// With the rights of the owner.
+    pub(crate) async fn owner(&self) -> sqlx::PgConnection {
+        sqlx::ConnectOptions::connect(&self.options).await.unwrap()
+    }
+
+    pub(crate) fn node(&self) -> Node {
         let (pools, signals, running) = (Pools::new(&self.options), Signals::default(), TaskTracker::new());
         let (writer, run) = LogWriter::new(&pools, &signals);
         running.spawn(run);
@@ -37,13 +42,13 @@ impl Ground {
     }
 
     /// Leaves PostgreSQL nothing to catch up with.
-    pub(super) async fn rest(&self) {
+    pub(crate) async fn rest(&self) {
         self.database.execute("vacuum analyze es.events").await.unwrap();
         self.database.execute("checkpoint").await.unwrap();
     }
 
     /// Flushes of the write-ahead log so far. A backend tells of its own when it ends.
-    pub(super) async fn flushes(&self) -> i64 {
+    pub(crate) async fn flushes(&self) -> i64 {
         until("the clients are gone", Duration::from_secs(10), async || {
             let clients = "select count(*) from pg_stat_activity
                             where application_name like 'plugyard-%' or application_name = 'pgbench'";
@@ -61,23 +66,23 @@ impl Ground {
     }
 }
 
-pub(super) struct Node {
-    pub(super) pools: Pools,
-    pub(super) signals: Signals,
+pub(crate) struct Node {
+    pub(crate) pools: Pools,
+    pub(crate) signals: Signals,
     writer: LogWriter,
-    pub(super) tasks: Arc<LogCommands<Task>>,
-    pub(super) running: TaskTracker,
+    pub(crate) tasks: Arc<LogCommands<Task>>,
+    pub(crate) running: TaskTracker,
 }
 
 impl Node {
     /// Statements and events so far.
-    pub(super) fn appended(&self) -> (u64, u64) {
+    pub(crate) fn appended(&self) -> (u64, u64) {
         let facts = self.writer.facts();
         (facts.statements.load(Ordering::Relaxed), facts.events.load(Ordering::Relaxed))
     }
 
     /// Everybody who runs on it must have ended.
-    pub(super) async fn end(self) {
+    pub(crate) async fn end(self) {
         let Self { pools, writer, tasks, running, .. } = self;
         drop((writer, tasks));
         running.close();

@@ -1,12 +1,14 @@
 //! Downloads on the shelf.
 
+use std::collections::BTreeMap;
+
 use application::{
     Error,
-    queries::downloads::{DayView, DownloadQueries, DownloadsView},
+    queries::downloads::{DayView, DownloadQueries, DownloadsView, MILESTONES},
 };
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use domain::{download_log::DownloadLogEvent, recorded::Event, values::PluginId};
+use domain::{download_log::DownloadLogEvent, plugin::PluginEvent, recorded::Event, values::PluginId};
 
 use super::Shelf;
 
@@ -35,5 +37,37 @@ impl DownloadQueries for Shelf {
             }
         }
         Ok(view)
+    }
+
+    async fn milestones_due(&self, most: u32) -> Result<Vec<(PluginId, u64)>, Error> {
+        let mut totals = BTreeMap::<PluginId, (u64, u64, Vec<u64>)>::new();
+        for recorded in self.recorded() {
+            match recorded.event {
+                Event::Download(_, DownloadLogEvent::DownloadRecorded(one)) => {
+                    totals.entry(one.plugin_uid).or_default().0 += 1;
+                }
+                Event::Plugin(plugin, PluginEvent::StatisticsImported { statistics, .. }) => {
+                    totals.entry(plugin).or_default().1 = statistics.downloads;
+                }
+                Event::Plugin(plugin, PluginEvent::MilestoneReached { threshold, .. }) => {
+                    totals.entry(plugin).or_default().2.push(threshold);
+                }
+                Event::Plugin(..)
+                | Event::Task(..)
+                | Event::Account(..)
+                | Event::ApiKey(..)
+                | Event::NameClaim(..)
+                | Event::Publisher(..)
+                | Event::Review(..)
+                | Event::Repository(..) => {}
+            }
+        }
+        let due = totals.into_iter().filter_map(|(plugin, (counted, imported, reached))| {
+            let is_due = |number: &&u64| {
+                **number <= counted + imported && **number > imported && !reached.contains(*number)
+            };
+            MILESTONES.iter().find(is_due).map(|number| (plugin, *number))
+        });
+        Ok(due.take(most as usize).collect())
     }
 }

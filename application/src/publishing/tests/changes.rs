@@ -143,13 +143,15 @@ async fn a_name_that_is_not_listed_any_more_is_given_back() {
     let plugin = ground.publish(&zip("1.0.0"), both(), &ann).await.unwrap().plugin;
     let unlist = Change::Unlist { dialect: Dialect::Nexus, reason: WHY.to_owned() };
     ground.change(plugin, unlist, &ann).await.unwrap();
-    let released = ground.shelf.recorded().into_iter().filter_map(|recorded| match recorded.event {
-        domain::recorded::Event::NameClaim(key, event) if event.name() == "NameReleased" => {
-            Some(key.to_string())
+    let mut released = Vec::new();
+    for recorded in ground.shelf.recorded() {
+        if let domain::recorded::Event::NameClaim(key, event) = recorded.event
+            && event.name() == "NameReleased"
+        {
+            released.push(key.to_string());
         }
-        _ => None,
-    });
-    assert_eq!(released.collect::<Vec<_>>(), ["nexus:auth"]);
+    }
+    assert_eq!(released, ["nexus:auth"]);
     let again = ground.publish(&zip("1.0.1"), both(), &ann).await.unwrap();
     assert!(again.plugin == plugin && ground.view(plugin).await.is_visible(Dialect::Nexus));
 }

@@ -91,7 +91,7 @@ async fn every_dialect_has_names_of_its_own() {
     let ground = Ground::new();
     let ann = ground.holder("ann", Role::Publisher).await;
     let zip = |name: &str| prepared(PackageFormat::Zip, Some("acme"), name, "1.0.0");
-    let refused = [
+    let refused = vec![
         (difypkg("acme", "Agent", "0.0.1"), Dialect::Dify),
         (difypkg("acme", "a.b", "0.0.1"), Dialect::Dify),
         (difypkg("acme", "agent", "0.0.1-a.b"), Dialect::Dify),

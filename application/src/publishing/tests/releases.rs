@@ -18,8 +18,8 @@ async fn a_first_publication_makes_the_plugin_and_its_publisher() {
     assert!(view.is_visible(Dialect::Dify) && !view.is_visible(Dialect::Backstage));
     assert_eq!((view.publisher.as_str(), view.name.as_str(), view.owner), ("acme", "agent", ann.account));
     assert_eq!((view.number, view.verified), (1000, None));
-    let publisher = ground.shelf.publisher("ACME").await.unwrap().unwrap();
-    assert_eq!((publisher.number, publisher.owner), (1000, ann.account));
+    let owner = ground.shelf.publisher("ACME").await.unwrap().unwrap();
+    assert_eq!((owner.number, owner.owner), (1000, ann.account));
     assert_eq!(ground.blobs.digests(), [view.releases[0].artifact.sha256.clone()]);
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Card, PluginView};
 
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a filter of its own")]
 pub struct Find {
     /// Where it must be listed.
     pub dialect: Dialect,

@@ -70,7 +70,7 @@ fn a_version_is_yanked_for_a_while() {
 
 #[test]
 fn a_release_is_held_and_let_out_again() {
-    let hold = |reason: &str| PluginCommand::QuarantineRelease {
+    let quarantine = |reason: &str| PluginCommand::QuarantineRelease {
         version: version("1.0.0"),
         reason: reason.to_owned(),
     };
@@ -86,8 +86,8 @@ fn a_release_is_held_and_let_out_again() {
         evidence: "clean".to_owned(),
     };
     let given = || after(published("1.0.0", 1), vec![held("unchecked")]);
-    plugin().given(given()).when(hold("unchecked")).then_expect_events(vec![]);
-    plugin().given(given()).when(hold("infected")).then_expect_events(vec![held("infected")]);
+    plugin().given(given()).when(quarantine("unchecked")).then_expect_events(vec![]);
+    plugin().given(given()).when(quarantine("infected")).then_expect_events(vec![held("infected")]);
     plugin().given(given()).when(clear()).then_expect_events(vec![cleared]);
     plugin().given(published("1.0.0", 1)).when(clear()).then_expect_events(vec![]);
 }

@@ -3,7 +3,7 @@
 
 use application::failure::{Failure, Reason};
 
-use crate::archive::{ambiguous, damaged, limits::Limits};
+use crate::archive::{damaged, limits::Limits};
 
 pub(super) const BLOCK: usize = 512;
 
@@ -73,10 +73,6 @@ fn name(block: &[u8; BLOCK]) -> Result<Vec<u8>, Failure> {
     match &block[257..265] {
         b"ustar\x0000" => {
             let prefix = until_nul(&block[345..500]);
-            // Some readers end a prefix of this length sooner, and take what follows for times.
-            if prefix.len() > 130 {
-                return Err(ambiguous("a name in it is read in two ways"));
-            }
             Ok(if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() })
         }
         // Of GNU tar, and of before: these know no prefix.
