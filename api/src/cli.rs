@@ -13,6 +13,7 @@ pub(crate) mod projections;
 pub(crate) mod publish;
 pub(crate) mod publisher;
 pub(crate) mod repackage;
+pub(crate) mod repository;
 pub(crate) mod secrets;
 pub(crate) mod seed;
 pub(crate) mod sign;

@@ -18,12 +18,14 @@ use serde_json::Value;
 
 use self::merge::{Part, Written};
 use crate::{
-    backstage, dify, identity_api, inkdrop, langbot, nexus, operations::Operation, refusal::Refusal, space,
-    voice::Voice, yard,
+    backstage, dify, difymarket, identity_api, inkdrop, langbot, nexus, operations::Operation,
+    refusal::Refusal, space, voice::Voice, yard,
 };
 
 /// What stands in `openapi/` for the operations of one dialect below one mount.
 struct Source {
+    /// Names its schemas: two voices may be of one dialect.
+    name: &'static str,
     mount: &'static str,
     voice: &'static Voice,
     operations: fn() -> Vec<Operation>,
@@ -32,47 +34,75 @@ struct Source {
 
 const IDENTITY: &str = include_str!("../openapi/identity.yaml");
 const SPACE: &str = include_str!("../openapi/space.yaml");
+const DIFYMARKET: &str = include_str!("../openapi/difymarket.yaml");
 
 /// Below their mounts; what is served at the root as well is not described twice.
-const SOURCES: [Source; 8] = [
+const SOURCES: [Source; 10] = [
     Source {
+        name: "dify",
         mount: "/dify",
         voice: &dify::VOICE,
         operations: dify::operations,
         texts: &[include_str!("../openapi/dify.yaml"), include_str!("../openapi/dify-marketplace.yaml")],
     },
     Source {
+        name: "difymarket",
+        mount: "/dify",
+        voice: &difymarket::VOICE,
+        operations: difymarket::operations,
+        texts: &[DIFYMARKET],
+    },
+    Source {
+        name: "difymarket",
+        mount: "/difymarket",
+        voice: &difymarket::VOICE,
+        operations: difymarket::operations,
+        texts: &[DIFYMARKET],
+    },
+    Source {
+        name: "inkdrop",
         mount: "/inkdrop",
         voice: &inkdrop::VOICE,
         operations: || with_identity(inkdrop::operations()),
         texts: &[include_str!("../openapi/inkdrop.yaml"), IDENTITY],
     },
     Source {
+        name: "backstage",
         mount: "/backstage",
         voice: &backstage::VOICE,
         operations: || with_identity(backstage::operations()),
         texts: &[include_str!("../openapi/backstage.yaml"), IDENTITY],
     },
     Source {
+        name: "langbot",
         mount: "/langbot",
         voice: &langbot::VOICE,
         operations: || with_identity(langbot::operations()),
         texts: &[include_str!("../openapi/langbot.yaml"), IDENTITY],
     },
-    Source { mount: "/langbot", voice: &space::VOICE, operations: space::operations, texts: &[SPACE] },
     Source {
+        name: "space",
+        mount: "/langbot",
+        voice: &space::VOICE,
+        operations: space::operations,
+        texts: &[SPACE],
+    },
+    Source {
+        name: "nexus",
         mount: "/nexus",
         voice: &nexus::VOICE,
         operations: || with_identity(nexus::operations()),
         texts: &[include_str!("../openapi/nexus.yaml"), IDENTITY],
     },
     Source {
+        name: "space",
         mount: "/space",
         voice: &space::VOICE,
         operations: || with_identity(space::operations()),
         texts: &[SPACE, IDENTITY],
     },
     Source {
+        name: "yard",
         mount: "",
         voice: &yard::VOICE,
         operations: yard::operations,
@@ -102,7 +132,8 @@ pub(crate) fn document() -> anyhow::Result<Value> {
             );
         }
         let operations = (source.operations)();
-        Part { mount: source.mount, voice: source.voice, operations, written }.merge_into(&mut document)?;
+        Part { name: source.name, mount: source.mount, voice: source.voice, operations, written }
+            .merge_into(&mut document)?;
     }
     Ok(document)
 }

@@ -14,7 +14,10 @@ mod socket;
 mod tasks;
 mod upload;
 
-use application::policy::Action;
+use application::{
+    policy::Action,
+    queries::{catalogue, listings, repositories},
+};
 use axum::extract::DefaultBodyLimit;
 use domain::values::Dialect;
 use serde_json::Value;
@@ -36,7 +39,12 @@ pub(crate) static VOICE: Voice = Voice {
     accept: plain,
     stamp: no_stamp,
     reset: ResetForm::UnixSeconds,
-    read_models: &[application::tasks::READ_MODEL],
+    read_models: &[
+        application::tasks::READ_MODEL,
+        catalogue::READ_MODEL,
+        repositories::READ_MODEL,
+        listings::READ_MODEL,
+    ],
 };
 
 /// No envelope.
@@ -71,11 +79,11 @@ pub(crate) fn operations() -> Vec<Operation> {
         delete("/api/v1/files/{id}", Action::RemoveFile, files::remove),
         get("/api/v1/files/{id}/download", Action::ReadTasks, files::download).patient(),
     ];
-    operations.extend(catalogue());
+    operations.extend(of_marketplace());
     operations
 }
 
-fn catalogue() -> Vec<Operation> {
+fn of_marketplace() -> Vec<Operation> {
     let market = "/api/v1/marketplace";
     let plugin = format!("{market}/plugins/{{author}}/{{name}}");
     let read = Action::ReadCatalogue;

@@ -16,6 +16,7 @@ mod crossroads;
 mod crowd;
 mod description;
 mod dify;
+mod difymarket;
 #[cfg(test)]
 mod fakes;
 mod feeds;
@@ -37,9 +38,11 @@ mod package_downloads;
 mod package_form;
 mod package_url;
 mod packages_api;
+mod picture;
 mod proving;
 mod refusal;
 mod report;
+mod repositories_api;
 mod router;
 mod security;
 mod serve;
@@ -50,6 +53,7 @@ mod shutdown;
 mod socket_caller;
 mod sockets;
 mod space;
+mod stale;
 mod telemetry;
 mod voice;
 mod wiring;
@@ -126,6 +130,7 @@ async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitC
         Command::Publish(arguments) => cli::publish::run(settings, arguments).await?,
         Command::Package { command } => cli::package::run(settings, command).await?,
         Command::Publisher { command } => cli::publisher::run(settings, command).await?,
+        Command::Repository { command } => cli::repository::run(settings, command).await?,
         Command::Seed(arguments) => cli::seed::run(settings, arguments).await?,
         Command::Policy { json } => cli::policy::run(json)?,
         Command::Sign { command } => return cli::sign::run(command).await,

@@ -1,3 +1,4 @@
+//! `/packages/{id}/versions/{version}/download`: a package by its plugin's id, whatever dialects show it.
 //! `/packages/{id}/downloads`: how often a plugin was downloaded, day by day, and by how many.
 
 use std::sync::Arc;
@@ -14,9 +15,10 @@ use axum::{
     Json,
     extract::{Path, State, rejection::PathRejection},
     http::Uri,
+    response::Response,
 };
 use chrono::{Days, NaiveDate};
-use domain::values::PluginId;
+use domain::{download_log::Channel, values::PluginId};
 use serde::Serialize;
 
 use crate::{
@@ -24,14 +26,30 @@ use crate::{
     feeds::shown,
     fields::Fields,
     operations::{Operation, get},
+    package_bytes::Delivery,
     refusal::Refusal,
 };
 
+const NO_RELEASE: &str = "There is no such release";
 const USUAL_DAYS: u64 = 30;
 const MOST_DAYS: i64 = 3660;
 
 pub(crate) fn operations() -> Vec<Operation> {
-    vec![get("/packages/{id}/downloads", ReadCatalogue, downloads).cached(Cache::Revalidated)]
+    vec![
+        get("/packages/{id}/versions/{version}/download", ReadCatalogue, download).patient(),
+        get("/packages/{id}/downloads", ReadCatalogue, downloads).cached(Cache::Revalidated),
+    ]
+}
+
+async fn download(
+    State(catalogue): State<Arc<dyn CatalogueQueries>>,
+    named: Result<Path<(String, String)>, PathRejection>,
+    delivery: Delivery,
+) -> Result<Response, Refusal> {
+    let Path((id, version)) = named.map_err(|_not_utf8| Refusal::not_found(NO_RELEASE))?;
+    let plugin = shown(&*catalogue, Ok(Path(id)), None).await?;
+    let release = plugin.release(&version).ok_or_else(|| Refusal::not_found(NO_RELEASE))?;
+    delivery.deliver(&plugin, release, Channel::Download).await
 }
 
 #[derive(Serialize)]

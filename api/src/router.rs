@@ -12,7 +12,7 @@ use axum::{
 use tower::ServiceExt as _;
 
 use crate::{
-    backstage, crossroads, dify, health, identity_api, inkdrop, langbot,
+    backstage, crossroads, dify, difymarket, health, identity_api, inkdrop, langbot,
     mount::Mount,
     nexus,
     operations::{Operation, nowhere, open, router as speaking},
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Whose an unknown path of the root is: the longest prefix decides. Everything else is Dify's.
-static OWNERS: [(&str, &Voice); 16] = [
+static OWNERS: [(&str, &Voice); 20] = [
     // What stands below a mount has been asked already, but for the bare slash.
     ("/inkdrop", &inkdrop::VOICE),
     ("/backstage", &backstage::VOICE),
@@ -38,16 +38,24 @@ static OWNERS: [(&str, &Voice); 16] = [
     ("/api/v1/user", &langbot::VOICE),
     ("/api/v1/auth", &nexus::VOICE),
     ("/v1/plugins", &nexus::VOICE),
+    ("/difymarket", &difymarket::VOICE),
+    ("/api/v1/stats", &difymarket::VOICE),
+    ("/api/v1/dist", &difymarket::VOICE),
     ("/admin", &yard::VOICE),
     ("/identity", &yard::VOICE),
     ("/blobs", &yard::VOICE),
     ("/packages", &yard::VOICE),
+    ("/repositories", &yard::VOICE),
 ];
 
 pub(crate) fn router(services: Services, role: Role) -> Router {
     let dialects = match role {
         Role::Api | Role::All => Router::new()
-            .nest("/dify", alone(&services, &dify::VOICE, "/dify", dify::operations()))
+            .nest("/dify", dify_and_its_market(&services))
+            .nest(
+                "/difymarket",
+                alone(&services, &difymarket::VOICE, "/difymarket", difymarket::operations()),
+            )
             .nest("/inkdrop", mounted(&services, &inkdrop::VOICE, "/inkdrop", inkdrop::operations()))
             .nest("/backstage", mounted(&services, &backstage::VOICE, "/backstage", backstage::operations()))
             .nest("/langbot", langbot_and_space(&services))
@@ -68,6 +76,7 @@ fn root(services: &Services) -> Router<Services> {
     let of = |voice, operations| speaking(services, voice, Mount::ROOT, operations);
     Router::new()
         .merge(of(&dify::VOICE, dify::operations()))
+        .merge(of(&difymarket::VOICE, difymarket::free()))
         .merge(of(&inkdrop::VOICE, inkdrop::operations()))
         .merge(of(&backstage::VOICE, backstage::operations()))
         .merge(of(&langbot::VOICE, crossroads::beside(langbot::operations())))
@@ -98,6 +107,13 @@ fn mounted(
 ) -> Router<Services> {
     operations.extend(identity_api::operations());
     alone(services, voice, path, operations)
+}
+
+/// One address for both.
+fn dify_and_its_market(services: &Services) -> Router<Services> {
+    let mount = Mount("/dify");
+    let market = speaking(services, &difymarket::VOICE, mount, difymarket::operations());
+    alone(services, &dify::VOICE, mount.prefix(), dify::operations()).merge(market)
 }
 
 /// The front end takes both from one address.

@@ -7,6 +7,7 @@ use application::{
     commands::Commands,
     counting::Counting,
     identity::Identity,
+    passing::Passing,
     ports::{
         blobs::Blobs,
         freshness::Freshness,
@@ -25,6 +26,7 @@ use application::{
     },
     removing::Removing,
     reviewing::Reviewing,
+    syncing::Syncing,
     tasks::Tasks,
 };
 use axum::extract::FromRef;
@@ -62,6 +64,8 @@ pub(crate) struct Services {
     pub(crate) publishing: Publishing,
     pub(crate) reviewing: Reviewing,
     pub(crate) counting: Counting,
+    pub(crate) syncing: Syncing,
+    pub(crate) passing: Arc<Passing>,
     pub(crate) validators: Arc<Validators>,
     pub(crate) public_url: PublicUrl,
     pub(crate) categories: Categories,
@@ -138,6 +142,7 @@ pub(crate) struct Cataloguing {
     pub(crate) publishing: Publishing,
     pub(crate) reviewing: Reviewing,
     pub(crate) counting: Counting,
+    pub(crate) syncing: Syncing,
     pub(crate) validators: Arc<Validators>,
 }
 
@@ -169,6 +174,8 @@ impl Services {
             publishing: cataloguing.publishing,
             reviewing: cataloguing.reviewing,
             counting: cataloguing.counting,
+            syncing: cataloguing.syncing,
+            passing: Arc::new(Passing::new(ports.blobs.clone(), ports.ids.clone(), settings.uploads_dir())),
             validators: cataloguing.validators,
             public_url: PublicUrl::new(settings.public_url.as_ref()),
             identity,

@@ -25,8 +25,8 @@ pub(crate) use application::ports::vault::Secret;
 pub(crate) use arguments::Options;
 pub(crate) use commands::{
     Command, EventsCommand, PackageCommand, PackageName, PluginsDialect, ProjectionsCommand,
-    PublishArguments, PublisherCommand, RepackageArguments, Role, SecretsCommand, SeedArguments, SignCommand,
-    TokenArguments, TokenCommand, UserCommand, Verify,
+    PublishArguments, PublisherCommand, RepackageArguments, RepositoryCommand, Role, SecretsCommand,
+    SeedArguments, SignCommand, TokenArguments, TokenCommand, UserCommand, Verify,
 };
 pub(crate) use environment::Environment;
 pub(crate) use marketplace::{Categories, ChecksumRule, Market};
@@ -165,7 +165,11 @@ impl Settings {
                 interpreter: program(options.interpreter).context("PLUGYARD_PYTHON is not a usable path")?,
                 environment: environment.for_tools().into(),
             },
-            marketplace: Market::new(options.marketplace_url, options.marketplace_checksum)?,
+            marketplace: Market::new(
+                options.marketplace_url,
+                options.marketplace_checksum,
+                options.sync_interval.0,
+            )?,
             categories: options.compat_dify_categories,
             plugins_dialect: options.default_plugins_dialect,
             signing_key: options.signing_key.filter(|file| !file.as_os_str().is_empty()),

@@ -3,6 +3,7 @@
 mod catalogue;
 mod cataloguer;
 mod identity;
+mod marketplace;
 mod node;
 mod operator;
 mod packaging;
@@ -20,8 +21,9 @@ use infrastructure::{
 pub(crate) use catalogue::with_catalogue;
 pub(crate) use cataloguer::{Cataloguer, with_cataloguer};
 pub(crate) use identity::{by_command, with_identity};
+pub(crate) use marketplace::with_repositories;
 pub(crate) use operator::Operator;
-pub(crate) use packaging::{build_repackaging, build_tools, hook, signing_key};
+pub(crate) use packaging::{build_repackaging, build_tools, build_upstreams, hook, signing_key};
 
 use crate::{
     limits::share, services::Services, settings::Settings, shutdown::Shutdown, telemetry::Telemetry,

@@ -14,7 +14,7 @@ use crate::{
     operations::{Operation, get, post},
     package_downloads, packages_api,
     refusal::{Fault, Refusal},
-    served_blobs,
+    repositories_api, served_blobs,
     voice::{Heard, Voice, no_stamp},
 };
 
@@ -34,6 +34,7 @@ pub(crate) static VOICE: Voice = Voice {
         application::queries::reviews::READ_MODEL,
         application::queries::downloads::READ_MODEL,
         application::queries::activity::READ_MODEL,
+        application::queries::repositories::READ_MODEL,
     ],
 };
 
@@ -49,6 +50,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     ];
     operations.extend(feeds::operations());
     operations.extend(package_downloads::operations());
+    operations.extend(repositories_api::operations());
     operations.extend(identity_api::operations());
     operations.extend(packages_api::operations());
     operations

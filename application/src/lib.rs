@@ -13,8 +13,13 @@ pub mod failure;
 extern crate self as application;
 #[cfg(test)]
 mod fakes;
+#[cfg(test)]
+#[path = "fakes/far.rs"]
+mod far;
 pub mod identity;
 pub mod known_state;
+pub mod marketplace;
+pub mod passing;
 pub mod policy;
 pub mod ports;
 pub mod principal;
@@ -30,6 +35,7 @@ pub mod secrets;
 #[path = "fakes/shelf.rs"]
 mod shelf;
 pub mod signal;
+pub mod syncing;
 pub mod tasks;
 mod texts;
 

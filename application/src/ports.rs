@@ -10,4 +10,5 @@ pub mod packages;
 pub mod packaging;
 pub mod quotas;
 pub mod system;
+pub mod turns;
 pub mod vault;

@@ -10,4 +10,5 @@ pub mod reap_attempts;
 pub mod recheck_quarantine;
 mod reporter;
 pub mod run_tasks;
+pub mod sync_repositories;
 pub mod watch_tasks;

@@ -4,6 +4,7 @@ pub mod activity;
 pub mod catalogue;
 pub mod downloads;
 pub mod keys;
+pub mod listings;
 pub mod repositories;
 pub mod reviews;
 pub mod tasks;

@@ -28,6 +28,7 @@ pub mod signing;
 pub mod subscription;
 pub mod system;
 pub mod tickets;
+pub mod turns;
 pub mod upcasters;
 pub mod uv;
 pub mod vault;

@@ -8,6 +8,7 @@ mod leafing;
 mod memory;
 mod page;
 mod reading;
+mod upstreams;
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
@@ -30,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 pub use asking::Patience;
+pub use upstreams::HttpUpstreams;
 
 use self::{
     asking::{Asking, Said, unavailable},
@@ -256,9 +258,9 @@ impl Marketplace for HttpMarketplace {
         Ok((*self.icons.ask(&key, question).await?.value).clone())
     }
 
-    fn download_url(&self, plugin: &PluginIdentity) -> String {
+    async fn download_url(&self, plugin: &PluginIdentity) -> Result<String, Failure> {
         let (author, name, version) = (plugin.author(), plugin.name(), plugin.version());
-        self.asking.url(&format!("plugins/{author}/{name}/{version}/download")).into()
+        Ok(self.asking.url(&format!("plugins/{author}/{name}/{version}/download")).into())
     }
 
     async fn download(

@@ -7,6 +7,7 @@ mod catalogue;
 mod downloads;
 mod generation;
 mod job_queue;
+mod listings;
 mod notices;
 mod per_stream;
 mod publishers;
@@ -25,6 +26,7 @@ pub use activity::PgActivity;
 pub use api_keys::PgKeys;
 pub use catalogue::PgCatalogue;
 pub use downloads::PgDownloads;
+pub use listings::PgListings;
 pub use repositories::PgRepositories;
 pub use reviews::PgReviews;
 pub use tasks::PgTasks;
@@ -39,6 +41,7 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(job_queue::JobQueue),
         Arc::new(downloads::Downloads),
         Arc::new(notices::Notices),
+        Arc::new(listings::Listings),
         Arc::new(catalogue::Catalogue),
         Arc::new(Rows::<publishers::Publishers>::default()),
         Arc::new(Rows::<reviews::Reviews>::default()),
@@ -51,4 +54,13 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
 /// What shows accounts and keys: a command that changes them must not need a running server to be seen.
 pub fn identity() -> Vec<Arc<dyn Projection>> {
     vec![Arc::new(Rows::<accounts::Accounts>::default()), Arc::new(Rows::<api_keys::ApiKeys>::default())]
+}
+
+/// What shows catalogues elsewhere, for the same reason.
+pub fn repositories() -> Vec<Arc<dyn Projection>> {
+    vec![
+        Arc::new(Rows::<repositories::Repositories>::default()),
+        Arc::new(listings::Listings),
+        Arc::new(catalogue::Catalogue),
+    ]
 }

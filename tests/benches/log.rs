@@ -1,7 +1,7 @@
 //! The event log: appending against bare inserts of the same size, and how soon readers see it.
 
 mod baseline;
-pub(crate) mod ground;
+mod ground;
 mod latency;
 mod load;
 mod waits;

@@ -1,6 +1,6 @@
 //! The figures the product promises, measured and printed as one table: `cargo bench -p plugyard-tests`, with words
-//! after `--` to pick areas (`log`, `selection`, `job`, `memory`, `server`, `edge`, `catalogue`, and `read_model` for
-//! the catalogue's queries alone).
+//! after `--` to pick areas (`log`, `selection`, `job`, `memory`, `server`, `edge`,
+//! `catalogue`).
 //!
 //! Figures are ratios against a baseline of the same run, medians of interleaved rounds, because absolute times
 //! say more about the machine than about the product. It informs: a missed target is a line in the table, and only
@@ -20,7 +20,6 @@ mod figures;
 mod job;
 mod log;
 mod memory;
-mod read_model;
 mod selection;
 mod server;
 mod table;
@@ -32,13 +31,13 @@ use std::{
 
 use table::Table;
 
-const AREAS: [&str; 8] = ["log", "selection", "job", "memory", "server", "edge", "catalogue", "read_model"];
+const AREAS: [&str; 7] = ["log", "selection", "job", "memory", "server", "edge", "catalogue"];
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let asked = |area: &&str| words.is_empty() || words.iter().any(|word| word == area);
     let chosen: Vec<&str> = AREAS.into_iter().filter(asked).collect();
-    if chosen.iter().any(|area| !["log", "selection", "read_model"].contains(area)) {
+    if chosen.iter().any(|area| !["log", "selection"].contains(area)) {
         build_the_product();
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -62,7 +61,6 @@ async fn measure(area: &str) -> Table {
         "memory" => memory::measure().await,
         "edge" => edge::measure().await,
         "catalogue" => catalogue::measure().await,
-        "read_model" => read_model::measure().await,
         _ => server::measure().await,
     }
 }

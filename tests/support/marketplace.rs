@@ -23,6 +23,10 @@ pub enum Mood {
     Refusing(u16),
     /// With this body, as if all were well.
     Babbling(String),
+    /// Well, but for pages of a search after the first.
+    BreakingOff,
+    /// Well, after this time.
+    Slow(Duration),
 }
 
 /// More than this on one page it does not give, whatever is asked for.
@@ -34,6 +38,8 @@ struct Listed {
     author: String,
     name: String,
     category: String,
+    updated: String,
+    downloads: u64,
     /// Oldest first, each with its checksum.
     versions: Vec<(String, String)>,
 }
@@ -118,9 +124,27 @@ impl Market {
                 author: author.clone(),
                 name: name.clone(),
                 category: category.to_owned(),
+                updated: "2024-01-15T00:00:00Z".to_owned(),
+                downloads: 1234,
                 versions: vec![version],
             }),
         }
+    }
+
+    /// A change of the listing at this time.
+    pub fn touch(&self, name: &str, updated: &str, downloads: u64) {
+        let mut plugins = self.state.plugins.lock().unwrap();
+        let plugin = plugins.iter_mut().find(|known| known.name == name).expect("a listed plugin");
+        (plugin.updated, plugin.downloads) = (updated.to_owned(), downloads);
+    }
+
+    pub fn unlist(&self, name: &str) {
+        self.state.plugins.lock().unwrap().retain(|known| known.name != name);
+    }
+
+    /// How many pages of searches were asked for so far.
+    pub fn searched(&self) -> usize {
+        self.asked().iter().filter(|asked| asked.ends_with("/plugins/search/advanced")).count()
     }
 
     pub fn be(&self, mood: Mood) {
@@ -152,7 +176,14 @@ impl State {
             }
             Mood::Refusing(status) => (status, String::new(), "no".to_owned()),
             Mood::Babbling(body) => (200, String::new(), body),
-            Mood::Well => self.answer(&question),
+            Mood::BreakingOff if question.body["page"].as_u64().is_some_and(|page| page > 1) => {
+                (500, String::new(), "no".to_owned())
+            }
+            Mood::Slow(time) => {
+                thread::sleep(time);
+                self.answer(&question)
+            }
+            Mood::Well | Mood::BreakingOff => self.answer(&question),
         };
         let length = body.len();
         write!(
@@ -237,7 +268,10 @@ fn searched(plugins: &[Listed], asked: &Value) -> Value {
     let (query, category) = (asked["query"].as_str().unwrap_or(""), asked["category"].as_str().unwrap_or(""));
     let fits =
         |known: &&Listed| known.name.contains(query) && (category.is_empty() || known.category == category);
-    let found: Vec<&Listed> = plugins.iter().filter(fits).collect();
+    let mut found: Vec<&Listed> = plugins.iter().filter(fits).collect();
+    if asked["sort_by"] == "version_updated_at" {
+        found.sort_by(|one, other| other.updated.cmp(&one.updated));
+    }
     let number = |member: &str| usize::try_from(asked[member].as_u64().unwrap_or(1)).unwrap();
     let size = number("page_size").clamp(1, LARGEST_PAGE);
     let page = found.iter().skip((number("page") - 1) * size).take(size);
@@ -247,14 +281,14 @@ fn searched(plugins: &[Listed], asked: &Value) -> Value {
 impl Listed {
     fn card(&self) -> Value {
         let (version, checksum) = self.versions.last().expect("a version");
-        let Self { author, name, category, .. } = self;
+        let Self { author, name, category, updated, downloads, .. } = self;
         json!({
             "type": "plugin", "org": author, "name": name, "plugin_id": format!("{author}/{name}"),
             "icon": format!("{author}/{name}/icon.png"), "label": {"en_US": format!("The {name} plugin")},
             "brief": {"en_US": "Made by a test", "zh_Hans": "x"}, "category": category,
-            "tags": [{"name": "utilities"}], "latest_version": version, "install_count": 1234,
+            "tags": [{"name": "utilities"}], "latest_version": version, "install_count": downloads,
             "latest_package_identifier": format!("{author}/{name}:{version}@{checksum}"),
-            "version_updated_at": "2024-01-15T00:00:00Z", "verification": {"authorized_category": "partner"},
+            "version_updated_at": updated, "verification": {"authorized_category": "partner"},
             "status": "active", "verified": true, "badges": [], "plugins": {},
         })
     }

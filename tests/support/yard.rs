@@ -27,7 +27,8 @@ use crate::{
 /// The bootstrap credential of every server in the tests.
 pub const ADMIN: &str = "the-bootstrap-credential-of-the-tests";
 
-/// How a server shall be run. The defaults: a new database, fetches from loopback allowed, no rate limits.
+/// How a server shall be run. The defaults: a new database, fetches from loopback allowed, no rate limits, no
+/// repository read unless somebody asks for it.
 pub struct Plan {
     settings: BTreeMap<String, String>,
     database: Option<Database>,
@@ -41,6 +42,7 @@ impl Default for Plan {
             .set("PLUGYARD_ADMIN_TOKEN", ADMIN)
             .set("PLUGYARD_FETCH_ALLOW", "127.0.0.0/8")
             .set("PLUGYARD_RATE_LIMITS", "off")
+            .set("PLUGYARD_SYNC_INTERVAL", "off")
     }
 }
 

@@ -35,9 +35,9 @@ pub(super) struct Edge {
 }
 
 impl Edge {
-    pub(super) fn of(voice: &'static Voice) -> anyhow::Result<Self> {
+    pub(super) fn of(name: &'static str, voice: &'static Voice) -> anyhow::Result<Self> {
         let rates = "".parse().map_err(|error: String| anyhow!(error))?;
-        Ok(Self { name: voice.dialect.as_str(), voice, limits: Limits::new(rates) })
+        Ok(Self { name, voice, limits: Limits::new(rates) })
     }
 
     /// The forms of credentials, by their names in the document.

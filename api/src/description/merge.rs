@@ -33,6 +33,7 @@ pub(super) struct Written {
 }
 
 pub(super) struct Part {
+    pub(super) name: &'static str,
     pub(super) mount: &'static str,
     pub(super) voice: &'static Voice,
     pub(super) operations: Vec<Operation>,
@@ -51,7 +52,7 @@ impl Written {
 
 impl Part {
     pub(super) fn merge_into(mut self, document: &mut Value) -> anyhow::Result<()> {
-        let edge = Edge::of(self.voice)?;
+        let edge = Edge::of(self.name, self.voice)?;
         let Written { tag, refusal, schemas, mut paths, probes } = std::mem::take(&mut self.written);
         let missing = |what: &str| format!("{}: no {what} is written", edge.name);
         tagged(&mut document["tags"], tag.with_context(|| missing("tag"))?);

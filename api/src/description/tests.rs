@@ -45,7 +45,7 @@ fn a_description_that_does_not_fit_is_a_fault() {
             get("/two", ReadCatalogue, async || ""),
             later(Method::GET, "/three", ReadCatalogue),
         ];
-        let part = Part { mount: "/space", voice: &space::VOICE, operations, written };
+        let part = Part { name: "space", mount: "/space", voice: &space::VOICE, operations, written };
         part.merge_into(&mut json!({})).unwrap_err().to_string()
     };
     let written = || json!({"get": {"summary": "x"}});

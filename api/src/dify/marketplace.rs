@@ -15,14 +15,8 @@ use application::{
 use axum::{
     Extension, Json, RequestPartsExt as _,
     extract::{FromRequestParts, RawPathParams, State},
-    http::{
-        HeaderName, StatusCode, Uri,
-        header::{
-            CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
-        },
-        request::Parts,
-    },
-    response::{IntoResponse, Response},
+    http::{StatusCode, Uri, request::Parts},
+    response::Response,
 };
 use domain::values::PluginIdentity;
 use serde::Serialize;
@@ -31,9 +25,8 @@ use serde_json::{Value, json};
 use self::body::{Details, Found, categories_of, status_of, versions_of};
 use super::DifyError;
 use crate::settings::Categories;
-use crate::{fields::Fields, links::Links, mount::Mount, refusal::Issue};
+use crate::{fields::Fields, links::Links, mount::Mount, picture, refusal::Issue, stale::marked};
 
-const STALE: HeaderName = HeaderName::from_static("x-marketplace-stale");
 const SHOWN: u32 = 20;
 const MOST_SHOWN: u32 = 100;
 const LAST_PAGE: u32 = 100_000;
@@ -78,12 +71,8 @@ pub(super) fn refused(failure: Failure) -> DifyError {
     Error::from(failure).into()
 }
 
-fn marked(stale: bool, body: impl Serialize) -> Response {
-    let mark = stale.then_some([(STALE, "true")]);
-    match mark {
-        Some(mark) => (mark, Json(body)).into_response(),
-        None => Json(body).into_response(),
-    }
+fn json_of(stale: bool, body: impl Serialize) -> Response {
+    marked(stale, Json(body))
 }
 
 pub(super) async fn search(
@@ -102,12 +91,12 @@ pub(super) async fn search(
         None => None,
         Some(text) => match category_id(&text) {
             Some(id) => Some(id),
-            None => return Ok(marked(false, Found::of(Vec::new(), 0, (page, per_page), mount))),
+            None => return Ok(json_of(false, Found::of(Vec::new(), 0, (page, per_page), mount))),
         },
     };
     let search = Search { query, author, category, page, per_page, ..Search::default() };
     let Answer { value, stale } = market.search(&search).await.map_err(refused)?;
-    Ok(marked(stale, Found::of(value.plugins, value.total, (page, per_page), mount)))
+    Ok(json_of(stale, Found::of(value.plugins, value.total, (page, per_page), mount)))
 }
 
 pub(super) async fn featured(
@@ -121,12 +110,12 @@ pub(super) async fn featured(
     let per_page = limit.unwrap_or(FEATURED);
     let search = Search { page: 1, per_page, featured_first: true, ..Search::default() };
     let Answer { value, stale } = market.search(&search).await.map_err(refused)?;
-    Ok(marked(stale, Found::of(value.plugins, value.total, (1, per_page), mount).featured()))
+    Ok(json_of(stale, Found::of(value.plugins, value.total, (1, per_page), mount).featured()))
 }
 
 pub(super) async fn authors(State(market): Market) -> Result<Response, DifyError> {
     let Answer { value, stale } = market.authors().await.map_err(refused)?;
-    Ok(marked(stale, json!({"authors": value})))
+    Ok(json_of(stale, json!({"authors": value})))
 }
 
 pub(super) async fn categories(
@@ -134,12 +123,12 @@ pub(super) async fn categories(
     State(form): State<Categories>,
 ) -> Result<Response, DifyError> {
     let Answer { value, stale } = market.categories().await.map_err(refused)?;
-    Ok(marked(stale, categories_of(&value, form)))
+    Ok(json_of(stale, categories_of(&value, form)))
 }
 
 /// Asks, so that it says how things are and not how they were.
 pub(super) async fn status(State(market): Market) -> Json<Value> {
-    let asked = market.search(&Search { page: 1, per_page: 1, ..Search::default() }).await;
+    let asked = market.look().await;
     Json(status_of(&market.status(), asked.map(|answer| answer.stale)))
 }
 
@@ -154,7 +143,7 @@ pub(super) async fn details(
     let versions = market.versions(&plugin.author, &plugin.name).await;
     let stale = stale || versions.as_ref().map_or(true, |answer| answer.stale);
     let versions = versions.map(|answer| answer.value).unwrap_or_default();
-    Ok(marked(stale, Details::of(shown, &versions, mount)))
+    Ok(json_of(stale, Details::of(shown, &versions, mount)))
 }
 
 pub(super) async fn versions(State(market): Market, plugin: Plugin) -> Result<Response, DifyError> {
@@ -162,24 +151,16 @@ pub(super) async fn versions(State(market): Market, plugin: Plugin) -> Result<Re
     if value.is_empty() {
         return Err(refused(no_versions(&plugin.author, &plugin.name)));
     }
-    Ok(marked(stale, json!({"versions": versions_of(&value)})))
+    Ok(json_of(stale, json!({"versions": versions_of(&value)})))
 }
 
-/// An image of strangers: nothing in it runs, whatever opens it.
 pub(super) async fn icon(State(market): Market, plugin: Plugin) -> Result<Response, DifyError> {
     let icon = market.icon(&plugin.author, &plugin.name).await.map_err(refused)?;
     let (kind, bytes) = icon.ok_or_else(|| {
         let (author, name) = (shown(&plugin.author), shown(&plugin.name));
         DifyError::text(StatusCode::NOT_FOUND, format!("No icon found for plugin {author}/{name}"))
     })?;
-    let headers = [
-        (CONTENT_TYPE, kind.as_str()),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; sandbox"),
-        (CONTENT_DISPOSITION, "attachment; filename=\"icon\""),
-        (CACHE_CONTROL, "public, max-age=600"),
-    ];
-    Ok((headers, bytes).into_response())
+    Ok(picture::given(&kind, bytes))
 }
 
 pub(super) async fn download_url(
@@ -196,11 +177,11 @@ pub(super) async fn download_url(
     let listed = value.iter().find(|listed| listed.version == *version).ok_or_else(unknown)?;
     let url = match PluginIdentity::new(author, name, version) {
         _ if listed.artifact.is_some() => hosted(&links, author, name, version),
-        Ok(identity) => market.download_url(&identity),
+        Ok(identity) => market.download_url(&identity).await.map_err(refused)?,
         Err(_unusable) => return Err(unknown()),
     };
     let plugin = json!({"author": author, "name": name, "version": version});
-    Ok(marked(stale, json!({"download_url": url, "plugin": plugin})))
+    Ok(json_of(stale, json!({"download_url": url, "plugin": plugin})))
 }
 
 fn hosted(links: &Links, author: &str, name: &str, version: &str) -> String {
@@ -230,10 +211,11 @@ pub(super) async fn parse_url(
         None => None,
     };
     let is_hosted = shown.is_some_and(|shown| shown.hosted);
-    let download_url = newest.as_ref().map(|newest| match is_hosted {
-        true => hosted(&links, &author, &name, newest.version()),
-        false => market.download_url(newest),
-    });
+    let download_url = match &newest {
+        Some(newest) if is_hosted => Some(hosted(&links, &author, &name, newest.version())),
+        Some(newest) => market.download_url(newest).await.ok(),
+        None => None,
+    };
     Ok(Json(json!({
         "valid": true,
         "author": author,

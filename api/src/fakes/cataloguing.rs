@@ -11,6 +11,7 @@ use application::{
     queries::catalogue::CatalogueQueries as _,
     reviewing::Reviewing,
     signal::Signal,
+    syncing::Syncing,
 };
 use domain::{
     plugin::PackageFormat,
@@ -20,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     Fakes, caller,
+    marketplace::Everywhere,
     shelf::{packed, prepared},
     unset::Unset,
 };
@@ -47,7 +49,16 @@ impl Fakes {
             reviews: self.shelf.clone(),
             downloads: self.shelf.clone(),
             activity: Arc::new(Unset),
-            repositories: Arc::new(Unset),
+            repositories: self.shelf.clone(),
+            syncing: Syncing {
+                commands: self.shelf.clone(),
+                repositories: self.shelf.clone(),
+                listings: self.shelf.clone(),
+                upstreams: Arc::new(Everywhere(self.clone())),
+                turns: self.clone(),
+                freshness: self.clone(),
+                clock: self.clone(),
+            },
             publishing: Publishing {
                 plugins: self.shelf.clone(),
                 publishers: self.shelf.clone(),

@@ -1,16 +1,19 @@
 //! A marketplace with one plugin that has two versions.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use application::{
+    Error,
     failure::{Failure, Reason},
     ports::{
         marketplace::{
-            Answer, CATEGORIES, Category, Circuit, FromMarketplace, ListedVersion, Listing, Marketplace,
-            Page, Search, Shown, Status,
+            Answer, CATEGORIES, Category, Changes, Circuit, FromMarketplace, ListedVersion, Listing,
+            Marketplace, Page, Search, Shown, Status, Upstream, Upstreams,
         },
         packaging::OnBytes,
+        turns::{Turn, Turns},
     },
+    queries::repositories::RepositoryView,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -93,8 +96,8 @@ impl Marketplace for Fakes {
         Ok(is_agent(author, name).then_some(image))
     }
 
-    fn download_url(&self, plugin: &PluginIdentity) -> String {
-        format!("https://market.example/{plugin}")
+    async fn download_url(&self, plugin: &PluginIdentity) -> Result<String, Failure> {
+        Ok(format!("https://market.example/{plugin}"))
     }
 
     async fn download(
@@ -119,5 +122,33 @@ impl Marketplace for Fakes {
 
     fn page_form(&self) -> String {
         "https://market.example/plugins/{author}/{name}".to_owned()
+    }
+}
+
+#[async_trait]
+impl Upstream for Fakes {
+    async fn newest(&self, page: u32) -> Result<Changes, Failure> {
+        let listings = if page == 1 { vec![agent()] } else { Vec::new() };
+        Ok(self.said(Changes { listings, unreadable: 0, total: 1 })?.value)
+    }
+}
+
+/// Every repository is this one.
+pub(crate) struct Everywhere(pub(crate) Arc<Fakes>);
+
+impl Upstreams for Everywhere {
+    fn configured(&self) -> Arc<dyn Upstream> {
+        self.0.clone()
+    }
+
+    fn of(&self, _: &RepositoryView) -> Result<Arc<dyn Upstream>, Failure> {
+        Ok(self.0.clone())
+    }
+}
+
+#[async_trait]
+impl Turns for Fakes {
+    async fn take(&self, _: &str) -> Result<Option<Turn>, Error> {
+        Ok(Some(Turn::new(())))
     }
 }

@@ -11,7 +11,7 @@ use crate::cors::Origin;
 
 use super::commands::{Command, PluginsDialect, Role};
 use super::marketplace::{Categories, ChecksumRule};
-use super::values::{Bytes, List, Network, PublicAddress, Span};
+use super::values::{Bytes, Interval, List, Network, PublicAddress, Span};
 use crate::limits::RateLimits;
 
 /// Secrets are no flags: everybody on the machine could read them.
@@ -102,6 +102,9 @@ pub(crate) struct Options {
     /// Base of the marketplace's API, or of a mirror of it [default: the documented one]
     #[arg(long, env = "PLUGYARD_MARKETPLACE_URL", global = true, value_name = "URL", hide_env_values = true)]
     pub(super) marketplace_url: Option<String>,
+    /// How often repositories of plugins are read, the marketplace among them: `1h`, `30m`, or `off`
+    #[arg(long, env = "PLUGYARD_SYNC_INTERVAL", global = true, value_name = "TIME", default_value = "1h")]
+    pub(super) sync_interval: Interval,
     /// Packages with another content than the marketplace promised: refused, or made with a note
     #[arg(
         long,

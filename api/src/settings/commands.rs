@@ -60,6 +60,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: PublisherCommand,
     },
+    /// Catalogues elsewhere that are shown here too
+    Repository {
+        #[command(subcommand)]
+        command: RepositoryCommand,
+    },
     /// Loads the demonstration catalogue; a second time it changes nothing
     Seed(SeedArguments),
     /// Who may do what
@@ -205,6 +210,48 @@ pub(crate) struct TokenArguments {
     /// Print it as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum RepositoryCommand {
+    /// Adds one; it is read at the next occasion
+    Add {
+        /// 1 to 64 of a-z, 0-9, - and _
+        name: String,
+        /// Base of its API, such as `https://marketplace.example.org/api/v1`
+        url: String,
+        /// A line to tell it from others
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        description: String,
+        /// Listed and served by this service itself: nothing is read elsewhere
+        #[arg(long)]
+        nexus: bool,
+    },
+    /// Every repository, and when it was read
+    List {
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows what it lists
+    Enable { name: String },
+    /// Hides what it lists, and asks nothing of it
+    Disable {
+        name: String,
+        /// For the log
+        #[arg(long, value_name = "TEXT", default_value = "disabled by command")]
+        reason: String,
+    },
+    /// Reads it now
+    Sync {
+        name: String,
+        /// Everything, not only what is newer than the last time
+        #[arg(long)]
+        whole: bool,
+        /// Print what was done as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Clone, Subcommand)]

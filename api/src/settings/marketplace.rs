@@ -1,5 +1,7 @@
 //! Which marketplace, and how its answers are taken and given.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use clap::ValueEnum;
 use infrastructure::marketplace::DOCUMENTED;
@@ -13,6 +15,8 @@ pub(crate) struct Market {
     /// May hold credentials as user info.
     pub(crate) url: Secret<Url>,
     pub(crate) checksum: ChecksumRule,
+    /// None: repositories are read when somebody asks for it.
+    pub(crate) sync_interval: Option<Duration>,
 }
 
 /// What happens to a package whose content is not the one the marketplace promised.
@@ -30,8 +34,12 @@ pub(crate) enum Categories {
 }
 
 impl Market {
-    pub(super) fn new(url: Option<String>, checksum: ChecksumRule) -> anyhow::Result<Self> {
-        Ok(Self { url: read(url)?.into(), checksum })
+    pub(super) fn new(
+        url: Option<String>,
+        checksum: ChecksumRule,
+        sync_interval: Option<Duration>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self { url: read(url)?.into(), checksum, sync_interval })
     }
 }
 
@@ -56,6 +64,18 @@ mod tests {
             let error = format!("{:?}", url(text).unwrap_err());
             assert!(error.contains("PLUGYARD_MARKETPLACE_URL") && !error.contains("s3cret"), "{error}");
         }
+    }
+
+    #[test]
+    fn repositories_are_read_every_hour_unless_the_operator_says_otherwise() {
+        let every = |flags: &[&str]| {
+            let given = settings(&[&["--data-dir=/d"], flags].concat());
+            given.map(|(settings, _)| settings.marketplace.sync_interval.map(|every| every.as_secs()))
+        };
+        assert_eq!(every(&[]).unwrap(), Some(3_600));
+        assert_eq!(every(&["--sync-interval=30m"]).unwrap(), Some(1_800));
+        assert_eq!(every(&["--sync-interval=off"]).unwrap(), None);
+        assert!(every(&["--sync-interval=0s"]).is_err() && every(&["--sync-interval=often"]).is_err());
     }
 
     #[test]

@@ -75,6 +75,22 @@ impl FromStr for Span {
     }
 }
 
+/// A [`Span`] that something is done in again and again, or `off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Interval(pub(super) Option<Duration>);
+
+impl FromStr for Interval {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        let Span(span) = text.parse().map_err(|_no_span: &str| "write a time as 1h, 30m or 45s, or off")?;
+        if span.is_zero() { Err("write off for never") } else { Ok(Self(Some(span))) }
+    }
+}
+
 /// A span from now, or a moment as ISO 8601 writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expiry {

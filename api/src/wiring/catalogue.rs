@@ -26,7 +26,8 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     identity::{Standing, beside_the_log},
-    packaging::{blobs, this_program},
+    marketplace::build_syncing,
+    packaging::{blobs, build_upstreams, this_program},
 };
 use crate::{
     conditional::Validators,
@@ -90,6 +91,7 @@ pub(super) fn build_cataloguing(
         downloads: Arc::new(PgDownloads::new(pools.reads.clone())),
         activity: Arc::new(PgActivity::new(pools.reads.clone())),
         repositories: Arc::new(PgRepositories::new(pools.reads.clone())),
+        syncing: build_syncing(pools, writer, freshness, Arc::new(build_upstreams(settings)?)),
     })
 }
 

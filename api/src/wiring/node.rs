@@ -32,8 +32,14 @@ use projections::PgTasks;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Operator, build_repackaging, build_tools, catalogue::build_cataloguing, heads, hook,
-    identity::build_identity, open_database, packaging::released_tarballs, signing_key,
+    Operator, build_repackaging, build_tools,
+    catalogue::build_cataloguing,
+    heads, hook,
+    identity::build_identity,
+    marketplace::{one_marketplace, sync_repositories},
+    open_database,
+    packaging::released_tarballs,
+    signing_key,
 };
 use crate::{
     services::{Cataloguing, Identifying, Ports, SigningPublicKey},
@@ -117,25 +123,27 @@ impl Node {
             noticed: noticed.clone(),
         });
         let identifying = build_identity(settings, &pools, &writer, freshness.clone()).await?;
-        let repackaging = Arc::new(build_repackaging(settings, &uv)?);
+        let mut repackaging = build_repackaging(settings, &uv)?;
         let blobs: Arc<dyn Blobs> = repackaging.blobs.clone();
+        let cataloguing = build_cataloguing(
+            settings,
+            &pools,
+            &writer,
+            &freshness,
+            &blobs,
+            &identifying,
+            &[&signals.projected, &noticed],
+        )?;
+        repackaging.marketplace = Arc::new(one_marketplace(&cataloguing, &blobs));
         Ok(Self {
-            cataloguing: build_cataloguing(
-                settings,
-                &pools,
-                &writer,
-                &freshness,
-                &blobs,
-                &identifying,
-                &[&signals.projected, &noticed],
-            )?,
+            cataloguing,
             shutdown: shutdown.clone(),
             commands: Arc::new(LogCommands::new(&pools, writer.clone())),
             signing: SigningPublicKey::new(signing_key(settings)?.map(|key| key.public().pem())),
             identifying,
             freshness,
             watch: Arc::new(WatchTasks::new(tasks.clone(), signals.projected.clone())),
-            repackaging,
+            repackaging: Arc::new(repackaging),
             released_tarballs: Arc::new(released_tarballs(settings)?),
             uv,
             tasks,
@@ -204,6 +212,8 @@ impl Node {
             directory: settings.uploads_dir(),
         };
         self.until_stopping(recheck.run(stop.clone()));
+        let sync = sync_repositories(settings, &self.cataloguing.syncing);
+        self.until_stopping(sync.run(stop.clone()));
         self.until_stopping(keep_house(self.database.pools.writes.clone(), stop.clone()));
         self.until_stopping(heads(settings)?.keep(self.database.pools.reads.clone(), stop));
         Ok(())

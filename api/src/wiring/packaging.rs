@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::Context as _;
 use application::{
-    ports::packaging::{Builder, Verifier},
+    ports::{
+        marketplace::Upstreams as _,
+        packaging::{Builder, Verifier},
+    },
     repackaging::{Repackaging, Sharing},
 };
 use infrastructure::{
@@ -20,7 +23,7 @@ use infrastructure::{
         transfer::Patience,
     },
     isolation::Isolation,
-    marketplace::{self, HttpMarketplace},
+    marketplace::{self, HttpMarketplace, HttpUpstreams},
     packaging::{IsolatedInspector, IsolatedPacker},
     resolver::{Building, Pages, UvResolver, index::SimpleIndex},
     sandbox::Sandbox,
@@ -73,7 +76,7 @@ pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Re
     let building = builds.then(|| Building { builder: builder.clone(), wheels: wheels.clone() });
     let resolver = Arc::new(resolving(building)?);
     Ok(Repackaging {
-        marketplace: Arc::new(marketplace(settings, guarded.clone())?),
+        marketplace: build_upstreams(settings)?.configured(),
         downloads: Arc::new(GuardedDownloads::new(guarded, Patience::default())),
         inspector: Arc::new(IsolatedInspector::new(isolation.clone(), limits, index)),
         resolver,
@@ -92,14 +95,16 @@ pub(super) fn released_tarballs(settings: &Settings) -> anyhow::Result<GuardedTa
     Ok(GuardedTarballs::new(guarded(settings)?, Patience::default()))
 }
 
-fn marketplace(settings: &Settings, guarded: GuardedClient) -> anyhow::Result<HttpMarketplace> {
-    Ok(HttpMarketplace::new(
-        settings.marketplace.url.reveal().clone(),
-        guarded,
-        settings.marketplace.checksum == ChecksumRule::Fail,
-        marketplace::Patience::default(),
-        Patience::default(),
-    )?)
+/// The marketplaces behind repositories, that of the settings among them.
+pub(crate) fn build_upstreams(settings: &Settings) -> anyhow::Result<HttpUpstreams> {
+    let guarded = guarded(settings)?;
+    let binding = settings.marketplace.checksum == ChecksumRule::Fail;
+    let at = move |base| {
+        let (patience, transfers) = (marketplace::Patience::default(), Patience::default());
+        HttpMarketplace::new(base, guarded.clone(), binding, patience, transfers)
+    };
+    let configured = at(settings.marketplace.url.reveal().clone())?;
+    Ok(HttpUpstreams::new(Arc::new(configured), at))
 }
 
 /// Where the operator wants to be told of news, if anywhere.

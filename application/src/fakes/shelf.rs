@@ -9,6 +9,8 @@ mod downloads;
 mod folding;
 #[path = "shelf/packages.rs"]
 mod packages;
+#[path = "shelf/repositories.rs"]
+mod repositories;
 #[path = "shelf/reviews.rs"]
 mod reviews;
 

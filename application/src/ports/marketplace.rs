@@ -42,7 +42,7 @@ pub trait Marketplace: Send + Sync {
     async fn icon(&self, author: &str, name: &str) -> Result<Option<(String, Bytes)>, Failure>;
 
     /// Where anybody may fetch this version, if it is not among those hosted here.
-    fn download_url(&self, plugin: &PluginIdentity) -> String;
+    async fn download_url(&self, plugin: &PluginIdentity) -> Result<String, Failure>;
 
     /// Streams one version into the new file `into`, at most `limit` bytes.
     async fn download(
@@ -55,6 +55,12 @@ pub trait Marketplace: Send + Sync {
     ) -> Result<FromMarketplace, Failure>;
 
     fn status(&self) -> Status;
+
+    /// Asks the one elsewhere something small, to see how it does.
+    async fn look(&self) -> Result<Answer<()>, Failure> {
+        let search = Search { page: 1, per_page: 1, ..Search::default() };
+        self.search(&search).await.map(|answer| Answer { value: (), stale: answer.stale })
+    }
 
     /// Author and name, when the text is the address of a plugin's page on this marketplace.
     fn page(&self, url: &str) -> Option<(String, String)>;
@@ -194,6 +200,9 @@ pub struct Changes {
 
 /// The marketplaces behind repositories.
 pub trait Upstreams: Send + Sync {
+    /// That of the settings.
+    fn configured(&self) -> Arc<dyn Upstream>;
+
     /// The same one every time, so that what it remembers is shared. A repository that is no marketplace has none.
     fn of(&self, repository: &RepositoryView) -> Result<Arc<dyn Upstream>, Failure>;
 }

@@ -29,3 +29,15 @@ pub struct RepositoryView {
     pub last_error: Option<String>,
     pub failed_at: Option<DateTime<Utc>>,
 }
+
+impl RepositoryView {
+    /// The last pass came to no end.
+    pub fn is_failing(&self) -> bool {
+        self.failed_at.is_some() && self.failed_at > self.synced_at
+    }
+
+    /// What it lists is shown.
+    pub fn is_shown(&self) -> bool {
+        self.enabled && self.synced_at.is_some()
+    }
+}

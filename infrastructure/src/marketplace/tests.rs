@@ -338,7 +338,10 @@ async fn credentials_of_a_mirror_are_sent_and_never_told() {
         HttpMarketplace::new(base, guarded, true, patience(), transfer::Patience::default()).unwrap();
     market.plugin("langgenius", "agent").await.unwrap();
     assert!(stub.requests()[0].contains("authorization: Basic bWU6czNjcmV0"), "{:?}", stub.requests());
-    assert_eq!(market.download_url(&identity()), stub.url("/api/v1/plugins/langgenius/agent/0.0.9/download"));
+    assert_eq!(
+        market.download_url(&identity()).await.unwrap(),
+        stub.url("/api/v1/plugins/langgenius/agent/0.0.9/download")
+    );
     assert_eq!(market.page_form(), stub.url("/plugins/{author}/{name}"));
     let page = stub.url("/plugins/langgenius/agent?x=1");
     assert_eq!(market.page(&page), Some(("langgenius".to_owned(), "agent".to_owned())));

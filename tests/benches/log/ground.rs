@@ -12,14 +12,14 @@ use plugyard_tests::{Cluster, Database, until};
 use sqlx::postgres::PgConnectOptions;
 use tokio_util::task::TaskTracker;
 
-pub(crate) struct Ground {
-    pub(crate) cluster: Cluster,
-    pub(crate) database: Database,
+pub(super) struct Ground {
+    pub(super) cluster: Cluster,
+    pub(super) database: Database,
     options: PgConnectOptions,
 }
 
 impl Ground {
-    pub(crate) async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let cluster = Cluster::start();
         let database = cluster.database().await;
         let options = PgConnectOptions::from_str(&database.url).unwrap();
@@ -28,12 +28,7 @@ impl Ground {
         Self { cluster, database, options }
     }
 
-    /// With the rights of the owner.
-    pub(crate) async fn owner(&self) -> sqlx::PgConnection {
-        sqlx::ConnectOptions::connect(&self.options).await.unwrap()
-    }
-
-    pub(crate) fn node(&self) -> Node {
+    pub(super) fn node(&self) -> Node {
         let (pools, signals, running) = (Pools::new(&self.options), Signals::default(), TaskTracker::new());
         let (writer, run) = LogWriter::new(&pools, &signals);
         running.spawn(run);
@@ -42,13 +37,13 @@ impl Ground {
     }
 
     /// Leaves PostgreSQL nothing to catch up with.
-    pub(crate) async fn rest(&self) {
+    pub(super) async fn rest(&self) {
         self.database.execute("vacuum analyze es.events").await.unwrap();
         self.database.execute("checkpoint").await.unwrap();
     }
 
     /// Flushes of the write-ahead log so far. A backend tells of its own when it ends.
-    pub(crate) async fn flushes(&self) -> i64 {
+    pub(super) async fn flushes(&self) -> i64 {
         until("the clients are gone", Duration::from_secs(10), async || {
             let clients = "select count(*) from pg_stat_activity
                             where application_name like 'plugyard-%' or application_name = 'pgbench'";
@@ -66,23 +61,23 @@ impl Ground {
     }
 }
 
-pub(crate) struct Node {
-    pub(crate) pools: Pools,
-    pub(crate) signals: Signals,
+pub(super) struct Node {
+    pub(super) pools: Pools,
+    pub(super) signals: Signals,
     writer: LogWriter,
-    pub(crate) tasks: Arc<LogCommands<Task>>,
-    pub(crate) running: TaskTracker,
+    pub(super) tasks: Arc<LogCommands<Task>>,
+    pub(super) running: TaskTracker,
 }
 
 impl Node {
     /// Statements and events so far.
-    pub(crate) fn appended(&self) -> (u64, u64) {
+    pub(super) fn appended(&self) -> (u64, u64) {
         let facts = self.writer.facts();
         (facts.statements.load(Ordering::Relaxed), facts.events.load(Ordering::Relaxed))
     }
 
     /// Everybody who runs on it must have ended.
-    pub(crate) async fn end(self) {
+    pub(super) async fn end(self) {
         let Self { pools, writer, tasks, running, .. } = self;
         drop((writer, tasks));
         running.close();
