@@ -46,18 +46,9 @@ fn contains(actual: &Value, expected: &Value, place: &str) {
 }
 
 #[tokio::test]
-async fn the_examples_of_the_documents_come_back() {
-    let (yard, told) = seeded().await;
-    assert!(told["plugins"].as_u64().is_some_and(|plugins| plugins >= 15), "{told}");
-    assert!(told["events"].as_u64() > told["plugins"].as_u64(), "{told}");
-    dify(&yard).await;
-    inkdrop(&yard).await;
-    backstage(&yard).await;
-    space(&yard).await;
-}
-
-async fn dify(yard: &Yard) {
-    let agent = read(yard, "/api/v1/marketplace/plugins/langgenius/agent").await;
+async fn the_examples_of_dify_come_back() {
+    let (yard, _) = seeded().await;
+    let agent = read(&yard, "/api/v1/marketplace/plugins/langgenius/agent").await;
     let expected = json!({
         "name": "agent",
         "author": "langgenius",
@@ -83,7 +74,7 @@ async fn dify(yard: &Yard) {
         "dependencies": {"requests": ">=2.25.0", "pydantic": ">=2.0.0"},
     });
     contains(&agent, &expected, "agent");
-    let versions = read(yard, "/api/v1/marketplace/plugins/langgenius/agent/versions").await;
+    let versions = read(&yard, "/api/v1/marketplace/plugins/langgenius/agent/versions").await;
     let expected = json!({"versions": [
         {"version": "0.0.9", "created_at": "2024-01-15T00:00:00Z", "changelog": "Bug fixes and improvements",
             "download_count": 500},
@@ -93,8 +84,10 @@ async fn dify(yard: &Yard) {
     contains(&versions, &expected, "versions");
 }
 
-async fn inkdrop(yard: &Yard) {
-    let package = read(yard, "/v1/packages/solarized-dark-ui").await;
+#[tokio::test]
+async fn the_example_of_inkdrop_comes_back() {
+    let (yard, _) = seeded().await;
+    let package = read(&yard, "/v1/packages/solarized-dark-ui").await;
     let manifest = |version: &str, helpers: &str| {
         json!({
             "name": "solarized-dark-ui",
@@ -136,12 +129,16 @@ async fn inkdrop(yard: &Yard) {
         "metadata": manifest("1.1.0", "^0.3.7"),
     });
     assert_eq!(package, expected);
-    let version = read(yard, "/v1/packages/solarized-dark-ui/versions/1.1.0").await;
+    let version = read(&yard, "/v1/packages/solarized-dark-ui/versions/1.1.0").await;
     assert_eq!(version, released("1.1.0", "^0.3.7"));
 }
 
-async fn backstage(yard: &Yard) {
-    let list = read(yard, "/api/marketplace/v1/plugins").await;
+#[tokio::test]
+async fn the_examples_of_backstage_come_back() {
+    let (yard, told) = seeded().await;
+    assert!(told["plugins"].as_u64().is_some_and(|plugins| plugins >= 15), "{told}");
+    assert!(told["events"].as_u64() > told["plugins"].as_u64(), "{told}");
+    let list = read(&yard, "/api/marketplace/v1/plugins").await;
     assert_eq!(list["links"]["self"], "/api/marketplace/v1/plugins?page=1&limit=20");
     let item = json!({
         "id": "plugin_123",
@@ -161,13 +158,13 @@ async fn backstage(yard: &Yard) {
         "pricing": {"model": "free"},
     });
     contains(&list["data"][0], &item, "data[0]");
-    let details = read(yard, "/api/marketplace/v1/plugins/plugin_123").await;
+    let details = read(&yard, "/api/marketplace/v1/plugins/plugin_123").await;
     contains(&details, &details_of_plugin_123(), "details");
-    let stats = read(yard, "/api/marketplace/v1/plugins/plugin_123/stats").await;
+    let stats = read(&yard, "/api/marketplace/v1/plugins/plugin_123/stats").await;
     let usage = json!({"installations": 5000, "activeInstallations": 4500, "dailyActiveUsers": 10000,
         "apiCalls": {"daily": 1_000_000, "weekly": 7_000_000, "monthly": 30_000_000}});
     contains(&stats["data"]["usage"], &usage, "usage");
-    let second = read(yard, "/api/marketplace/v1/plugins/plugin_124").await;
+    let second = read(&yard, "/api/marketplace/v1/plugins/plugin_124").await;
     assert_eq!(second["data"]["version"], "1.0.0");
 }
 
@@ -238,8 +235,10 @@ fn details_of_plugin_123() -> Value {
     })
 }
 
-async fn space(yard: &Yard) {
-    let versions = read(yard, "/space/api/v1/marketplace/plugins/langbot-team/LocalAgent/versions").await;
+#[tokio::test]
+async fn the_plugin_of_langbot_is_in_the_space() {
+    let (yard, _) = seeded().await;
+    let versions = read(&yard, "/space/api/v1/marketplace/plugins/langbot-team/LocalAgent/versions").await;
     assert_eq!(versions["data"]["versions"][0]["version"], "0.1.7", "{versions}");
     let path = "/space/api/v1/marketplace/plugins/download/langbot-team/LocalAgent/0.1.7";
     let package = yard.get(path).await.expect(200);
@@ -291,7 +290,7 @@ async fn synthetic_plugins_are_the_same_for_the_same_seed_and_written_once() {
     let first = seed(&yard, &["--synthetic", "120", "--seed", "7"]).await;
     assert_eq!(first["plugins"], 120, "{first}");
     assert!(first["releases"].as_u64().is_some_and(|releases| releases > 200), "{first}");
-    assert!(first["events_per_second"].as_u64() > Some(0), "{first}");
+    assert!(first["events_per_second"].as_f64() > Some(1.0), "{first}");
     let again = seed(&yard, &["--synthetic", "120", "--seed", "7"]).await;
     assert_eq!((&again["plugins"], &again["events"]), (&json!(0), &json!(0)), "{again}");
     let others = seed(&yard, &["--synthetic", "10", "--seed", "8"]).await;

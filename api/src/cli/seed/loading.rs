@@ -163,7 +163,9 @@ impl Loading<'_> {
             expects: Expects::Any,
             dry_run: false,
         };
-        let published = publishing.publish(&file, order, asker(&Principal::bootstrap())).await?;
+        let by = Principal::bootstrap();
+        // Everything between a package and the catalogue is in this future.
+        let published = Box::pin(publishing.publish(&file, order, asker(&by))).await?;
         Ok((published.plugin, published.outcome))
     }
 
