@@ -51,7 +51,7 @@ impl Pools {
             Box::pin(async move {
                 connection
                     .execute(
-                        "set role plugyard_app; set statement_timeout = '5s'; set lock_timeout = '2s'; \
+                        "set role plugyard_app; set statement_timeout = '2s'; set lock_timeout = '2s'; \
                               set pg_trgm.word_similarity_threshold = 0.4",
                     )
                     .await

@@ -23,7 +23,7 @@ use sqlx::PgConnection;
 
 pub use rebuild::{RebuildError, Rebuilt, first_generation, rebuild};
 pub use runner::Runner;
-pub use status::{Freshly, SubscriptionStatus, statuses};
+pub use status::{Freshly, SubscriptionStatus, behind, statuses};
 
 /// A reader's rows, and how events change them.
 #[async_trait]

@@ -10,7 +10,7 @@ use domain::repository::Repository;
 use infrastructure::{
     event_log::{LogCommands, LogWriter},
     postgres::Pools,
-    subscription::{Runner, Signals, statuses},
+    subscription::{Runner, Signals, behind},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{services::Cataloguing, settings::Settings};
 
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 pub(crate) struct Cataloguer {
     pub(crate) cataloguing: Cataloguing,
@@ -58,12 +58,7 @@ impl Cataloguer {
 
     async fn caught_up(&self, mut told: impl FnMut(u64)) -> anyhow::Result<()> {
         loop {
-            let statuses = statuses(&self.pools.reads).await?;
-            let lag = statuses.iter().filter(|status| status.status == "live").map(|status| {
-                let parked = i64::try_from(status.parked.len()).unwrap_or(i64::MAX);
-                u64::try_from(status.lag.saturating_sub(parked)).unwrap_or_default()
-            });
-            let lag = lag.max().unwrap_or_default();
+            let lag = behind(&self.pools.reads).await?;
             told(lag);
             if lag == 0 {
                 return Ok(());

@@ -215,7 +215,7 @@ impl Node {
         let sync = sync_repositories(settings, &self.cataloguing.syncing);
         self.until_stopping(sync.run(stop.clone()));
         self.until_stopping(keep_house(self.database.pools.writes.clone(), stop.clone()));
-        self.until_stopping(heads(settings)?.keep(self.database.pools.reads.clone(), stop));
+        self.until_stopping(heads(settings)?.keep(self.database.pools.loads.clone(), stop));
         Ok(())
     }
 

@@ -73,15 +73,21 @@ impl Projections for Operator {
         let projection = self.named(name)?;
         let mut owner = self.pools.own_connection().await.map_err(|error| unavailable(&error))?;
         let rebuilt =
-            rebuild(&mut owner, projection.as_ref(), |_| {}).await.map_err(|error| match error {
-                RebuildError::Apply(infrastructure::subscription::ApplyError::Database(error)) => {
-                    unavailable(&error)
+            rebuild(&mut owner, &self.pools.writes, projection.as_ref(), |_| {}).await.map_err(|error| {
+                match error {
+                    interrupted @ RebuildError::Interrupted(_) => {
+                        tracing::warn!(error = %interrupted, "a read model was not made again");
+                        Error::unavailable()
+                    }
+                    RebuildError::Apply(infrastructure::subscription::ApplyError::Database(error)) => {
+                        unavailable(&error)
+                    }
+                    busy @ RebuildError::Busy(_) => Error::new(Kind::Conflict, busy.to_string()),
+                    other @ (RebuildError::Apply(_)
+                    | RebuildError::NotLive(_)
+                    | RebuildError::NotRebuildable(_)
+                    | RebuildError::Unreadable(..)) => Error::invalid(other.to_string()),
                 }
-                busy @ RebuildError::Busy(_) => Error::new(Kind::Conflict, busy.to_string()),
-                other @ (RebuildError::Apply(_)
-                | RebuildError::NotLive(_)
-                | RebuildError::NotRebuildable(_)
-                | RebuildError::Unreadable(..)) => Error::invalid(other.to_string()),
             })?;
         self.projected.raise();
         Ok(json!({

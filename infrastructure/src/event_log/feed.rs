@@ -8,6 +8,7 @@ use domain::{
     recorded::{Cursor, Event, Recorded, Stream, Unreadable},
     values::Metadata,
 };
+use serde::Deserialize as _;
 use serde_json::Value;
 use sqlx::{PgExecutor, Row, postgres::PgRow};
 use uuid::Uuid;
@@ -16,6 +17,11 @@ use crate::upcasters::{self, Stored};
 
 const COLUMNS: &str = "e.epoch, e.transaction_id::text as xid, e.global_position, e.event_id, e.aggregate_type, \
                        e.aggregate_id, e.sequence, e.event_type, e.event_version, e.payload, e.metadata, e.recorded_at";
+/// The same, without the contents of the types in `$8`.
+const COLUMNS_OF_SOME: &str = "e.epoch, e.transaction_id::text as xid, e.global_position, e.event_id, e.aggregate_type, \
+                               e.aggregate_id, e.sequence, e.event_type, e.event_version, e.recorded_at, \
+                               case when e.event_type = any($8) then 'null' else e.payload end as payload, \
+                               case when e.event_type = any($8) then 'null' else e.metadata end as metadata";
 
 /// An event of an older epoch is complete by definition; of this one, everything before the oldest transaction
 /// that may still write.
@@ -48,25 +54,47 @@ impl Feed {
         up_to: Option<Cursor>,
         limit: i64,
     ) -> Result<Vec<Raw>, sqlx::Error> {
+        Self::columns(executor, COLUMNS, &[], (after, up_to), limit).await
+    }
+
+    /// The same for a reader that takes these types: of other types that the product knows, there is a place in the
+    /// page and no content.
+    pub(crate) async fn page_for(
+        executor: impl PgExecutor<'_>,
+        takes: &[&str],
+        after: Cursor,
+        up_to: Option<Cursor>,
+        limit: i64,
+    ) -> Result<Vec<Raw>, sqlx::Error> {
+        let others: Vec<&str> = Event::known_types().filter(|known| !takes.contains(known)).collect();
+        Self::columns(executor, COLUMNS_OF_SOME, &others, (after, up_to), limit).await
+    }
+
+    async fn columns(
+        executor: impl PgExecutor<'_>,
+        columns: &str,
+        without: &[&str],
+        (after, up_to): (Cursor, Option<Cursor>),
+        limit: i64,
+    ) -> Result<Vec<Raw>, sqlx::Error> {
         let up_to = up_to.unwrap_or(Cursor { epoch: i32::MAX, transaction: 0, position: 0 });
         let query = format!(
-            "select {COLUMNS} from es.events e
+            "select {columns} from es.events e
               where (e.epoch, e.transaction_id, e.global_position) > ($1, $2::text::xid8, $3)
                 and (e.epoch, e.transaction_id, e.global_position) <= ($4, $5::text::xid8, $6)
                 and {BEHIND_THE_HORIZON}
               order by e.epoch, e.transaction_id, e.global_position limit $7"
         );
-        let rows = sqlx::query(&query)
+        let query = sqlx::query(&query)
             .bind(after.epoch)
             .bind(after.transaction.to_string())
             .bind(after.position)
             .bind(up_to.epoch)
             .bind(up_to.transaction.to_string())
             .bind(up_to.position)
-            .bind(limit)
-            .fetch_all(executor)
-            .await?;
-        rows.iter().map(Raw::from_row).collect()
+            .bind(limit);
+        let query = if without.is_empty() { query } else { query.bind(without) };
+        query.fetch_all(executor).await?.iter().map(Raw::from_row).collect()
     }
 
     /// The events of one stream, in order, horizon or not: what was acknowledged is there.
@@ -153,13 +181,15 @@ impl Raw {
 
     /// The event in its newest shape; several if an upcaster splits it, none if one drops it.
     pub fn read(&self) -> Result<Vec<Recorded>, Unreadable> {
-        let stored = Stored {
-            event_type: self.event_type.clone(),
-            event_version: self.event_version.clone(),
-            payload: self.payload.clone(),
-        };
-        let metadata: Metadata = serde_json::from_value(self.metadata.clone())
+        self.clone().into_read()
+    }
+
+    /// The same, without a copy of what may be much.
+    pub(crate) fn into_read(self) -> Result<Vec<Recorded>, Unreadable> {
+        let metadata: Metadata = Metadata::deserialize(self.metadata)
             .map_err(|error| Unreadable::Malformed(self.event_type.clone(), error.to_string()))?;
+        let stored =
+            Stored { event_type: self.event_type, event_version: self.event_version, payload: self.payload };
         let read = |current: Stored| {
             Ok(Recorded {
                 cursor: self.cursor,

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use domain::recorded::{Cursor, Event, Recorded};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, PgPool};
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
 
 use super::{ApplyError, Projection, checkpoint};
 use crate::event_log::{Feed, Raw};
@@ -31,6 +33,8 @@ pub enum RebuildError {
     Busy(&'static str),
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    #[error("{0}: the reader of the log ended early; try again")]
+    Interrupted(&'static str),
     #[error("event {0} cannot be read by this build: {1}")]
     Unreadable(uuid::Uuid, String),
 }
@@ -65,9 +69,10 @@ pub async fn first_generation(
     transaction.commit().await
 }
 
-/// Replays from zero into the next generation in short transactions, then swaps in one.
+/// Replays from zero into the next generation in short transactions, then swaps in one. The log is read through the pool.
 pub async fn rebuild(
     owner: &mut PgConnection,
+    pool: &PgPool,
     projection: &dyn Projection,
     mut on_events: impl FnMut(u64),
 ) -> Result<Rebuilt, RebuildError> {
@@ -84,7 +89,7 @@ pub async fn rebuild(
     if !alone {
         return Err(RebuildError::Busy(name));
     }
-    let rebuilt = replay_and_swap(owner, projection, &mut on_events).await;
+    let rebuilt = replay_and_swap(owner, pool, projection, &mut on_events).await;
     sqlx::query("select pg_advisory_unlock(hashtextextended('rebuild:' || $1, 0))")
         .bind(name)
         .execute(owner)
@@ -94,22 +99,23 @@ pub async fn rebuild(
 
 async fn replay_and_swap(
     owner: &mut PgConnection,
+    pool: &PgPool,
     projection: &dyn Projection,
     on_events: &mut impl FnMut(u64),
 ) -> Result<Rebuilt, RebuildError> {
     let generation = begin(owner, projection).await?;
     let mut replay = Replay { projection, generation, cursor: Cursor::default(), events: 0 };
-    replay.catch_up(owner, on_events).await?;
+    replay.catch_up(owner, pool, on_events).await?;
     projection.index(owner, generation).await?;
-    replay.catch_up(owner, on_events).await?;
+    replay.catch_up(owner, pool, on_events).await?;
     let began = Instant::now();
-    let mut swapped = swap(owner, &mut replay).await;
+    let mut swapped = swap(owner, pool, &mut replay).await;
     for _ in 1..SWAPS {
         if !matches!(&swapped, Err(RebuildError::Apply(ApplyError::Database(error))) if is_lock_timeout(error))
         {
             break;
         }
-        swapped = swap(owner, &mut replay).await;
+        swapped = swap(owner, pool, &mut replay).await;
     }
     let same_as_before = swapped?;
     Ok(Rebuilt { generation, events: replay.events, same_as_before, swap: began.elapsed() })
@@ -147,54 +153,102 @@ struct Replay<'a> {
     events: u64,
 }
 
+/// A page as it is applied.
+struct Page {
+    wanted: Vec<Recorded>,
+    last: Cursor,
+    events: u64,
+}
+
 impl Replay<'_> {
     /// Up to where the live one is.
     async fn catch_up(
         &mut self,
         owner: &mut PgConnection,
+        pool: &PgPool,
         on_events: &mut impl FnMut(u64),
     ) -> Result<(), RebuildError> {
         let name = self.projection.name();
         loop {
             let live = checkpoint::live(&mut *owner, name).await?.ok_or(RebuildError::NotLive(name))?;
-            let moved = self.page(owner, live.cursor).await?;
-            on_events(self.events);
-            if !moved {
+            let before = self.events;
+            self.follow(owner, pool, live.cursor, on_events).await?;
+            if self.events == before {
                 return Ok(());
             }
         }
     }
 
-    /// Applies the next page up to the live cursor in a transaction of its own; false at the end.
-    async fn page(&mut self, owner: &mut PgConnection, up_to: Cursor) -> Result<bool, RebuildError> {
-        let page = Feed::page(&mut *owner, self.cursor, Some(up_to), PAGE).await?;
-        if page.is_empty() {
-            return Ok(false);
+    /// Applies page after page, each in a transaction of its own, while the next one is read.
+    async fn follow(
+        &mut self,
+        owner: &mut PgConnection,
+        pool: &PgPool,
+        up_to: Cursor,
+        on_events: &mut impl FnMut(u64),
+    ) -> Result<(), RebuildError> {
+        let (sender, mut pages) = mpsc::channel(1);
+        let reading = read_ahead(pool.clone(), self.projection.takes(), self.cursor, up_to, sender);
+        // Ends with its receiver, whatever happens here.
+        let reading = TaskTracker::new().spawn(reading);
+        while let Some(page) = pages.recv().await {
+            let mut transaction = owner.begin().await?;
+            sqlx::query("set local synchronous_commit = off").execute(&mut *transaction).await?;
+            self.apply(&mut transaction, page?).await?;
+            transaction.commit().await?;
+            on_events(self.events);
         }
-        let mut transaction = owner.begin().await?;
-        self.apply(&mut transaction, &page).await?;
-        transaction.commit().await?;
-        Ok(true)
+        reading.await.map_err(|_ended| RebuildError::Interrupted(self.projection.name()))
     }
 
-    async fn apply(&mut self, transaction: &mut PgConnection, page: &[Raw]) -> Result<(), RebuildError> {
-        let mut events: Vec<Recorded> = Vec::with_capacity(page.len());
-        for raw in page {
-            let taken = self.projection.takes().contains(&raw.event_type.as_str());
-            if taken || !Event::known_types().any(|known| known == raw.event_type) {
-                match raw.read() {
-                    Ok(read) => events.extend(read),
-                    Err(why) => return Err(RebuildError::Unreadable(raw.event_id, why.to_string())),
-                }
-            }
-        }
-        self.projection.apply(transaction, self.generation, &events).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        checkpoint::advance(transaction, self.projection.name(), self.generation, last.cursor, true).await?;
-        self.cursor = last.cursor;
-        self.events += page.len() as u64;
+    async fn apply(&mut self, transaction: &mut PgConnection, page: Page) -> Result<(), RebuildError> {
+        let (name, generation) = (self.projection.name(), self.generation);
+        self.projection.apply(transaction, generation, &page.wanted).await?;
+        checkpoint::advance(transaction, name, generation, page.last, true).await?;
+        self.cursor = page.last;
+        self.events += page.events;
         Ok(())
     }
+}
+
+/// Sends every page up to a cursor, until nobody wants the next one.
+async fn read_ahead(
+    pool: PgPool,
+    takes: &'static [&'static str],
+    mut after: Cursor,
+    up_to: Cursor,
+    pages: mpsc::Sender<Result<Page, RebuildError>>,
+) {
+    loop {
+        let page = match Feed::page_for(&pool, takes, after, Some(up_to), PAGE).await {
+            Ok(page) => read(page, takes).transpose(),
+            Err(error) => Some(Err(error.into())),
+        };
+        let Some(page) = page else { return };
+        let ended = page.as_ref().map_or(true, |page| {
+            after = page.last;
+            false
+        });
+        if pages.send(page).await.is_err() || ended {
+            return;
+        }
+    }
+}
+
+/// None: there was nothing in it.
+fn read(page: Vec<Raw>, takes: &[&str]) -> Result<Option<Page>, RebuildError> {
+    let Some(last) = page.last().map(|raw| raw.cursor) else { return Ok(None) };
+    let events = page.len() as u64;
+    let mut wanted: Vec<Recorded> = Vec::with_capacity(page.len());
+    for raw in page {
+        let taken = takes.contains(&raw.event_type.as_str());
+        if taken || !Event::known_types().any(|known| known == raw.event_type) {
+            let id = raw.event_id;
+            let read = raw.into_read().map_err(|why| RebuildError::Unreadable(id, why.to_string()))?;
+            wanted.extend(read);
+        }
+    }
+    Ok(Some(Page { wanted, last, events }))
 }
 
 fn is_lock_timeout(error: &sqlx::Error) -> bool {
@@ -202,9 +256,13 @@ fn is_lock_timeout(error: &sqlx::Error) -> bool {
 }
 
 /// One transaction: holds both checkpoints, brings the new one to the same cursor, compares, swaps.
-async fn swap(owner: &mut PgConnection, replay: &mut Replay<'_>) -> Result<bool, RebuildError> {
+async fn swap(
+    owner: &mut PgConnection,
+    pool: &PgPool,
+    replay: &mut Replay<'_>,
+) -> Result<bool, RebuildError> {
     let (cursor, events) = (replay.cursor, replay.events);
-    let swapped = swap_once(owner, replay).await;
+    let swapped = swap_once(owner, pool, replay).await;
     if swapped.is_err() {
         // What it applied was rolled back with it.
         (replay.cursor, replay.events) = (cursor, events);
@@ -212,21 +270,29 @@ async fn swap(owner: &mut PgConnection, replay: &mut Replay<'_>) -> Result<bool,
     swapped
 }
 
-async fn swap_once(owner: &mut PgConnection, replay: &mut Replay<'_>) -> Result<bool, RebuildError> {
+async fn swap_once(
+    owner: &mut PgConnection,
+    pool: &PgPool,
+    replay: &mut Replay<'_>,
+) -> Result<bool, RebuildError> {
     let (projection, name) = (replay.projection, replay.projection.name());
     let mut transaction = owner.begin().await?;
     // Queries on the view are waited for a moment; then the swap gives way to them and is tried again.
     sqlx::query("set local lock_timeout = '2s'").execute(&mut *transaction).await?;
     let live = checkpoint::wait_for_lock(&mut transaction, name).await?.ok_or(RebuildError::NotLive(name))?;
     loop {
-        let page = Feed::page(&mut *transaction, replay.cursor, Some(live.cursor), PAGE).await?;
-        if page.is_empty() {
-            break;
-        }
-        replay.apply(&mut transaction, &page).await?;
+        let takes = projection.takes();
+        let page = Feed::page_for(&mut *transaction, takes, replay.cursor, Some(live.cursor), PAGE).await?;
+        let Some(page) = read(page, takes)? else { break };
+        replay.apply(&mut transaction, page).await?;
     }
-    let before = projection.fingerprint(&mut transaction, live.generation).await?;
-    let after = projection.fingerprint(&mut transaction, replay.generation).await?;
+    // Nobody writes to the live one while its checkpoint is held.
+    let mut beside = pool.acquire().await?;
+    let (before, after) = tokio::try_join!(
+        projection.fingerprint(&mut beside, live.generation),
+        projection.fingerprint(&mut transaction, replay.generation)
+    )?;
+    drop(beside);
     projection.show(&mut transaction, replay.generation).await?;
     checkpoint::advance(&mut transaction, name, replay.generation, live.cursor, true).await?;
     checkpoint::set_status(&mut *transaction, name, live.generation, "retired", None).await?;

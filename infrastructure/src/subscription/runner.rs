@@ -12,6 +12,8 @@ use super::{ApplyError, Policy, Projection, Signals, checkpoint, checkpoint::Che
 use crate::event_log::{Feed, Raw};
 
 const PAGE: i64 = 500;
+/// Far behind, pages double up to this: what many events say of one row is then written once.
+const FAR_BEHIND: i64 = 4_000;
 const TRIES: i32 = 5;
 /// Nothing to read: how long until the next look, should every hint be lost.
 const IDLE: Duration = Duration::from_millis(250);
@@ -59,8 +61,9 @@ impl Runner {
         let mut appends = self.signals.appended.waiter();
         let mut held = HELD_FIRST;
         let mut faults = 0;
+        let mut page = PAGE;
         while !stop.is_cancelled() {
-            let looked = self.look().await;
+            let looked = self.look(&mut page).await;
             match &looked {
                 Err(error) => {
                     warn!(subscription = self.name(), %error, "the feed cannot be followed; trying again");
@@ -112,14 +115,19 @@ impl Runner {
     }
 
     /// Reads a page without a transaction, then applies it in a short one if the checkpoint is still where it was.
-    async fn look(&self) -> Result<Look, sqlx::Error> {
+    /// A full page makes the next one longer.
+    async fn look(&self, limit: &mut i64) -> Result<Look, sqlx::Error> {
         let Some(seen) = checkpoint::live(&self.pool, self.name()).await? else { return Ok(Look::NotOurs) };
         self.reached.send_if_modified(|reached| std::mem::replace(reached, seen.cursor) != seen.cursor);
-        let page = Feed::page(&self.pool, seen.cursor, None, PAGE).await?;
+        let takes = self.projection.takes();
+        let page = Feed::page_for(&self.pool, takes, seen.cursor, None, *limit).await?;
+        let is_full = i64::try_from(page.len()).is_ok_and(|events| events >= *limit);
+        *limit = if is_full { (*limit * 2).min(FAR_BEHIND) } else { PAGE };
         let Some(last) = page.last().map(|event| event.cursor) else { return Ok(Look::Nothing) };
         let waiting = parked::streams(&self.pool, self.name(), seen.generation).await?;
         let held_up = page.iter().any(|event| waiting.contains(&event.stream));
-        let readable = if held_up { None } else { self.wanted(&page) };
+        let events = page.len();
+        let readable = if held_up { None } else { self.wanted(page) };
         if let Some(events) = readable {
             match self.apply_page(seen, last, &events).await {
                 Ok(look) => return Ok(look),
@@ -127,26 +135,31 @@ impl Runner {
                 Err(ApplyError::Poison(_)) => {}
             }
         }
-        self.step_through(seen, &page).await
+        let page =
+            Feed::page_for(&self.pool, takes, seen.cursor, None, i64::try_from(events).unwrap_or(PAGE));
+        self.step_through(seen, &page.await?).await
     }
 
     /// The events this projection takes; `None` if one of the page cannot be read.
-    fn wanted(&self, page: &[Raw]) -> Option<Vec<Recorded>> {
+    fn wanted(&self, page: Vec<Raw>) -> Option<Vec<Recorded>> {
         let mut events = Vec::with_capacity(page.len());
-        for raw in page {
-            events.extend(self.wanted_of(raw).ok()?);
+        for raw in page.into_iter().filter(|raw| self.may_take(raw)) {
+            events.extend(raw.into_read().ok()?);
         }
         Some(events)
     }
 
     fn wanted_of(&self, raw: &Raw) -> Result<Vec<Recorded>, String> {
-        let takes = self.projection.takes();
-        if !takes.contains(&raw.event_type.as_str())
-            && Event::known_types().any(|known| known == raw.event_type)
-        {
+        if !self.may_take(raw) {
             return Ok(Vec::new());
         }
         raw.read().map_err(|unreadable| unreadable.to_string())
+    }
+
+    /// It takes the type, or nobody here knows it.
+    fn may_take(&self, raw: &Raw) -> bool {
+        self.projection.takes().contains(&raw.event_type.as_str())
+            || !Event::known_types().any(|known| known == raw.event_type)
     }
 
     async fn apply_page(

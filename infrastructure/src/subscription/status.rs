@@ -71,6 +71,23 @@ pub async fn statuses(pool: &PgPool) -> Result<Vec<SubscriptionStatus>, sqlx::Er
         .collect()
 }
 
+/// How many events the slowest of the live ones has not applied, as far as [`MOST_LAG`]: cheap enough to ask again and
+/// again.
+pub async fn behind(pool: &PgPool) -> Result<u64, sqlx::Error> {
+    let behind: Option<i64> = sqlx::query_scalar(
+        "select (select count(*) from (select 1 from es.events e
+                   where (e.epoch, e.transaction_id, e.global_position)
+                         > (c.epoch, c.transaction_id, c.global_position)
+                   order by e.epoch, e.transaction_id, e.global_position limit $1) l)
+           from es.checkpoints c where c.status = 'live'
+          order by c.epoch, c.transaction_id, c.global_position limit 1",
+    )
+    .bind(MOST_LAG)
+    .fetch_optional(pool)
+    .await?;
+    Ok(behind.and_then(|behind| u64::try_from(behind).ok()).unwrap_or_default())
+}
+
 /// Waits for read models: on this node's runner, or on the checkpoint row when another node does the work.
 pub struct Freshly {
     reached: HashMap<&'static str, watch::Receiver<Cursor>>,

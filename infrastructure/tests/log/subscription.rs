@@ -124,14 +124,14 @@ async fn a_rebuild_ends_with_the_same_rows_while_the_old_ones_serve() {
     }
     log.until("count(*) = 50 from read.seen").await;
     let mut owner = log.owner().await;
-    let rebuilt = rebuild(&mut owner, &PARK, |_| {}).await.unwrap();
+    let rebuilt = rebuild(&mut owner, &log.pools.writes, &PARK, |_| {}).await.unwrap();
     assert!(rebuilt.same_as_before);
     assert_eq!((rebuilt.generation, rebuilt.events), (2, 50));
     let id = new_task();
     log.run_task(id, request(id)).await;
     log.until("count(*) = 51 from read.seen").await;
     assert_eq!(log.scalar::<i64>("select count(*) from read.seen_v1").await, 50, "kept for a rollback");
-    let again = rebuild(&mut owner, &PARK, |_| {}).await.unwrap();
+    let again = rebuild(&mut owner, &log.pools.writes, &PARK, |_| {}).await.unwrap();
     assert!(again.same_as_before);
     assert_eq!(log.scalar::<Option<String>>("select to_regclass('read.seen_v1')::text").await, None);
 }

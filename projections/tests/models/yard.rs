@@ -143,7 +143,9 @@ impl Yard {
     pub(crate) async fn rebuilt_is_the_same(&self) {
         self.settle().await;
         for projection in models() {
-            let rebuilt = rebuild(&mut self.owner().await, projection.as_ref(), |_| {}).await.unwrap();
+            let rebuilt = rebuild(&mut self.owner().await, &self.pools.writes, projection.as_ref(), |_| {})
+                .await
+                .unwrap();
             assert!(rebuilt.same_as_before, "{}: {rebuilt:?}", projection.name());
         }
     }
