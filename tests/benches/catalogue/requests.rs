@@ -23,7 +23,7 @@ fn list(nth: usize) -> String {
         2 => format!("{market}?page={}&sort=popularity", page + 1),
         3 => format!("{market}?page={}&sort=rating&verified=true", page + 1),
         4 => format!("{market}?page={}&category={}", page + 1, CATEGORIES[page % 4]),
-        _ => format!("/api/v1/marketplace/plugins?page={}", page + 1),
+        _ => format!("/space/api/v1/marketplace/plugins?page={}", page + 1),
     }
 }
 
@@ -45,6 +45,6 @@ fn search(nth: usize) -> String {
     match turn % 3 {
         0 => format!("/v1/packages/search?sort=score&q={text}&direction=desc&page={}", page + turn / 60),
         1 => format!("/api/marketplace/v1/plugins?search={text}&page={}&limit=20", 1 + page + turn / 60),
-        _ => format!("/api/v1/marketplace/plugins?q={text}&page={}", 1 + page + turn / 60),
+        _ => format!("/space/api/v1/marketplace/plugins?query={text}&page={}", 1 + page + turn / 60),
     }
 }
