@@ -6,8 +6,6 @@ use application::queries::catalogue::{Card, PluginView, RatingView};
 pub(super) fn card(view: &PluginView) -> Card {
     let about = &view.description;
     let latest = view.latest();
-    let version = latest.map(|release| release.version.to_string());
-    let elsewhere = view.upstream.as_ref().map(|upstream| upstream.version.clone());
     Card {
         id: view.id,
         number: view.number,
@@ -30,7 +28,7 @@ pub(super) fn card(view: &PluginView) -> Card {
         platforms: about.platforms.clone(),
         labels: about.labels.clone(),
         briefs: about.briefs.clone(),
-        latest_version: version.or(elsewhere).unwrap_or_default(),
+        latest_version: latest_version(view),
         artifact: latest.map(|release| release.artifact.clone()),
         engines: latest.map(|release| release.engines.clone()).unwrap_or_default(),
         dependencies: latest.map(|release| release.dependencies.clone()).unwrap_or_default(),
@@ -42,6 +40,12 @@ pub(super) fn card(view: &PluginView) -> Card {
         downloads: 0,
         rating: RatingView::default(),
     }
+}
+
+pub(super) fn latest_version(view: &PluginView) -> String {
+    let version = view.latest().map(|release| release.version.to_string());
+    let elsewhere = || view.upstream.as_ref().map(|upstream| upstream.version.clone());
+    version.or_else(elsewhere).unwrap_or_default()
 }
 
 pub(super) fn shown_name(view: &PluginView) -> &str {

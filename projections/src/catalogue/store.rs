@@ -1,5 +1,7 @@
 //! Writing the rows and documents of plugins.
 
+use std::collections::BTreeSet;
+
 use application::queries::catalogue::{Origin, PluginView};
 use domain::{
     plugin::{Icon, PluginKind},
@@ -9,7 +11,11 @@ use serde_json::{Map, Value};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::{card::card, engines, search, tables::Tables};
+use super::{
+    card::{card, latest_version},
+    engines, search,
+    tables::Tables,
+};
 use crate::reading::bounded;
 
 /// Parts lists in a text: no word holds it.
@@ -34,7 +40,9 @@ pub(super) async fn store(
         return Ok(());
     }
     store_rows(&mut *transaction, tables, views).await?;
-    store_documents(transaction, tables, views).await
+    let heads: Vec<search::Head> = of(views, search::Head::of);
+    store_documents(&mut *transaction, tables, views, &heads).await?;
+    store_words(transaction, tables, &heads).await
 }
 
 async fn store_rows(
@@ -99,7 +107,7 @@ async fn store_rows(
         }))
         .bind(of(views, |view| Json(ranges(view))))
         .bind(of(views, |view| Json(spans(view))))
-        .bind(of(views, |view| card(view).latest_version))
+        .bind(of(views, latest_version))
         .bind(of(views, |view| view.created_at))
         .bind(of(views, |view| view.updated_at))
         .bind(of(views, |view| key(&view.publisher)))
@@ -113,6 +121,7 @@ async fn store_documents(
     transaction: &mut PgConnection,
     tables: Tables,
     views: &[PluginView],
+    heads: &[search::Head],
 ) -> Result<(), sqlx::Error> {
     let query = format!(
         "insert into {documents} (plugin_id, head, fuzzy, digests, versions, card, view, tier, search)
@@ -127,7 +136,6 @@ async fn store_documents(
         documents = tables.documents(),
         rows = tables.rows()
     );
-    let heads: Vec<search::Head> = of(views, search::Head::of);
     sqlx::query(&query)
         .bind(of(views, |view| view.id.0))
         .bind(heads.iter().map(search::Head::to_text).collect::<Vec<_>>())
@@ -136,10 +144,23 @@ async fn store_documents(
         .bind(of(views, versions))
         .bind(of(views, |view| Json(card(view))))
         .bind(views.iter().map(Json).collect::<Vec<_>>())
-        .bind(views.iter().zip(&heads).map(|(view, head)| search::vector(view, head)).collect::<Vec<_>>())
+        .bind(views.iter().zip(heads).map(|(view, head)| search::vector(view, head)).collect::<Vec<_>>())
         .execute(transaction)
         .await
         .map(drop)
+}
+
+async fn store_words(
+    transaction: &mut PgConnection,
+    tables: Tables,
+    heads: &[search::Head],
+) -> Result<(), sqlx::Error> {
+    let words: BTreeSet<&str> = heads.iter().flat_map(search::Head::named).collect();
+    let query = format!(
+        "insert into {} (word) select * from unnest($1::text[]) on conflict do nothing",
+        tables.words()
+    );
+    sqlx::query(&query).bind(words.into_iter().collect::<Vec<_>>()).execute(transaction).await.map(drop)
 }
 
 fn of<'a, T>(views: &'a [PluginView], column: impl Fn(&'a PluginView) -> T) -> Vec<T> {
