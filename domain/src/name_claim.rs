@@ -140,6 +140,7 @@ impl NameClaim {
 aggregate!(NameClaim, "name_claim", NameClaimCommand, NameClaimEvent, NameClaimError);
 
 impl NameClaim {
+    #[expect(clippy::needless_pass_by_value, reason = "the signature that all aggregates have")]
     fn evolve(&mut self, event: NameClaimEvent) {
         *self = match event {
             NameClaimEvent::NameClaimed { plugin_uid: plugin, owner, at, .. }

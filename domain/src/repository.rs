@@ -84,6 +84,7 @@ impl Repository {
 aggregate!(Repository, "repository", RepositoryCommand, RepositoryEvent, RepositoryError);
 
 impl Repository {
+    #[expect(clippy::needless_pass_by_value, reason = "the signature that all aggregates have")]
     fn evolve(&mut self, event: RepositoryEvent) {
         match event {
             RepositoryEvent::RepositoryAdded(_) | RepositoryEvent::RepositoryEnabled {} => {
