@@ -191,7 +191,7 @@ async fn a_batch_is_judged_whole_before_any_task_exists() {
         let answer = yard.get(&format!("{BATCH}/{group}")).await.expect(404);
         assert_eq!(answer.detail(), "Task not found", "{group}");
     }
-    assert_eq!(yard.database().number("select count(*) from es.events").await, 0, "nothing happened");
+    assert_eq!(yard.asked_for().await, 0, "nothing happened");
 }
 
 #[tokio::test]

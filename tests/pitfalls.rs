@@ -134,7 +134,7 @@ async fn an_unknown_platform_and_a_bad_suffix_are_refused_early() {
         let body = json!({"url": "https://example.com/a.difypkg", "suffix": suffix});
         assert_eq!(yard.post("/api/v1/tasks", &body).await.expect(400).detail(), said);
     }
-    assert_eq!(yard.database().number("select count(*) from es.events").await, 0);
+    assert_eq!(yard.asked_for().await, 0);
 }
 
 #[tokio::test]

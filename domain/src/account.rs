@@ -11,7 +11,6 @@ pub use command::AccountCommand;
 pub use error::AccountError;
 pub use event::{AccountEvent, AccountRegistered};
 
-use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::values::Role;
@@ -74,26 +73,10 @@ impl Account {
     }
 }
 
-impl Aggregate for Account {
-    const TYPE: &'static str = "account";
-    type Command = AccountCommand;
-    type Event = AccountEvent;
-    type Error = AccountError;
-    type Services = ();
+aggregate!(Account, "account", AccountCommand, AccountEvent, AccountError);
 
-    async fn handle(
-        &mut self,
-        command: Self::Command,
-        (): &Self::Services,
-        sink: &EventSink<Self>,
-    ) -> Result<(), Self::Error> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: Self::Event) {
+impl Account {
+    fn evolve(&mut self, event: AccountEvent) {
         match event {
             AccountEvent::AccountRegistered(registered) => *self = Self::Live(registered.role),
             AccountEvent::AccountRoleChanged { role } => *self = Self::Live(role),

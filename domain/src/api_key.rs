@@ -11,7 +11,6 @@ pub use command::ApiKeyCommand;
 pub use error::ApiKeyError;
 pub use event::{ApiKeyEvent, ApiKeyIssued, KeyKind};
 
-use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::values::Digest;
@@ -75,26 +74,10 @@ impl ApiKey {
     }
 }
 
-impl Aggregate for ApiKey {
-    const TYPE: &'static str = "api_key";
-    type Command = ApiKeyCommand;
-    type Event = ApiKeyEvent;
-    type Error = ApiKeyError;
-    type Services = ();
+aggregate!(ApiKey, "api_key", ApiKeyCommand, ApiKeyEvent, ApiKeyError);
 
-    async fn handle(
-        &mut self,
-        command: Self::Command,
-        (): &Self::Services,
-        sink: &EventSink<Self>,
-    ) -> Result<(), Self::Error> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: Self::Event) {
+impl ApiKey {
+    fn evolve(&mut self, event: ApiKeyEvent) {
         match event {
             ApiKeyEvent::ApiKeyIssued(issued) => {
                 *self = Self::Live { kind: issued.kind, secret_sha256: issued.secret_sha256 };

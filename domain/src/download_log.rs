@@ -3,7 +3,7 @@
 use std::{convert::Infallible, fmt, str::FromStr};
 
 use chrono::{DateTime, Datelike as _, Utc};
-use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
+use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::values::{Dialect, InvalidPluginId, PluginId};
@@ -114,15 +114,7 @@ impl DownloadLogEvent {
     }
 }
 
-impl DomainEvent for DownloadLogEvent {
-    fn event_type(&self) -> String {
-        self.name().to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
+domain_event!(DownloadLogEvent);
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,9 @@
 //! [`download_log::DownloadLog`], who fetched what. Each aggregate is one stream of events; [`recorded::Event`] is the union of all
 //! events the log may hold.
 
+#[macro_use]
+mod aggregate;
+
 pub mod account;
 pub mod api_key;
 pub mod download_log;

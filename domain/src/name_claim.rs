@@ -4,7 +4,6 @@
 //! whoever installs by name must not get a stranger's plugin overnight.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::values::{AccountId, ClaimKey, PluginId};
@@ -138,26 +137,11 @@ impl NameClaim {
     }
 }
 
-impl Aggregate for NameClaim {
-    const TYPE: &'static str = "name_claim";
-    type Command = NameClaimCommand;
-    type Event = NameClaimEvent;
-    type Error = NameClaimError;
-    type Services = ();
+aggregate!(NameClaim, "name_claim", NameClaimCommand, NameClaimEvent, NameClaimError);
 
-    async fn handle(
-        &mut self,
-        command: Self::Command,
-        (): &Self::Services,
-        sink: &EventSink<Self>,
-    ) -> Result<(), Self::Error> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: Self::Event) {
+impl NameClaim {
+    #[expect(clippy::needless_pass_by_value, reason = "the signature that all aggregates have")]
+    fn evolve(&mut self, event: NameClaimEvent) {
         *self = match event {
             NameClaimEvent::NameClaimed { plugin_uid: plugin, owner, at, .. }
             | NameClaimEvent::NameReassigned { plugin_uid: plugin, owner, at, .. } => {
@@ -187,15 +171,7 @@ impl NameClaimEvent {
     }
 }
 
-impl DomainEvent for NameClaimEvent {
-    fn event_type(&self) -> String {
-        self.name().to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
+domain_event!(NameClaimEvent);
 
 #[cfg(test)]
 mod tests;

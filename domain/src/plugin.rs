@@ -18,7 +18,6 @@ pub use event::{
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::values::{AccountId, Dialect, PluginId, PublisherName, ReleaseVersion};
@@ -195,26 +194,10 @@ impl Plugin {
     }
 }
 
-impl Aggregate for Plugin {
-    const TYPE: &'static str = "plugin";
-    type Command = PluginCommand;
-    type Event = PluginEvent;
-    type Error = PluginError;
-    type Services = ();
+aggregate!(Plugin, "plugin", PluginCommand, PluginEvent, PluginError);
 
-    async fn handle(
-        &mut self,
-        command: Self::Command,
-        (): &Self::Services,
-        sink: &EventSink<Self>,
-    ) -> Result<(), Self::Error> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: Self::Event) {
+impl Plugin {
+    fn evolve(&mut self, event: PluginEvent) {
         use PluginEvent as E;
         match event {
             E::PluginRegistered(registered) => self.register(registered),

@@ -2,7 +2,6 @@
 //! first append wins.
 
 use chrono::{DateTime, Utc};
-use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::values::{AccountId, PublisherName};
@@ -103,26 +102,10 @@ impl Publisher {
     }
 }
 
-impl Aggregate for Publisher {
-    const TYPE: &'static str = "publisher";
-    type Command = PublisherCommand;
-    type Event = PublisherEvent;
-    type Error = PublisherError;
-    type Services = ();
+aggregate!(Publisher, "publisher", PublisherCommand, PublisherEvent, PublisherError);
 
-    async fn handle(
-        &mut self,
-        command: Self::Command,
-        (): &Self::Services,
-        sink: &EventSink<Self>,
-    ) -> Result<(), Self::Error> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: Self::Event) {
+impl Publisher {
+    fn evolve(&mut self, event: PublisherEvent) {
         match event {
             PublisherEvent::PublisherRegistered(registered) => {
                 *self = Self { registered: true, owner: registered.owner, is_verified: false };
@@ -156,15 +139,7 @@ impl PublisherEvent {
     }
 }
 
-impl DomainEvent for PublisherEvent {
-    fn event_type(&self) -> String {
-        self.name().to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
+domain_event!(PublisherEvent);
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,6 @@ mod event;
 
 pub use event::{Listing, RepositoryAdded, RepositoryEvent};
 
-use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 /// Listings in one event: a page, not a catalogue.
@@ -82,26 +81,11 @@ impl Repository {
     }
 }
 
-impl Aggregate for Repository {
-    const TYPE: &'static str = "repository";
-    type Command = RepositoryCommand;
-    type Event = RepositoryEvent;
-    type Error = RepositoryError;
-    type Services = ();
+aggregate!(Repository, "repository", RepositoryCommand, RepositoryEvent, RepositoryError);
 
-    async fn handle(
-        &mut self,
-        command: Self::Command,
-        (): &Self::Services,
-        sink: &EventSink<Self>,
-    ) -> Result<(), Self::Error> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: Self::Event) {
+impl Repository {
+    #[expect(clippy::needless_pass_by_value, reason = "the signature that all aggregates have")]
+    fn evolve(&mut self, event: RepositoryEvent) {
         match event {
             RepositoryEvent::RepositoryAdded(_) | RepositoryEvent::RepositoryEnabled {} => {
                 *self = Self::Enabled;

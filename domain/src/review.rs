@@ -10,7 +10,6 @@ pub use event::{Rating, ReviewEvent, ReviewSubmitted, Written};
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use crate::values::{AccountId, PluginId};
@@ -102,26 +101,10 @@ impl Review {
     }
 }
 
-impl Aggregate for Review {
-    const TYPE: &'static str = "review";
-    type Command = ReviewCommand;
-    type Event = ReviewEvent;
-    type Error = ReviewError;
-    type Services = ();
+aggregate!(Review, "review", ReviewCommand, ReviewEvent, ReviewError);
 
-    async fn handle(
-        &mut self,
-        command: Self::Command,
-        (): &Self::Services,
-        sink: &EventSink<Self>,
-    ) -> Result<(), Self::Error> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: Self::Event) {
+impl Review {
+    fn evolve(&mut self, event: ReviewEvent) {
         match event {
             ReviewEvent::ReviewSubmitted(submitted) => {
                 self.votes.clear();

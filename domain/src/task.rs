@@ -16,7 +16,6 @@ pub use event::{
 };
 pub use report::{Note, Report, Timings};
 
-use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 /// Counted failures after which a task fails for good.
@@ -186,26 +185,10 @@ impl Task {
     }
 }
 
-impl Aggregate for Task {
-    const TYPE: &'static str = "task";
-    type Command = TaskCommand;
-    type Event = TaskEvent;
-    type Error = TaskError;
-    type Services = ();
+aggregate!(Task, "task", TaskCommand, TaskEvent, TaskError);
 
-    async fn handle(
-        &mut self,
-        command: Self::Command,
-        (): &Self::Services,
-        sink: &EventSink<Self>,
-    ) -> Result<(), Self::Error> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: Self::Event) {
+impl Task {
+    fn evolve(&mut self, event: TaskEvent) {
         match event {
             TaskEvent::TaskRequested(_) => self.stage = Stage::Queued,
             TaskEvent::TaskStarted { attempt, .. } => {

@@ -15,6 +15,7 @@ mod load;
 mod notifier;
 mod prepared;
 mod statement;
+mod turns;
 mod verify;
 
 use std::sync::Arc;
@@ -37,20 +38,22 @@ pub use verify::{Finding, verify};
 use cache::{Folded, FoldedCache};
 use load::Loader;
 use prepared::Append;
+use turns::Turns;
 
-/// A lost version race is decided again this often.
-const RACES: u32 = 3;
+/// A lost version race is decided again this often; in turn, as far as this node goes.
+const RACES: u32 = 7;
 
 /// The one way into the log, for one kind of aggregate.
 pub struct LogCommands<A> {
     loader: Loader,
     writer: LogWriter,
     cache: FoldedCache<A>,
+    turns: Turns,
 }
 
 impl<A: Aggregate<Services = ()> + Clone> LogCommands<A> {
     pub fn new(pools: &Pools, writer: LogWriter) -> Self {
-        Self { loader: Loader::new(pools), writer, cache: FoldedCache::default() }
+        Self { loader: Loader::new(pools), writer, cache: FoldedCache::default(), turns: Turns::default() }
     }
 
     async fn run(
@@ -69,7 +72,7 @@ impl<A: Aggregate<Services = ()> + Clone> LogCommands<A> {
         {
             return Ok(Outcome::Repeated(answer));
         }
-        let mut fresh = false;
+        let (mut fresh, mut turn) = (false, None);
         for _ in 0..=RACES {
             let (folded, cached) = self.folded(id, fresh).await?;
             let decided = decide(folded.as_ref().clone(), command.clone()).await;
@@ -91,7 +94,12 @@ impl<A: Aggregate<Services = ()> + Clone> LogCommands<A> {
                     self.cache.put(id, Folded { state, version, chain });
                     return Ok(Outcome::Written(appended.cursor));
                 }
-                Err(AppendError::Conflict) => self.cache.forget(id),
+                Err(AppendError::Conflict) => {
+                    self.cache.forget(id);
+                    if turn.is_none() {
+                        turn = Some(self.turns.take(id).await);
+                    }
+                }
                 Err(AppendError::KeyUsed) => {
                     let Some(once) = &once else { return Err(CommandError::Unavailable) };
                     let answer = self.answered_before(once).await?;

@@ -55,11 +55,13 @@ impl Projection for Activity {
                    kind text not null,
                    version text,
                    body text,
-                   at timestamptz not null
+                   at timestamptz not null,
+                   -- What happened at one time is told in the order of the log.
+                   position bigint not null
                  )"
             ),
-            format!("create index on {table} (at desc, event_id)"),
-            format!("create index on {table} (plugin_id, at desc, event_id)"),
+            format!("create index on {table} (at desc, position desc)"),
+            format!("create index on {table} (plugin_id, at desc, position desc)"),
         ];
         of(number).create(owner, statements, COMMENT).await
     }
@@ -73,7 +75,9 @@ impl Projection for Activity {
     }
 
     async fn fingerprint(&self, connection: &mut PgConnection, number: i32) -> Result<String, sqlx::Error> {
-        of(number).fingerprint(connection, "event_id", "event_id, plugin_id, kind, version, body, at").await
+        of(number)
+            .fingerprint(connection, "event_id", "event_id, plugin_id, kind, version, body, at, position")
+            .await
     }
 
     async fn apply(
@@ -84,6 +88,7 @@ impl Projection for Activity {
     ) -> Result<(), ApplyError> {
         let (mut ids, mut plugins, mut kinds) = (Vec::new(), Vec::new(), Vec::new());
         let (mut versions, mut bodies, mut times) = (Vec::new(), Vec::new(), Vec::new());
+        let mut positions = Vec::new();
         for recorded in events {
             let Event::Plugin(plugin, event) = &recorded.event else { continue };
             let Some(entry) = entry(event, recorded.recorded_at) else { continue };
@@ -93,10 +98,12 @@ impl Projection for Activity {
             versions.push(entry.version);
             bodies.push(entry.text);
             times.push(entry.at);
+            positions.push(recorded.cursor.position);
         }
         let query = format!(
-            "insert into {} (event_id, plugin_id, kind, version, body, at)
-             select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])",
+            "insert into {} (event_id, plugin_id, kind, version, body, at, position)
+             select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+                                  $7::bigint[])",
             of(number).table()
         );
         sqlx::query(&query)
@@ -106,6 +113,7 @@ impl Projection for Activity {
             .bind(versions)
             .bind(bodies)
             .bind(times)
+            .bind(positions)
             .execute(transaction)
             .await?;
         Ok(())
@@ -215,7 +223,7 @@ impl ActivityQueries for PgActivity {
                join read.catalogue_documents d on d.plugin_id = a.plugin_id
               where {which} and c.shown and ($2::text is null or c.dialects @> array[$2])
                 and (a.version is null or a.version = any(d.versions))
-              order by a.at desc, a.event_id limit $3"
+              order by a.at desc, a.position desc limit $3"
         );
         let rows = sqlx::query(&query)
             .bind(plugin.map(|plugin| plugin.0))

@@ -28,10 +28,13 @@ pub fn misfit(document: &Value, schema: &Value, value: &Value) -> Option<String>
                 value.get(name).and_then(|member| misfit(document, schema, member))
             }),
             "additionalProperties" => {
-                let known = schema["properties"].as_object().unwrap();
-                wrong(
-                    value.as_object().is_none_or(|object| object.keys().all(|name| known.contains_key(name))),
-                )
+                let known = schema["properties"].as_object();
+                let more = value.as_object().into_iter().flatten();
+                let mut more = more.filter(|(name, _)| known.is_none_or(|known| !known.contains_key(*name)));
+                match rule.as_bool() {
+                    Some(allowed) => wrong(allowed || more.next().is_none()),
+                    None => more.find_map(|(_, member)| misfit(document, rule, member)),
+                }
             }
             "items" => value.as_array().into_iter().flatten().find_map(|item| misfit(document, rule, item)),
             "allOf" => rule.as_array().unwrap().iter().find_map(|part| misfit(document, part, value)),

@@ -245,6 +245,12 @@ impl Yard {
         self.send(request).await.expect(200).json()
     }
 
+    /// How many events somebody's request led to; the service itself only names the marketplace of its settings.
+    pub async fn asked_for(&self) -> i64 {
+        let query = "select count(*) from es.events where aggregate_type <> 'repository'";
+        self.database().number(query).await
+    }
+
     /// Waits until every reader has reached the last event.
     pub async fn settle(&self) {
         until("every reader has caught up", seconds(30), async || {

@@ -158,8 +158,7 @@ async fn a_second_stands_for_one_state_only() {
 fn figures_of_the_last_days_are_others_tomorrow() {
     let position = Position { tag: "1".to_owned(), at: DateTime::from_timestamp(1000, 0).unwrap() };
     let now: DateTime<Utc> = "2026-11-20T12:00:00Z".parse().unwrap();
-    let (today, tomorrow) =
-        (of_today(position.clone(), now), of_today(position, now + chrono::TimeDelta::days(1)));
+    let (today, tomorrow) = (of_today(&position, now), of_today(&position, now + chrono::TimeDelta::days(1)));
     assert_ne!(today.tag, tomorrow.tag);
     assert_eq!(tomorrow.at.to_rfc3339(), "2026-11-21T00:00:00+00:00");
 }

@@ -181,7 +181,7 @@ impl MarketplaceMetadata {
         let plugin = view.marketplace.as_ref()?;
         let (author, name) = (plugin.author(), plugin.name());
         let (display_name, category) =
-            view.about.as_ref().map(|about| (about.label.clone(), about.category.clone())).unzip();
+            view.about.as_ref().map(|about| (about.label.clone(), category_of(&about.category))).unzip();
         Some(Self {
             source: "marketplace",
             author: author.to_owned(),
@@ -244,6 +244,11 @@ pub(super) fn maybe_instant<S: Serializer>(
     }
 }
 
+/// As the document of this dialect calls it.
+pub(super) fn category_of(id: &str) -> String {
+    if id == "agent-strategy" { "agent".to_owned() } else { id.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use domain::task::{Fault, PluginAbout};
@@ -297,7 +302,7 @@ mod tests {
         );
         let about = PluginAbout { label: "Agent".to_owned(), category: "agent-strategy".to_owned() };
         let read = told(TaskView { about: Some(about), ..asked });
-        assert_eq!((&read["display_name"], &read["category"]), (&"Agent".into(), &"agent-strategy".into()));
+        assert_eq!((&read["display_name"], &read["category"]), (&"Agent".into(), &"agent".into()));
         assert_eq!((&read["source"], &read["version"]), (&"marketplace".into(), &"0.0.9".into()));
     }
 

@@ -1,6 +1,5 @@
 //! What happened to an account. Variants and fields are only ever added.
 
-use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use crate::values::{AccountId, Role, Sealed};
@@ -46,12 +45,4 @@ impl AccountEvent {
     }
 }
 
-impl DomainEvent for AccountEvent {
-    fn event_type(&self) -> String {
-        self.name().to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
+domain_event!(AccountEvent);

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use crate::values::{AccountId, Allowance, Dialect, Digest, KeyId, Role, Scope, Sealed};
@@ -63,12 +62,4 @@ impl ApiKeyEvent {
     }
 }
 
-impl DomainEvent for ApiKeyEvent {
-    fn event_type(&self) -> String {
-        self.name().to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
+domain_event!(ApiKeyEvent);

@@ -118,7 +118,7 @@ proptest! {
             let before = state.clone();
             let Ok(events) = state.decide(command.clone()) else { continue };
             for event in events {
-                state.apply(event);
+                state.evolve(event);
             }
             if let (NameClaim::Held { plugin: was, .. }, NameClaim::Held { plugin: is, .. }) = (&before, &state)
                 && was != is

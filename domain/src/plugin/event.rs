@@ -7,7 +7,6 @@ pub use described::{Author, Described, Description, Icon, PluginKind, Pricing, S
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -291,12 +290,4 @@ impl PluginEvent {
     }
 }
 
-impl DomainEvent for PluginEvent {
-    fn event_type(&self) -> String {
-        self.name().to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
+domain_event!(PluginEvent);

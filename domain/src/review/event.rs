@@ -1,7 +1,6 @@
 //! What happened to a review. Variants and fields are only ever added.
 
 use chrono::{DateTime, Utc};
-use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use crate::values::{AccountId, PluginId, ReviewId, Sealed};
@@ -149,12 +148,4 @@ impl ReviewEvent {
     }
 }
 
-impl DomainEvent for ReviewEvent {
-    fn event_type(&self) -> String {
-        self.name().to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
+domain_event!(ReviewEvent);

@@ -138,7 +138,7 @@ proptest! {
                 sum += more.map_or(0, |rating| i64::from(rating.stars()));
                 sum -= less.map_or(0, |rating| i64::from(rating.stars()));
                 count += i64::from(more.is_some()) - i64::from(less.is_some());
-                state.apply(event);
+                state.evolve(event);
             }
             let shown = state.live.as_ref().filter(|live| !live.is_hidden);
             prop_assert_eq!(sum, shown.map_or(0, |live| i64::from(live.rating.stars())));

@@ -1,6 +1,5 @@
 //! What happened to a task. Variants and fields are only ever added.
 
-use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use super::report::Report;
@@ -219,12 +218,4 @@ impl TaskEvent {
     }
 }
 
-impl DomainEvent for TaskEvent {
-    fn event_type(&self) -> String {
-        self.name().to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
+domain_event!(TaskEvent);

@@ -335,16 +335,16 @@ proptest! {
         let (mut full, mut events) = (Task::default(), Vec::new());
         for command in commands {
             for event in full.decide(command).unwrap_or_default() {
-                full.apply(event.clone());
+                full.evolve(event.clone());
                 events.push(event);
             }
         }
         for cut in 0..=events.len() {
             let mut state = Task::default();
-            events[..cut].iter().cloned().for_each(|event| state.apply(event));
+            events[..cut].iter().cloned().for_each(|event| state.evolve(event));
             let stored = serde_json::to_string(&state).unwrap();
             let mut state: Task = serde_json::from_str(&stored).unwrap();
-            events[cut..].iter().cloned().for_each(|event| state.apply(event));
+            events[cut..].iter().cloned().for_each(|event| state.evolve(event));
             prop_assert_eq!(&state, &full);
         }
     }
@@ -370,7 +370,7 @@ proptest! {
                     | TaskEvent::TaskAttemptLost { .. }
                     | TaskEvent::ArtifactExpired { .. } => {}
                 }
-                state.apply(event);
+                state.evolve(event);
             }
         }
         prop_assert!(outcomes <= 1);

@@ -13,9 +13,11 @@ use super::{
     declared::{Declared, Identity},
     json::invalid,
 };
-use crate::archive::manifest;
+use crate::{archive::manifest, wheels::requirements::Requirements};
 
 pub(super) const FILE: &str = "manifest.yaml";
+pub(super) const REQUIREMENTS: &str = "requirements.txt";
+const MOST_DEPENDENCIES: usize = 256;
 
 #[derive(Deserialize)]
 struct Names {
@@ -69,9 +71,44 @@ fn engines(whole: &Value) -> BTreeMap<String, String> {
     lowest.map(|lowest| ("dify".to_owned(), format!(">={lowest}"))).into_iter().collect()
 }
 
+/// Names and the versions they may have. What cannot be read is for whoever repackages it to judge.
+pub(super) fn dependencies(text: &str) -> BTreeMap<String, String> {
+    let Ok(read) = Requirements::read(text) else { return BTreeMap::new() };
+    read.lines.iter().take(MOST_DEPENDENCIES).map(|line| name_and_range(&line.text)).collect()
+}
+
+/// Of a PEP 508 requirement, without extras and markers.
+fn name_and_range(requirement: &str) -> (String, String) {
+    let wanted = requirement.split(';').next().unwrap_or_default();
+    let ends = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    let (name, range) = wanted.split_at(wanted.find(ends).unwrap_or(wanted.len()));
+    let range = range
+        .trim_start()
+        .strip_prefix('[')
+        .map_or(range, |extras| extras.split_once(']').map_or("", |(_, range)| range));
+    let range: String = range.chars().filter(|c| !c.is_whitespace()).collect();
+    (name.to_owned(), if range.is_empty() { "*".to_owned() } else { range })
+}
+
 /// What of Dify it may use.
 fn permissions(asked: &Value) -> Vec<String> {
     let enabled = |asked: &Value| asked["enabled"].as_bool().unwrap_or(false);
     let asked = asked.as_object().into_iter().flatten().filter(|(_, asked)| enabled(asked));
     bounded::items(&asked.map(|(name, _)| Value::from(name.as_str())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dependencies_are_names_with_the_versions_they_may_have() {
+        let text = "requests>=2.25.0\n# why\nPyYAML\nhttpx[socks] >= 0.27, < 1 ; python_version >= '3.11'\n";
+        let of = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, range)| ((*name).to_owned(), (*range).to_owned())).collect()
+        };
+        let wanted: BTreeMap<_, _> = of(&[("httpx", ">=0.27,<1"), ("pyyaml", "*"), ("requests", ">=2.25.0")]);
+        assert_eq!(dependencies(text), wanted);
+        assert_eq!(dependencies("-r other.txt"), BTreeMap::new());
+    }
 }

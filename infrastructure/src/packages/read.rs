@@ -122,7 +122,12 @@ fn dify(path: &Path, archive: &Checked, text: &str, whole: Value) -> Result<Pack
         let text = "Package contains directories, which Dify refuses; pack files alone";
         return Err(Failure::permanent(Reason::PackageUnsafeEntry, text));
     }
-    let declared = difypkg::declared(text, &whole, |name| archive.entry(name).is_some())?;
+    let mut declared = difypkg::declared(text, &whole, |name| archive.entry(name).is_some())?;
+    let requirements = archive.entry(difypkg::REQUIREMENTS).filter(|file| file.size <= Limits::PACKAGE.text);
+    if let Some(file) = requirements {
+        let text = archive.read(file, Limits::PACKAGE.text)?;
+        declared.dependencies = difypkg::dependencies(&String::from_utf8_lossy(&text));
+    }
     zipped(path, archive, PackageFormat::Difypkg, whole, declared)
 }
 

@@ -18,10 +18,11 @@ pub(super) fn edits(one: &str, other: &str) -> usize {
     row.last().copied().unwrap_or(0)
 }
 
-/// Whether whoever wrote the one may have meant the other, or its beginning.
+/// Whether whoever wrote the one may have meant the other, or its beginning. Another number is another thing.
 pub(super) fn is_slip(written: &str, meant: &str) -> bool {
     let length = written.chars().count();
     let allowed = match length {
+        _ if written.contains(|c: char| c.is_ascii_digit()) => 0,
         0..=2 => 0,
         3..=5 => 1,
         _ => 2,
@@ -51,7 +52,9 @@ mod tests {
         for (written, meant) in [("solarised", "solarized"), ("trnaslat", "translator"), ("agnet", "agent")] {
             assert!(is_slip(written, meant), "{written} {meant}");
         }
-        for (written, meant) in [("pro", "agent"), ("ui", "uj"), ("tool", "tabs"), ("solar", "laser")] {
+        for (written, meant) in
+            [("pro", "agent"), ("ui", "uj"), ("tool", "tabs"), ("solar", "laser"), ("p07", "p08")]
+        {
             assert!(!is_slip(written, meant), "{written} {meant}");
         }
     }

@@ -1,5 +1,5 @@
 //! Which listings of other catalogues are hidden: those of a disabled repository, and those whose pair of names a plugin
-//! of our own has.
+//! of our own has, or one of an enabled repository whose name comes first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,19 +43,22 @@ impl Hiding {
             return Ok(());
         }
         let query = format!(
-            "with touched as (
-               select plugin_id, publisher_key, name_key, origin from {rows} where origin = any($1)
+            "with named as (
+               select publisher_key, name_key from {rows} where origin = any($1)
                union
+               select * from unnest($2::text[], $3::text[])
+             ), touched as (
                select r.plugin_id, r.publisher_key, r.name_key, r.origin
-                 from unnest($2::text[], $3::text[]) as p (publisher_key, name_key)
-                 join {rows} r using (publisher_key, name_key)
+                 from named join {rows} r using (publisher_key, name_key)
                 where r.origin is not null
              ), decided as (
                select t.plugin_id,
-                      exists (select 1 from {rows} o
-                               where o.publisher_key = t.publisher_key and o.name_key = t.name_key
-                                 and o.origin is null and not o.removed)
-                      or exists (select 1 from {sources} s where s.repository = t.origin and not s.enabled) as hidden
+                      exists (select 1 from {sources} s where s.repository = t.origin and not s.enabled)
+                      or exists (select 1 from {rows} o
+                                  where o.publisher_key = t.publisher_key and o.name_key = t.name_key and not o.removed
+                                    and (o.origin is null or o.origin < t.origin)
+                                    and not exists (select 1 from {sources} s
+                                                     where s.repository = o.origin and not s.enabled)) as hidden
                  from touched t
              ), searched as (
                update {documents} t

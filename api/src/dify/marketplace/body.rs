@@ -9,7 +9,11 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{dify::body::maybe_instant, mount::Mount, settings::Categories};
+use crate::{
+    dify::body::{category_of, maybe_instant},
+    mount::Mount,
+    settings::Categories,
+};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Found {
@@ -98,7 +102,7 @@ impl Item {
             author: listing.author,
             display_name: listing.display_name,
             description: listing.description,
-            category: listing.category,
+            category: category_of(&listing.category),
             tags: listing.tags,
             latest_version: listing.latest_version,
             created_at: listing.created_at,
@@ -140,7 +144,7 @@ pub(super) fn versions_of(versions: &[ListedVersion]) -> Vec<Release> {
 pub(super) fn categories_of(categories: &[Category], form: Categories) -> Value {
     let object = |category: &Category| {
         json!({
-            "id": category.id,
+            "id": category_of(category.id),
             "name": category.name,
             "description": category.description,
             "icon": category.icon,
@@ -149,7 +153,7 @@ pub(super) fn categories_of(categories: &[Category], form: Categories) -> Value 
     };
     let list: Vec<Value> = match form {
         Categories::Objects => categories.iter().map(object).collect(),
-        Categories::Strings => categories.iter().map(|category| category.id.into()).collect(),
+        Categories::Strings => categories.iter().map(|category| category_of(category.id).into()).collect(),
     };
     json!({"categories": list})
 }

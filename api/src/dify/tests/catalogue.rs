@@ -112,12 +112,12 @@ async fn categories_are_objects_or_the_strings_that_one_front_end_reads() {
     };
     let objects = list(Yard::new()).await;
     let agent = json!({
-        "id": "agent-strategy", "name": "Agent", "description": "Agent-related plugins", "icon": "robot",
+        "id": "agent", "name": "Agent", "description": "Agent-related plugins", "icon": "robot",
         "plugin_count": 1,
     });
     assert!(objects.as_array().unwrap().contains(&agent), "{objects}");
     let strings = list(Yard::with(&["--compat-dify-categories", "strings"])).await;
-    assert_eq!(strings, json!(["tool", "model", "datasource", "agent-strategy", "trigger", "extension"]));
+    assert_eq!(strings, json!(["tool", "model", "datasource", "agent", "trigger", "extension"]));
 }
 
 #[tokio::test]

@@ -128,7 +128,7 @@ proptest! {
                         .or_insert_with(|| release.artifact.sha256.clone());
                     prop_assert_eq!(&*first, &release.artifact.sha256);
                 }
-                state.apply(event);
+                state.evolve(event);
             }
         }
     }
