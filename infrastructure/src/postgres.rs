@@ -51,7 +51,10 @@ impl Pools {
             Box::pin(async move {
                 connection
                     .execute(
+                        // What is read often is in memory, and many read at once: an index costs no seeks, and helpers
+                        // only take from one another.
                         "set role plugyard_app; set statement_timeout = '2s'; set lock_timeout = '2s'; \
+                              set random_page_cost = 1.1; set max_parallel_workers_per_gather = 0; \
                               set pg_trgm.word_similarity_threshold = 0.4",
                     )
                     .await

@@ -244,8 +244,8 @@ fn read(page: Vec<Raw>, takes: &[&str]) -> Result<Option<Page>, RebuildError> {
         let taken = takes.contains(&raw.event_type.as_str());
         if taken || !Event::known_types().any(|known| known == raw.event_type) {
             let id = raw.event_id;
-            let read = raw.into_read().map_err(|why| RebuildError::Unreadable(id, why.to_string()))?;
-            wanted.extend(read);
+            let events_of = raw.into_read().map_err(|why| RebuildError::Unreadable(id, why.to_string()))?;
+            wanted.extend(events_of);
         }
     }
     Ok(Some(Page { wanted, last, events }))

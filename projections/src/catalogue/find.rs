@@ -86,7 +86,7 @@ pub(super) fn fitting(query: &mut QueryBuilder<'_, Postgres>, find: &Find, wante
 }
 
 /// What the query asks for beside the text.
-fn filters(query: &mut QueryBuilder<'_, Postgres>, find: &Find) {
+pub(super) fn filters(query: &mut QueryBuilder<'_, Postgres>, find: &Find) {
     query.push(" c.shown and c.dialects @> array[").push_bind(find.dialect.as_str()).push("]");
     if !find.upstream {
         query.push(" and c.origin is null");

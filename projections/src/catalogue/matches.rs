@@ -9,7 +9,7 @@ use sqlx::{PgPool, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{
-    find::{Page, facets, fitting, sorted, total},
+    find::{Page, facets, filters, fitting, sorted, total},
     rank::Wanted,
     search::Head,
     totals,
@@ -23,10 +23,6 @@ const NAMED: i64 = 200;
 /// With fewer matches than this, slips of the pen are allowed for.
 const FEW: usize = 5;
 const MOST_LIKE: i64 = 50;
-/// Of words like one that was written.
-const NEAR: i64 = 64;
-/// Of plugins that have such words, those most downloaded.
-const MOST_MEANT: i64 = 200;
 
 /// A match, and what it can be sorted by.
 struct Match {
@@ -152,28 +148,13 @@ async fn rest(
     read(query.build().fetch_all(pool).await?, wanted, false)
 }
 
-/// What names are near is asked of their words, which are far fewer than names.
 async fn slips(pool: &PgPool, find: &Find, wanted: &Wanted) -> Result<Vec<Match>, sqlx::Error> {
-    let near: Vec<String> = sqlx::query_scalar(
-        "select distinct w.word from unnest($1::text[]) as wanted (word)
-          cross join lateral (select w.word from read.catalogue_words w where wanted.word <% w.word
-                               order by word_similarity(wanted.word, w.word) desc, w.word limit $2) w",
-    )
-    .bind(wanted.written())
-    .bind(NEAR)
-    .fetch_all(pool)
-    .await?;
-    if near.is_empty() {
-        return Ok(Vec::new());
-    }
-    let meant = wanted.meaning(&near);
-    let mut query = QueryBuilder::new("select l.*, word_similarity(");
-    query.push_bind(wanted.spaced()).push(", l.fuzzy)::float8 as likeness from (");
-    query.push(COLUMNS).push(", d.fuzzy");
-    fitting(&mut query, find, Some(&meant));
-    query.push(" order by c.downloads desc, c.publisher_key, c.name_key, c.plugin_id limit ");
-    query.push_bind(MOST_MEANT).push(") l");
-    query.push(" order by likeness desc, l.downloads desc, l.publisher_key, l.name_key, l.plugin_id limit ");
+    let mut query = QueryBuilder::new(COLUMNS);
+    query.push(", word_similarity(").push_bind(wanted.spaced()).push(", d.fuzzy)::float8 as likeness");
+    query.push(" from read.catalogue c join read.catalogue_documents d on d.plugin_id = c.plugin_id where ");
+    query.push_bind(wanted.spaced()).push(" <% d.fuzzy and");
+    filters(&mut query, find);
+    query.push(" order by likeness desc, c.downloads desc, c.publisher_key, c.name_key, c.plugin_id limit ");
     read(query.push_bind(MOST_LIKE).build().fetch_all(pool).await?, wanted, true)
 }
 

@@ -3,7 +3,7 @@
 use application::queries::catalogue::Rank;
 
 use super::{
-    edits::{edits, is_slip},
+    edits::is_slip,
     search::Head,
     words::{joined, words},
 };
@@ -26,16 +26,9 @@ const DOWNLOADS: f64 = 0.2;
 pub(super) struct Wanted {
     words: Vec<String>,
     whole: String,
-    /// What was perhaps meant: for each of the words, and at last for the whole.
-    meant: Vec<Vec<String>>,
     /// Of downloads; none: whatever they are.
     tiers: Vec<u8>,
 }
-
-/// Of words that may have been meant instead of one; the closest.
-const MOST_MEANT: usize = 16;
-/// Longer texts are not looked through for slips.
-const MOST_WORDS: usize = 8;
 
 impl Wanted {
     pub(super) fn of(text: &str) -> Self {
@@ -44,7 +37,7 @@ impl Wanted {
             wanted.retain(|there| *there != word);
             wanted.push(word);
         }
-        Self { words: wanted, whole: joined(text), meant: Vec::new(), tiers: Vec::new() }
+        Self { words: wanted, whole: joined(text), tiers: Vec::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -64,46 +57,11 @@ impl Wanted {
         Self { tiers, ..self.clone() }
     }
 
-    /// What may be written wrong: the words and the whole; nothing where there are too many.
-    pub(super) fn written(&self) -> Vec<String> {
-        if self.words.len() > MOST_WORDS {
-            return Vec::new();
-        }
-        self.words.iter().chain([&self.whole]).cloned().collect()
-    }
-
-    /// The same, allowing for slips: `known` are words of names that are like those written.
-    pub(super) fn meaning(&self, known: &[String]) -> Self {
-        let meant = |written: &String| {
-            let slips = known.iter().filter(|known| is_slip(written, known));
-            let mut slips: Vec<(usize, &String)> = slips.map(|slip| (edits(written, slip), slip)).collect();
-            slips.sort_unstable();
-            slips.into_iter().take(MOST_MEANT).map(|(_, slip)| slip.clone()).collect()
-        };
-        Self { meant: self.written().iter().map(meant).collect(), ..self.clone() }
-    }
-
     /// As a literal of `tsquery`: all words, the last one as a beginning; or all of it in one word.
     pub(super) fn query(&self) -> String {
-        let all = if self.meant.is_empty() {
-            let all: Vec<String> = self.words.iter().map(|word| format!("'{word}'")).collect();
-            format!("{}:*", all.join(" & "))
-        } else {
-            let any = |(word, meant): (&String, &Vec<String>)| {
-                let meant: String = meant.iter().map(|meant| format!(" | '{meant}'")).collect();
-                format!("('{word}':*{meant})")
-            };
-            self.words.iter().zip(&self.meant).map(any).collect::<Vec<_>>().join(" & ")
-        };
+        let all: Vec<String> = self.words.iter().map(|word| format!("'{word}'")).collect();
+        let all = format!("{}:*", all.join(" & "));
         let all = if self.words.len() > 1 { format!("({all}) | '{}':*", self.whole) } else { all };
-        let whole: String = self
-            .meant
-            .get(self.words.len())
-            .into_iter()
-            .flatten()
-            .map(|meant| format!(" | '{meant}'"))
-            .collect();
-        let all = format!("{all}{whole}");
         if self.tiers.is_empty() {
             return all;
         }
@@ -190,16 +148,6 @@ mod tests {
         assert!(scores[0] > scores[1] && scores[1] > scores[2], "{scores:?}");
         assert!(score("dark ui", &told, 10_000_000) < scores[1], "downloads part only what is alike");
         assert!(score("dark ui", &told, 10) > scores[2]);
-    }
-
-    #[test]
-    fn what_was_perhaps_meant_is_asked_for_beside_what_was_written() {
-        let known = ["zebra", "agent", "agentpro"].map(str::to_owned);
-        let wanted = Wanted::of("agnet pro").meaning(&known);
-        let expected = "(('agnet':* | 'agent' | 'agentpro') & ('pro':*)) | 'agnetpro':* | 'agentpro'";
-        assert_eq!(wanted.query(), expected, "a word may be the beginning of what was meant");
-        let long = "ab cd ef gh ij kl mn op qr";
-        assert!(Wanted::of(long).written().is_empty(), "nobody mistypes so much");
     }
 
     #[test]

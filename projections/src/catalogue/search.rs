@@ -58,13 +58,9 @@ impl Head {
         [&self.name, &self.display_name, &self.tags, &self.publisher, &self.summary]
     }
 
-    pub(super) fn named(&self) -> impl Iterator<Item = &str> {
-        self.name.iter().chain(&self.display_name).map(String::as_str)
-    }
-
     /// What a slip of the pen is compared with.
     pub(super) fn fuzzy(&self) -> String {
-        let all: BTreeSet<&str> = self.named().collect();
+        let all: BTreeSet<&str> = self.name.iter().chain(&self.display_name).map(String::as_str).collect();
         all.into_iter().collect::<Vec<_>>().join(" ")
     }
 }

@@ -1,7 +1,5 @@
 //! Writing the rows and documents of plugins.
 
-use std::collections::BTreeSet;
-
 use application::queries::catalogue::{Origin, PluginView};
 use domain::{
     plugin::{Icon, PluginKind},
@@ -40,9 +38,7 @@ pub(super) async fn store(
         return Ok(());
     }
     store_rows(&mut *transaction, tables, views).await?;
-    let heads: Vec<search::Head> = of(views, search::Head::of);
-    store_documents(&mut *transaction, tables, views, &heads).await?;
-    store_words(transaction, tables, &heads).await
+    store_documents(transaction, tables, views).await
 }
 
 async fn store_rows(
@@ -121,7 +117,6 @@ async fn store_documents(
     transaction: &mut PgConnection,
     tables: Tables,
     views: &[PluginView],
-    heads: &[search::Head],
 ) -> Result<(), sqlx::Error> {
     let query = format!(
         "insert into {documents} (plugin_id, head, fuzzy, digests, versions, card, view, tier, search)
@@ -136,6 +131,7 @@ async fn store_documents(
         documents = tables.documents(),
         rows = tables.rows()
     );
+    let heads: Vec<search::Head> = of(views, search::Head::of);
     sqlx::query(&query)
         .bind(of(views, |view| view.id.0))
         .bind(heads.iter().map(search::Head::to_text).collect::<Vec<_>>())
@@ -144,23 +140,10 @@ async fn store_documents(
         .bind(of(views, versions))
         .bind(of(views, |view| Json(card(view))))
         .bind(views.iter().map(Json).collect::<Vec<_>>())
-        .bind(views.iter().zip(heads).map(|(view, head)| search::vector(view, head)).collect::<Vec<_>>())
+        .bind(views.iter().zip(&heads).map(|(view, head)| search::vector(view, head)).collect::<Vec<_>>())
         .execute(transaction)
         .await
         .map(drop)
-}
-
-async fn store_words(
-    transaction: &mut PgConnection,
-    tables: Tables,
-    heads: &[search::Head],
-) -> Result<(), sqlx::Error> {
-    let words: BTreeSet<&str> = heads.iter().flat_map(search::Head::named).collect();
-    let query = format!(
-        "insert into {} (word) select * from unnest($1::text[]) on conflict do nothing",
-        tables.words()
-    );
-    sqlx::query(&query).bind(words.into_iter().collect::<Vec<_>>()).execute(transaction).await.map(drop)
 }
 
 fn of<'a, T>(views: &'a [PluginView], column: impl Fn(&'a PluginView) -> T) -> Vec<T> {

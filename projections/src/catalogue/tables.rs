@@ -18,8 +18,6 @@ pub(super) struct Tables {
     versions: Generation,
     /// Catalogues elsewhere, and whether their plugins are shown.
     sources: Generation,
-    /// Words of names, by which slips of the pen are found. They only ever grow: what no plugin has matches none.
-    words: Generation,
     /// How many are shown: in all, of each category, tag, publisher and tier of downloads.
     totals: Generation,
 }
@@ -42,7 +40,6 @@ impl Tables {
             counts: generation("catalogue_counts"),
             versions: generation("catalogue_versions"),
             sources: generation("catalogue_sources"),
-            words: generation("catalogue_words"),
             totals: generation("catalogue_totals"),
         }
     }
@@ -67,25 +64,19 @@ impl Tables {
         self.sources.table()
     }
 
-    pub(super) fn words(self) -> String {
-        self.words.table()
-    }
-
-    fn all(self) -> [Generation; 7] {
-        [self.rows, self.documents, self.counts, self.versions, self.sources, self.words, self.totals]
+    fn all(self) -> [Generation; 6] {
+        [self.rows, self.documents, self.counts, self.versions, self.sources, self.totals]
     }
 
     /// What only readers need.
     pub(super) async fn index(self, owner: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let of_words =
-            format!("create index on {} using gin (word gin_trgm_ops) with (fastupdate = off)", self.words());
-        let of_rows = indexes_of_rows(&self.rows());
-        for statement in of_rows.into_iter().chain(indexes_of_documents(&self.documents())).chain([of_words])
+        for statement in
+            indexes_of_rows(&self.rows()).into_iter().chain(indexes_of_documents(&self.documents()))
         {
             sqlx::query(&statement).execute(&mut *owner).await?;
         }
         // Plans are made by what is known of the tables, and nobody has looked at them yet.
-        for table in [self.rows(), self.documents(), self.counts(), self.words()] {
+        for table in [self.rows(), self.documents(), self.counts()] {
             sqlx::query(&format!("analyze {table}")).execute(&mut *owner).await?;
         }
         Ok(())
@@ -96,7 +87,7 @@ impl Tables {
         self.documents.create(&mut *owner, documents(&self.documents()), DOCUMENTS_COMMENT).await?;
         let made = counters(self);
         for (generation, (statement, comment)) in
-            [self.counts, self.versions, self.sources, self.words].into_iter().zip(made)
+            [self.counts, self.versions, self.sources].into_iter().zip(made)
         {
             generation.create(&mut *owner, vec![statement], comment).await?;
         }
@@ -217,12 +208,12 @@ fn indexes_of_documents(table: &str) -> Vec<String> {
     vec![
         // Readers would have to look through what is pending.
         index("using gin (search) with (fastupdate = off)"),
+        index("using gin (fuzzy gin_trgm_ops) with (fastupdate = off)"),
         index("using gin (digests) with (fastupdate = off)"),
     ]
 }
 
-fn counters(tables: Tables) -> [(String, &'static str); 4] {
-    let words = tables.words();
+fn counters(tables: Tables) -> [(String, &'static str); 3] {
     let (counts, versions, sources) = (tables.counts(), tables.versions(), tables.sources());
     [
         (
@@ -266,10 +257,6 @@ fn counters(tables: Tables) -> [(String, &'static str); 4] {
                  )"
             ),
             "Written and read by the projection catalogue: whether what a repository lists is shown",
-        ),
-        (
-            format!("create table if not exists {words} (word text primary key)"),
-            "Written by the projection catalogue, read by searches: words of names, also of those no plugin has any more",
         ),
     ]
 }
