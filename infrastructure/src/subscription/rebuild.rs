@@ -241,11 +241,11 @@ fn read(page: Vec<Raw>, takes: &[&str]) -> Result<Option<Page>, RebuildError> {
     let events = page.len() as u64;
     let mut wanted: Vec<Recorded> = Vec::with_capacity(page.len());
     for raw in page {
-        let taken = takes.contains(&raw.event_type.as_str());
-        if taken || !Event::known_types().any(|known| known == raw.event_type) {
+        let is_wanted = takes.contains(&raw.event_type.as_str());
+        if is_wanted || !Event::known_types().any(|known| known == raw.event_type) {
             let id = raw.event_id;
-            let events_of = raw.into_read().map_err(|why| RebuildError::Unreadable(id, why.to_string()))?;
-            wanted.extend(events_of);
+            let read = raw.into_read().map_err(|why| RebuildError::Unreadable(id, why.to_string()))?;
+            wanted.extend(read);
         }
     }
     Ok(Some(Page { wanted, last, events }))
