@@ -71,18 +71,20 @@ pub async fn statuses(pool: &PgPool) -> Result<Vec<SubscriptionStatus>, sqlx::Er
         .collect()
 }
 
-/// How many events the slowest of the live ones has not applied, as far as [`MOST_LAG`]: cheap enough to ask again and
-/// again.
+/// About how many events the slowest of the live ones has not applied; zero only when there are none. Nothing is counted,
+/// so that it can be asked again and again.
 pub async fn behind(pool: &PgPool) -> Result<u64, sqlx::Error> {
     let behind: Option<i64> = sqlx::query_scalar(
-        "select (select count(*) from (select 1 from es.events e
+        "select greatest(1, h.global_position - c.global_position)
+           from (select epoch, transaction_id, global_position from es.checkpoints where status = 'live'
+                  order by epoch, transaction_id, global_position limit 1) c
+          cross join lateral (select 1 from es.events e
                    where (e.epoch, e.transaction_id, e.global_position)
                          > (c.epoch, c.transaction_id, c.global_position)
-                   order by e.epoch, e.transaction_id, e.global_position limit $1) l)
-           from es.checkpoints c where c.status = 'live'
-          order by c.epoch, c.transaction_id, c.global_position limit 1",
+                   order by e.epoch, e.transaction_id, e.global_position limit 1) after
+          cross join lateral (select e.global_position from es.events e
+                   order by e.epoch desc, e.transaction_id desc, e.global_position desc limit 1) h",
     )
-    .bind(MOST_LAG)
     .fetch_optional(pool)
     .await?;
     Ok(behind.and_then(|behind| u64::try_from(behind).ok()).unwrap_or_default())
