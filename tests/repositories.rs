@@ -13,7 +13,18 @@ const LIST: &str = "/api/v1/marketplace/plugins";
 const STALE: &str = "x-marketplace-stale";
 
 async fn yard(market: &Market) -> Yard {
-    Plan::default().set("PLUGYARD_MARKETPLACE_URL", &market.base()).start().await
+    let yard = Plan::default().set("PLUGYARD_MARKETPLACE_URL", &market.base()).start().await;
+    added(&yard).await;
+    yard
+}
+
+/// The marketplace of the settings, which is added once the server is up.
+async fn added(yard: &Yard) -> Value {
+    until("the repository is added", seconds(10), async || {
+        let all = yard.get("/repositories").await.expect(200).json();
+        all["repositories"].get(0).cloned()
+    })
+    .await
 }
 
 fn list(market: &Market, names: impl IntoIterator<Item = String>) {
@@ -40,11 +51,7 @@ async fn the_marketplace_of_the_settings_is_read_once_and_then_only_what_is_newe
     let market = Market::start();
     list(&market, (0..95).map(|n| format!("p{n:02}")));
     let yard = yard(&market).await;
-    let added = until("the repository is added", seconds(10), async || {
-        let all = yard.get("/repositories").await.expect(200).json();
-        all["repositories"].get(0).cloned()
-    })
-    .await;
+    let added = added(&yard).await;
     assert_eq!((&added["name"], &added["synced_at"]), (&json!("marketplace"), &Value::Null));
     assert_eq!(added["url"], market.base());
 
@@ -54,7 +61,7 @@ async fn the_marketplace_of_the_settings_is_read_once_and_then_only_what_is_newe
     assert_eq!(total(&yard).await, 95);
     let page = yard.get(&format!("{LIST}?q=p07")).await.expect(200).json();
     assert_eq!((&page["total"], &page["plugins"][0]["name"]), (&json!(1), &json!("p07")));
-    assert_eq!(page["plugins"][0]["created_at"], "2024-01-01T00:00:00.000Z");
+    assert_eq!(page["plugins"][0]["created_at"], "2024-01-01T00:00:00Z");
     assert_eq!(page["plugins"][0]["download_count"], 1234);
     let categories = yard.get("/api/v1/marketplace/categories").await.expect(200).json();
     assert_eq!(categories["categories"][0]["plugin_count"], 95);

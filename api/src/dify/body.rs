@@ -229,8 +229,11 @@ fn download_url(view: &TaskView, mount: Mount) -> Option<String> {
         .then(|| format!("{}/api/v1/tasks/{}/download", mount.prefix(), view.id))
 }
 
+/// Whole seconds as the document writes them.
 pub(super) fn instant<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
+    let is_whole = time.timestamp_subsec_millis() == 0;
+    let form = if is_whole { SecondsFormat::Secs } else { SecondsFormat::Millis };
+    serializer.serialize_str(&time.to_rfc3339_opts(form, true))
 }
 
 #[expect(clippy::ref_option, reason = "serde hands over a reference to the member")]
