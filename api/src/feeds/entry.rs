@@ -25,7 +25,7 @@ impl Entry {
             text: text.unwrap_or_else(|| title.clone()),
             title,
             author: clean(&view.publisher),
-            address: links.root(&format!("/packages/{}", view.plugin)),
+            address: links.root(&format!("/packages/{}/feed.atom", view.plugin)),
             kind: view.kind,
             at: view.at,
         }

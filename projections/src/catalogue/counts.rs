@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    download_log::DownloadLogEvent,
+    download_log::{Channel, DownloadLogEvent},
     plugin::{ImportedStatistics, PluginEvent},
     review::Rating,
 };
@@ -25,7 +25,11 @@ pub(super) struct Counts {
 }
 
 impl Counts {
+    /// An installation is told of beside the download that it began with.
     pub(super) fn download(&mut self, DownloadLogEvent::DownloadRecorded(recorded): &DownloadLogEvent) {
+        if recorded.channel == Channel::Install {
+            return;
+        }
         let plugin = recorded.plugin_uid.0;
         *self.downloads.entry(plugin).or_default() += 1;
         *self.versions.entry((plugin, recorded.version.clone())).or_default() += 1;

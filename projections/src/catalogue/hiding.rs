@@ -1,12 +1,15 @@
 //! Which listings of other catalogues are hidden: those of a disabled repository, and those whose pair of names a plugin
-//! of our own has, or one of an enabled repository whose name comes first.
+//! of our own has that is shown where they would be, or one of an enabled repository whose name comes first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use application::queries::catalogue::PluginView;
 use sqlx::PgConnection;
 
-use super::{store::pair, tables::Tables};
+use super::{
+    store::{key, pair},
+    tables::Tables,
+};
 
 /// What a page of events may have changed about it.
 #[derive(Debug, Default)]
@@ -18,6 +21,13 @@ pub(super) struct Hiding {
 impl Hiding {
     pub(super) fn touch(&mut self, view: &PluginView) {
         self.pairs.insert(pair(view));
+    }
+
+    /// A listing is gone, by its `author/name`: it hides nothing any more.
+    pub(super) fn forget(&mut self, listing: &str) {
+        if let Some((author, name)) = listing.split_once('/') {
+            self.pairs.insert((key(author), key(name)));
+        }
     }
 
     pub(super) fn enable(&mut self, repository: &str, enabled: bool) {
@@ -48,7 +58,7 @@ impl Hiding {
                union
                select * from unnest($2::text[], $3::text[])
              ), touched as (
-               select r.plugin_id, r.publisher_key, r.name_key, r.origin
+               select r.plugin_id, r.publisher_key, r.name_key, r.origin, r.dialects
                  from named join {rows} r using (publisher_key, name_key)
                 where r.origin is not null
              ), decided as (
@@ -56,7 +66,8 @@ impl Hiding {
                       exists (select 1 from {sources} s where s.repository = t.origin and not s.enabled)
                       or exists (select 1 from {rows} o
                                   where o.publisher_key = t.publisher_key and o.name_key = t.name_key and not o.removed
-                                    and (o.origin is null or o.origin < t.origin)
+                                    and (o.origin is null and o.visible and o.dialects && t.dialects
+                                         or o.origin < t.origin)
                                     and not exists (select 1 from {sources} s
                                                      where s.repository = o.origin and not s.enabled)) as hidden
                  from touched t

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use application::queries::downloads::MILESTONES;
 use domain::{
-    download_log::DownloadLogEvent,
+    download_log::{Channel, DownloadLogEvent},
     plugin::PluginEvent,
     recorded::{Event, Recorded},
 };
@@ -59,7 +59,9 @@ pub(super) async fn apply(
     for recorded in events {
         match &recorded.event {
             Event::Download(_, DownloadLogEvent::DownloadRecorded(one)) => {
-                changes.entry(one.plugin_uid.0).or_default().counted += 1;
+                // Beside the download that it began with.
+                let counted = u8::from(one.channel != Channel::Install);
+                changes.entry(one.plugin_uid.0).or_default().counted += i64::from(counted);
             }
             Event::Plugin(plugin, event) => note(changes.entry(plugin.0).or_default(), event),
             Event::Task(..)
