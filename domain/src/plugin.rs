@@ -9,7 +9,7 @@ mod error;
 mod event;
 mod releases;
 
-pub use command::{PluginCommand, Publication};
+pub use command::{HeldFor, PluginCommand, Publication};
 pub use error::PluginError;
 pub use event::{
     Artifact, Author, Described, Description, Icon, ImportedStatistics, PackageFormat, PluginEvent,
@@ -24,7 +24,7 @@ use crate::values::{AccountId, Dialect, PluginId, PublisherName, ReleaseVersion}
 use releases::Release;
 
 /// The state that decisions need; views are elsewhere.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plugin {
     id: Option<PluginId>,
     owner: Option<AccountId>,
@@ -86,15 +86,20 @@ impl Plugin {
                     reason,
                 })
             }
-            C::Clear { evidence } => {
-                self.unless(self.quarantine.is_none(), |plugin_uid| E::PluginCleared { plugin_uid, evidence })
+            C::Clear { evidence, held_for } => {
+                self.unless(!held_for.is(self.quarantine.as_ref()), |plugin_uid| E::PluginCleared {
+                    plugin_uid,
+                    evidence,
+                })
             }
             C::Remove { reason } => self.unless(false, |plugin_uid| E::PluginRemoved { plugin_uid, reason }),
             C::Yank { version, reason } => self.yank(version, reason),
             C::Unyank { version } => self.unyank(version),
             C::RemoveRelease { version, reason } => self.remove_release(version, reason),
             C::QuarantineRelease { version, reason } => self.quarantine_release(version, reason),
-            C::ClearRelease { version, evidence } => self.clear_release(version, evidence),
+            C::ClearRelease { version, evidence, held_for } => {
+                self.clear_release(version, evidence, &held_for)
+            }
             C::ImportStatistics(statistics) => {
                 self.unless(false, |plugin_uid| E::StatisticsImported { plugin_uid, statistics })
             }
@@ -135,19 +140,29 @@ impl Plugin {
 
     /// The plugin too, if it is not there, or not any more.
     fn publish(&self, publication: Publication) -> Decided {
-        let Publication { registered, described, release, dialects, verified, quarantine } = publication;
+        let Publication { registered, described, mut release, dialects, verified, quarantine, may_begin } =
+            publication;
         let plugin_uid = registered.plugin_uid;
         if self.id.is_some_and(|id| id != plugin_uid) {
             return Err(PluginError::AlreadyRegistered);
         }
         let mut events = Vec::new();
         let is_new = self.live().is_err();
+        if is_new && !may_begin || !is_new && self.owner != registered.owner {
+            return Err(PluginError::ChangedMeanwhile);
+        }
+        self.hold_again(&mut release);
         if is_new {
             events.push(PluginEvent::PluginRegistered(registered));
         }
         let published = self.release(&release)?;
         if is_new || published && self.is_newest(&release.version) {
-            events.extend(described.map(Box::new).map(PluginEvent::PluginDescribed));
+            let described = described.map(Box::new);
+            if release.quarantine.is_some() {
+                release.described = described;
+            } else {
+                events.extend(described.map(PluginEvent::PluginDescribed));
+            }
         }
         if published {
             events.push(PluginEvent::ReleasePublished(Box::new(release)));
@@ -171,13 +186,21 @@ impl Plugin {
         let already = self.owner == Some(to_owner) && self.publisher.as_ref() == Some(&to_publisher);
         let (from_owner, from_publisher) = (self.owner, self.publisher.clone());
         let Some(from_publisher) = from_publisher else { return Err(PluginError::Unknown) };
-        self.unless(already, |plugin_uid| PluginEvent::PluginTransferred {
+        let mut events = self.unless(already, |plugin_uid| PluginEvent::PluginTransferred {
             plugin_uid,
             from_owner,
             from_publisher,
             to_owner,
             to_publisher,
-        })
+        })?;
+        // What was proved of one owner says nothing of another.
+        if !already && self.is(Mark::Verified) {
+            let reason = "it was transferred".to_owned();
+            events.extend(
+                self.unless(false, |plugin_uid| PluginEvent::PluginUnverified { plugin_uid, reason })?,
+            );
+        }
+        Ok(events)
     }
 
     fn register(&mut self, registered: PluginRegistered) {
@@ -224,7 +247,7 @@ impl Plugin {
             E::ReleaseQuarantined { version, reason, .. } => {
                 self.change(&version, |release| release.quarantine = Some(reason));
             }
-            E::ReleaseCleared { version, .. } => self.change(&version, |release| release.quarantine = None),
+            E::ReleaseCleared { version, .. } => self.change(&version, Release::clear),
             E::MilestoneReached { threshold, .. } => drop(self.milestones.insert(threshold)),
         }
     }

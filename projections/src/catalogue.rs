@@ -171,6 +171,7 @@ impl Page {
                     self.views.insert(view.id.0, view);
                 }
                 for pair in gone {
+                    self.hiding.forget(pair);
                     let id = upstream::id(name, pair).0;
                     self.views.remove(&id);
                     self.counts.forget_import(id);

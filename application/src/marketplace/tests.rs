@@ -138,10 +138,12 @@ impl Ground {
                 readme: Some("# Mine".to_owned()),
                 prerelease: false,
                 quarantine: None,
+                described: None,
             },
             dialects: [Dialect::Dify].into(),
             verified: None,
             quarantine: None,
+            may_begin: true,
         };
         self.plugin(id, PluginCommand::Publish(Box::new(publication))).await;
     }

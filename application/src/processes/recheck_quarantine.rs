@@ -4,7 +4,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use domain::{
-    plugin::PluginCommand,
+    plugin::{HeldFor, PluginCommand},
     values::{Metadata, PluginId},
 };
 use tokio_util::sync::CancellationToken;
@@ -79,9 +79,10 @@ impl RecheckQuarantine {
 
     async fn judge_name(&self, view: &PluginView) -> Result<Option<PluginCommand>, Error> {
         Ok(Some(match self.publishing.resembles(&Candidate::of(view)).await? {
-            None => {
-                PluginCommand::Clear { evidence: "checked again: its name resembles no other".to_owned() }
-            }
+            None => PluginCommand::Clear {
+                evidence: "checked again: its name resembles no other".to_owned(),
+                held_for: meant(view.quarantine.as_ref()),
+            },
             Some(other) => PluginCommand::Quarantine { reason: taken_for(&other) },
         }))
     }
@@ -98,7 +99,8 @@ impl RecheckQuarantine {
         Ok(match scan {
             Scan::Clean => {
                 let evidence = "checked again: the scanner found nothing".to_owned();
-                Some(PluginCommand::ClearRelease { version, evidence })
+                let held_for = meant(release.quarantine.as_ref());
+                Some(PluginCommand::ClearRelease { version, evidence, held_for })
             }
             Scan::Found(what) => {
                 Some(PluginCommand::QuarantineRelease { version, reason: refused_by_scanner(&what) })
@@ -109,6 +111,11 @@ impl RecheckQuarantine {
             }
         })
     }
+}
+
+/// Whoever decides something else meanwhile has the last word.
+fn meant(reason: Option<&String>) -> HeldFor {
+    reason.cloned().map_or(HeldFor::Whatever, HeldFor::This)
 }
 
 #[cfg(test)]

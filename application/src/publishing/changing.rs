@@ -2,16 +2,17 @@
 
 use domain::publisher::{PublisherCommand, PublisherRegistered};
 use domain::{
-    plugin::{PluginCommand, PluginError},
+    plugin::{HeldFor, PluginCommand, PluginError},
     recorded::Cursor,
-    values::{AccountId, ClaimKey, PluginId, PluginName, PublisherName},
+    values::{AccountId, ClaimKey, Dialect, PluginId, PluginIdentity, PluginName, PublisherName},
 };
 use serde_json::json;
 
 use super::{
     Asker, Change, NO_PLUGIN, Publishing,
+    checking::{Candidate, taken_for},
     claiming::Claimant,
-    naming::{ONE_WORD, must_not_be_anothers},
+    naming::{ONE_WORD, must_not_be_anothers, personal_publisher},
 };
 use crate::{
     commands::{CommandError, Outcome},
@@ -86,8 +87,10 @@ impl Change {
             Self::Unfeature => C::Unfeature,
             Self::Quarantine { version: None, reason } => C::Quarantine { reason },
             Self::Quarantine { version: Some(version), reason } => C::QuarantineRelease { version, reason },
-            Self::Clear { version: None, evidence } => C::Clear { evidence },
-            Self::Clear { version: Some(version), evidence } => C::ClearRelease { version, evidence },
+            Self::Clear { version: None, evidence } => C::Clear { evidence, held_for: HeldFor::Whatever },
+            Self::Clear { version: Some(version), evidence } => {
+                C::ClearRelease { version, evidence, held_for: HeldFor::Whatever }
+            }
         }
     }
 }
@@ -110,8 +113,29 @@ impl Publishing {
         }
         let position = self.command(plugin, change.clone().command(), by).await?;
         self.settle_names(&view, &change, by).await?;
+        let position = if let Change::Transfer { to_publisher, .. } = &change {
+            self.verified_by(plugin, to_publisher, by).await?.or(position)
+        } else {
+            position
+        };
         self.show(position).await;
         Ok(position)
+    }
+
+    /// What a verified publisher has is verified.
+    async fn verified_by(
+        &self,
+        plugin: PluginId,
+        publisher: &PublisherName,
+        by: &Asker<'_>,
+    ) -> Result<Option<Cursor>, Error> {
+        let view = self.catalogue.publisher(publisher.as_str()).await?;
+        if view.is_none_or(|view| view.verified.is_none()) {
+            return Ok(None);
+        }
+        let (method, evidence) = ("publisher".to_owned(), publisher.to_string());
+        let command = PluginCommand::Verify { method, evidence };
+        Ok(self.plugins.execute(&plugin.to_string(), command, by.caller.metadata.clone()).await?)
     }
 
     async fn command(
@@ -139,6 +163,7 @@ impl Publishing {
         by: &Asker<'_>,
     ) -> Result<(), Error> {
         must_not_be_anothers(to_publisher, Some(to_owner))?;
+        self.may_be_named(view, to_owner, to_publisher, by.principal).await?;
         let number = match self.catalogue.publisher(to_publisher.as_str()).await? {
             Some(view) => view.number,
             None => self.numbers.next(Numbered::Publisher).await?,
@@ -155,6 +180,45 @@ impl Publishing {
             Claimant { plugin: view.id, owner: Some(to_owner), is_settled: true, caller: &by.caller };
         let key = ClaimKey::pair(to_publisher, &name_of(view)?);
         self.claim(&key, &claimant).await.map(drop)
+    }
+
+    /// Nobody gets a plugin under a name he did not choose, and no name comes by a transfer that a publication would not
+    /// be given. An operator has judged it himself.
+    async fn may_be_named(
+        &self,
+        view: &PluginView,
+        to_owner: AccountId,
+        to_publisher: &PublisherName,
+        by: &Principal,
+    ) -> Result<(), Error> {
+        if view.listed.contains(&Dialect::Dify) && !suits_dify(to_publisher, view) {
+            return Err(Error::invalid(
+                "Dify does not take this publisher's name: it is of a-z, 0-9, _ and -",
+            ));
+        }
+        if by.standing == Standing::Admin {
+            return Ok(());
+        }
+        if by.account != Some(to_owner) && *to_publisher != personal_publisher(Some(to_owner))? {
+            return Err(Error::new(
+                Kind::Forbidden,
+                "Leave the publisher out: its new owner gets the plugin under a name of his own, and moves it to his \
+                 publisher himself",
+            ));
+        }
+        for dialect in &view.listed {
+            let candidate = Candidate {
+                plugin: Some(view.id),
+                publisher: to_publisher.as_str(),
+                name: &view.name,
+                dialect: *dialect,
+                owner: Some(to_owner),
+            };
+            if let Some(other) = self.resembles(&candidate).await? {
+                return Err(Error::new(Kind::Forbidden, taken_for(&other)));
+            }
+        }
+        Ok(())
     }
 
     /// Names follow the plugin. What a crash leaves undone here is done when somebody wants the name.
@@ -199,6 +263,10 @@ impl Publishing {
     }
 }
 
+fn suits_dify(publisher: &PublisherName, view: &PluginView) -> bool {
+    PluginIdentity::new(publisher.as_str(), &view.name, "0.0.1").is_ok()
+}
+
 /// What everybody sees is no secret: to whom it does not belong it is forbidden, and what nobody sees is not there.
 fn must_be_own(view: &PluginView, action: Action, by: &Principal) -> Result<(), Error> {
     let verdict = by.verdict(action, by.owner_of(view.owner));
@@ -234,7 +302,7 @@ impl From<CommandError<PluginError>> for Error {
             PluginError::Unknown | PluginError::Removed | PluginError::NoSuchVersion(_) => {
                 Self::not_found(refusal.to_string())
             }
-            PluginError::AlreadyRegistered | PluginError::VersionTaken(_) => {
+            PluginError::AlreadyRegistered | PluginError::ChangedMeanwhile | PluginError::VersionTaken(_) => {
                 Self::new(Kind::Conflict, refusal.to_string())
             }
         })

@@ -3,16 +3,12 @@
 
 use std::path::Path;
 
-use domain::values::{AccountId, Dialect, skeleton};
+use domain::values::{AccountId, Dialect, PluginId, skeleton};
 
 use super::{Publishing, naming::Named};
 use crate::{
-    error::Error,
-    failure::Reason,
-    policy::Standing,
-    ports::packages::Scan,
-    principal::Principal,
-    queries::catalogue::{Origin, PluginView},
+    error::Error, failure::Reason, policy::Standing, ports::packages::Scan, principal::Principal,
+    queries::catalogue::PluginView,
 };
 
 /// How a hold begins that ends by itself once the check has run.
@@ -33,6 +29,8 @@ impl Held {
 
 /// Who could be deceived by a name.
 pub(crate) struct Candidate<'a> {
+    /// What it is already, where it is one: nothing is taken for itself.
+    pub(crate) plugin: Option<PluginId>,
     pub(crate) publisher: &'a str,
     pub(crate) name: &'a str,
     pub(crate) dialect: Dialect,
@@ -62,6 +60,7 @@ impl Publishing {
             return Ok(Held { plugin: None, release });
         }
         let candidate = Candidate {
+            plugin: None,
             publisher: named.publisher.as_str(),
             name: named.name.as_str(),
             dialect: named.first,
@@ -77,11 +76,9 @@ impl Publishing {
 
     /// Whom this plugin could be taken for.
     pub(crate) async fn resembles(&self, new: &Candidate<'_>) -> Result<Option<String>, Error> {
-        let own = format!("{}/{}", new.publisher, new.name).to_ascii_lowercase();
         let others = self.catalogue.look_alikes(new.name, new.owner).await?;
-        let others = others.into_iter().map(|other| format!("{}/{}", other.publisher, other.name));
-        if let Some(other) = { others }.find(|other| other.to_ascii_lowercase() != own) {
-            return Ok(Some(other));
+        if let Some(other) = others.into_iter().find(|other| Some(other.plugin) != new.plugin) {
+            return Ok(Some(format!("{}/{}", other.publisher, other.name)));
         }
         if let Some(listed) = self.listed_upstream(new).await? {
             return Ok(Some(listed));
@@ -98,24 +95,26 @@ impl Publishing {
         Ok(None)
     }
 
-    /// Another catalogue has a plugin of this name: it must not be hidden by somebody else's.
+    /// Another catalogue has plugins of this author: only who has proved to be the same may go on there, and nobody hides
+    /// what is listed.
     async fn listed_upstream(&self, new: &Candidate<'_>) -> Result<Option<String>, Error> {
-        let (publisher, name) = (new.publisher.to_owned(), new.name.to_owned());
-        let which = crate::queries::catalogue::Which::Pair { publisher, name };
-        let view = self.catalogue.plugin(&which).await?;
-        Ok(view.and_then(|view| match &view.origin {
-            Origin::Own => None,
-            Origin::Upstream(repository) => {
-                Some(format!("{}/{} of the repository {repository}", view.publisher, view.name))
-            }
-        }))
+        let Some(listed) = self.catalogue.upstream_author(new.publisher).await? else { return Ok(None) };
+        let view = self.catalogue.publisher(new.publisher).await?;
+        let is_proved = view.is_some_and(|view| view.verified.is_some() && view.owner == new.owner);
+        Ok((!is_proved).then(|| format!("{} of the repository {}", new.publisher, listed)))
     }
 }
 
 impl<'a> Candidate<'a> {
     pub(crate) fn of(view: &'a PluginView) -> Self {
         let dialect = view.listed.iter().next().copied().unwrap_or(Dialect::Dify);
-        Self { publisher: &view.publisher, name: &view.name, dialect, owner: view.owner }
+        Self {
+            plugin: Some(view.id),
+            publisher: &view.publisher,
+            name: &view.name,
+            dialect,
+            owner: view.owner,
+        }
     }
 }
 

@@ -5,12 +5,12 @@ use chrono::TimeDelta;
 use domain::{
     name_claim::{NameClaimCommand, NameClaimError},
     recorded::Cursor,
-    values::{AccountId, ClaimKey, PluginId},
+    values::{AccountId, ClaimKey, PluginId, PluginName, PublisherName},
 };
 
 use super::{
     Publishing,
-    naming::{Named, sentence},
+    naming::{Named, ONE_WORD, sentence},
 };
 use crate::{
     caller::Caller,
@@ -88,12 +88,19 @@ impl Publishing {
                     self.give_back(key, by, "its plugin was removed", claimant.caller).await?;
                     return Ok(Once::Again);
                 }
-                let is_stale = there.is_none() && self.clock.now() - since >= UNUSED;
+                // A change that was cut short before its names followed it.
+                let is_held = there.as_ref().is_some_and(|view| has(view, key));
+                let is_stale = !is_held && self.clock.now() - since >= UNUSED;
                 self.taken(key, claimant, by, holder, is_stale).await
             }
             NameClaimError::Kept { by, owner: former, until } => {
                 if former == owner && !claimant.is_settled {
-                    return Ok(Once::Begun(by));
+                    let there = self.catalogue.current(by).await?;
+                    if there.is_none_or(|view| view.removed.is_some() || view.owner == owner) {
+                        return Ok(Once::Begun(by));
+                    }
+                    // The plugin is somebody else's now; the name it had is still kept for its former owner.
+                    return self.reassign(key, claimant, by, "its former plugin was transferred").await;
                 }
                 let until = until.format("%Y-%m-%d");
                 Err(forbidden(format!("The name {} is kept for its former owner until {until}", word(key))))
@@ -114,21 +121,30 @@ impl Publishing {
             return Ok(Once::Begun(by));
         }
         if is_stale {
-            let Claimant { plugin, owner, .. } = *claimant;
-            let reason = "its plugin was never published".to_owned();
-            let at = self.clock.now();
-            let command = NameClaimCommand::Reassign { from: by, plugin, owner, at, reason };
-            return match self.command_claim(key, command, claimant.caller).await {
-                Ok(_) => Ok(Once::Done),
-                Err(CommandError::Refused(_changed)) => Ok(Once::Again),
-                Err(other) => Err(other.into()),
-            };
+            return self.reassign(key, claimant, by, "its plugin does not have it").await;
         }
         Err(if holder == claimant.owner {
             Error::new(Kind::Conflict, format!("Another plugin of yours has the name {}", word(key)))
         } else {
             belongs_to_somebody_else(word(key))
         })
+    }
+
+    async fn reassign(
+        &self,
+        key: &ClaimKey,
+        claimant: &Claimant<'_>,
+        from: PluginId,
+        reason: &str,
+    ) -> Result<Once, Error> {
+        let Claimant { plugin, owner, .. } = *claimant;
+        let (at, reason) = (self.clock.now(), reason.to_owned());
+        let command = NameClaimCommand::Reassign { from, plugin, owner, at, reason };
+        match self.command_claim(key, command, claimant.caller).await {
+            Ok(_) => Ok(Once::Done),
+            Err(CommandError::Refused(_changed)) => Ok(Once::Again),
+            Err(other) => Err(other.into()),
+        }
     }
 
     /// A name that the plugin does not have is given back already.
@@ -180,6 +196,15 @@ impl Publishing {
 
 pub(super) fn belongs_to_somebody_else(name: &str) -> Error {
     forbidden(format!("The name {name} belongs to somebody else"))
+}
+
+/// Whether the plugin is named so, as it stands now.
+fn has(view: &PluginView, key: &ClaimKey) -> bool {
+    let (Ok(publisher), Ok(name)) = (PublisherName::new(&view.publisher), PluginName::new(&view.name)) else {
+        return true;
+    };
+    let mut words = ONE_WORD.into_iter().filter(|dialect| view.listed.contains(dialect));
+    *key == ClaimKey::pair(&publisher, &name) || words.any(|dialect| *key == ClaimKey::word(dialect, &name))
 }
 
 fn forbidden(message: String) -> Error {

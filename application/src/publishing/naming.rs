@@ -71,8 +71,13 @@ impl Named {
             first,
             dialects: order.dialects.iter().copied().collect(),
         };
-        named.dialects.iter().try_for_each(|dialect| named.fits(*dialect, package.artifact.format))?;
+        named.suits(&named.dialects, package.artifact.format)?;
         Ok(named)
+    }
+
+    /// A release is shown wherever its plugin is.
+    pub(super) fn suits(&self, dialects: &BTreeSet<Dialect>, format: PackageFormat) -> Result<(), Error> {
+        dialects.iter().try_for_each(|dialect| self.fits(*dialect, format))
     }
 
     /// The same under the publisher that the plugin has.
@@ -124,8 +129,9 @@ impl Named {
 
     fn fits(&self, dialect: Dialect, format: PackageFormat) -> Result<(), Error> {
         let name = self.name.as_str();
+        takes(dialect, format)?;
         match dialect {
-            Dialect::Dify => self.fits_dify(format),
+            Dialect::Dify => self.fits_dify(),
             Dialect::Inkdrop if name != self.name.folded() => {
                 Err(Error::invalid("The name of an Inkdrop package is in lower case"))
             }
@@ -144,10 +150,7 @@ impl Named {
     }
 
     /// The rules of the daemon that installs it.
-    fn fits_dify(&self, format: PackageFormat) -> Result<(), Error> {
-        if format != PackageFormat::Difypkg {
-            return Err(Error::invalid("Dify takes .difypkg packages alone"));
-        }
+    fn fits_dify(&self) -> Result<(), Error> {
         let version = self.version.to_string();
         match PluginIdentity::new(self.publisher.as_str(), self.name.as_str(), &version) {
             Ok(_) => Ok(()),
@@ -157,6 +160,26 @@ impl Named {
             ))),
         }
     }
+}
+
+/// What the clients of a dialect can unpack.
+fn takes(dialect: Dialect, format: PackageFormat) -> Result<(), Error> {
+    let (is_taken, what) = match dialect {
+        Dialect::Dify => (format == PackageFormat::Difypkg, "Dify takes .difypkg packages alone"),
+        Dialect::Space => (format == PackageFormat::Lbpkg, "LangBot takes .lbpkg packages alone"),
+        Dialect::Inkdrop => (format == PackageFormat::Tarball, "Inkdrop takes gzipped tars alone"),
+        Dialect::Nexus => (format == PackageFormat::Zip, "Nexus takes ZIP files with manifest.json alone"),
+        Dialect::Backstage => {
+            let is_taken = matches!(format, PackageFormat::Zip | PackageFormat::Tarball);
+            (
+                is_taken,
+                "Backstage takes ZIP files with manifest.json and gzipped tars with package.json alone",
+            )
+        }
+        // These show no packages, and are refused as places below.
+        Dialect::Langbot | Dialect::Yard | Dialect::Cli | Dialect::System => return Ok(()),
+    };
+    if is_taken { Ok(()) } else { Err(Error::invalid(what)) }
 }
 
 fn agrees(what: &str, ordered: Option<&str>, packaged: &str) -> Result<(), Error> {

@@ -127,6 +127,7 @@ impl Plan {
             changelog: order.changelog.clone().or(package.changelog),
             readme: package.readme,
             quarantine: self.held.release.clone(),
+            described: None,
         }
     }
 }
@@ -250,6 +251,7 @@ impl Publishing {
             dialects: plan.named.dialects.clone(),
             verified: owning.verified,
             quarantine: plan.held.plugin.clone(),
+            may_begin: plan.is_new(),
         }));
         let published = plan.published(plan.outcome);
         let (stream, metadata) = (plan.plugin.to_string(), by.caller.metadata.clone());
@@ -306,6 +308,7 @@ fn judged(
         return Ok(Plan { plugin, named, package, known, outcome, held: Held::default() });
     };
     let named = named.published_by(&view.publisher)?;
+    named.suits(&view.listed, package.artifact.format)?;
     let there = view.releases.iter().find(|release| release.version == named.version);
     let outcome = match there {
         Some(there) if there.artifact.sha256 == package.artifact.sha256 => PublishOutcome::Unchanged,

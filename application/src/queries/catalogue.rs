@@ -41,6 +41,9 @@ pub trait CatalogueQueries: Send + Sync {
 
     async fn publisher(&self, name: &str) -> Result<Option<PublisherView>, Error>;
 
+    /// A repository that lists plugins of this author, in any case.
+    async fn upstream_author(&self, name: &str) -> Result<Option<String>, Error>;
+
     /// Everything of a publisher, shown or not.
     async fn of_publisher(&self, name: &str) -> Result<Vec<PluginId>, Error>;
 

@@ -88,10 +88,12 @@ async fn published(shelf: &Arc<Shelf>) -> PluginId {
             readme: None,
             prerelease: false,
             quarantine: None,
+            described: None,
         },
         dialects: [Dialect::Inkdrop].into(),
         verified: None,
         quarantine: None,
+        may_begin: true,
     };
     let command = PluginCommand::Publish(Box::new(publication));
     Commands::<Plugin>::execute(&**shelf, &plugin.to_string(), command, caller().metadata).await.unwrap();

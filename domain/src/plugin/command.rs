@@ -41,6 +41,7 @@ pub enum PluginCommand {
     /// Out of quarantine.
     Clear {
         evidence: String,
+        held_for: HeldFor,
     },
     Remove {
         reason: String,
@@ -63,6 +64,7 @@ pub enum PluginCommand {
     ClearRelease {
         version: ReleaseVersion,
         evidence: String,
+        held_for: HeldFor,
     },
     ImportStatistics(Box<ImportedStatistics>),
     ReachMilestone {
@@ -70,11 +72,27 @@ pub enum PluginCommand {
     },
 }
 
+/// What somebody meant when he judged a hold: another reason was given meanwhile, and that one stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeldFor {
+    Whatever,
+    This(String),
+}
+
+impl HeldFor {
+    pub(super) fn is(&self, reason: Option<&String>) -> bool {
+        match self {
+            Self::Whatever => reason.is_some(),
+            Self::This(meant) => reason == Some(meant),
+        }
+    }
+}
+
 /// A release, and the plugin if this is its first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Publication {
     pub registered: PluginRegistered,
-    /// Taken when the release is the newest.
+    /// Taken when the release is the newest; of one that is held back only once it is let out.
     pub described: Option<Described>,
     pub release: ReleasePublished,
     /// Where the plugin is shown from now on; where it is shown already stays.
@@ -83,4 +101,6 @@ pub struct Publication {
     pub verified: Option<(String, String)>,
     /// Why the plugin as a whole is held back.
     pub quarantine: Option<String>,
+    /// Its names were claimed for a plugin that is not there yet, or not any more.
+    pub may_begin: bool,
 }

@@ -12,6 +12,8 @@ pub enum PluginError {
     AlreadyRegistered,
     #[error("Version {0} was published already with other content; publish a new version")]
     VersionTaken(ReleaseVersion),
+    #[error("This plugin was changed by somebody else meanwhile; look at it and try again")]
+    ChangedMeanwhile,
     #[error("There is no version {0}")]
     NoSuchVersion(ReleaseVersion),
 }

@@ -153,6 +153,9 @@ pub struct ReleasePublished {
     /// Why it is held back, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<String>,
+    /// What the plugin says of itself with a release that is held back: shown once it is let out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub described: Option<Box<Described>>,
 }
 
 /// The bytes of a release.

@@ -2,16 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Decided, Plugin, PluginError, PluginEvent, ReleasePublished};
+use super::{Decided, Described, HeldFor, Plugin, PluginError, PluginEvent, ReleasePublished};
 use crate::values::{Digest, ReleaseVersion};
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Release {
     sha256: Digest,
     pub(super) is_yanked: bool,
     pub(super) is_removed: bool,
     /// Why it is held back.
     pub(super) quarantine: Option<String>,
+    /// What is shown once it is let out.
+    #[serde(default)]
+    described: Option<Box<Described>>,
+}
+
+impl Release {
+    pub(super) fn clear(&mut self) {
+        (self.quarantine, self.described) = (None, None);
+    }
 }
 
 impl Plugin {
@@ -23,6 +32,14 @@ impl Plugin {
                 Err(PluginError::VersionTaken(release.version.clone()))
             }
             Some(there) => Ok(there.is_removed),
+        }
+    }
+
+    /// What was held when it was removed is held when it comes back.
+    pub(super) fn hold_again(&self, release: &mut ReleasePublished) {
+        let there = self.releases.get(&release.version);
+        if let Some(reason) = there.and_then(|there| there.quarantine.clone()) {
+            release.quarantine.get_or_insert(reason);
         }
     }
 
@@ -53,9 +70,19 @@ impl Plugin {
         self.unless(already, |plugin_uid| PluginEvent::ReleaseQuarantined { plugin_uid, version, reason })
     }
 
-    pub(super) fn clear_release(&self, version: ReleaseVersion, evidence: String) -> Decided {
-        let already = self.there(&version)?.quarantine.is_none();
-        self.unless(already, |plugin_uid| PluginEvent::ReleaseCleared { plugin_uid, version, evidence })
+    pub(super) fn clear_release(
+        &self,
+        version: ReleaseVersion,
+        evidence: String,
+        held_for: &HeldFor,
+    ) -> Decided {
+        let already = !held_for.is(self.there(&version)?.quarantine.as_ref());
+        let described = self.releases.get(&version).and_then(|release| release.described.clone());
+        let described = described.filter(|_| !already && self.is_newest(&version));
+        let cleared = |plugin_uid| PluginEvent::ReleaseCleared { plugin_uid, version, evidence };
+        let mut events = self.unless(already, cleared)?;
+        events.extend(described.map(PluginEvent::PluginDescribed));
+        Ok(events)
     }
 
     fn there(&self, version: &ReleaseVersion) -> Result<&Release, PluginError> {
@@ -70,6 +97,7 @@ impl Plugin {
             is_yanked: false,
             is_removed: false,
             quarantine: published.quarantine.clone(),
+            described: published.described.clone(),
         };
         self.releases.insert(published.version.clone(), release);
     }

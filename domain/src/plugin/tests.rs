@@ -58,6 +58,7 @@ fn release(version: &str, bytes: u8) -> ReleasePublished {
         readme: None,
         prerelease: false,
         quarantine: None,
+        described: None,
     }
 }
 
@@ -69,6 +70,7 @@ fn publication(version: &str, bytes: u8) -> Publication {
         dialects: BTreeSet::from([Dialect::Dify]),
         verified: None,
         quarantine: None,
+        may_begin: true,
     }
 }
 
@@ -214,4 +216,35 @@ fn a_milestone_is_reached_once_in_all_lives_of_a_plugin() {
     let given = after(published("1.0.0", 1), vec![reached, removed()]);
     let given = after(given, published("1.0.1", 2));
     plugin().given(given).when(PluginCommand::ReachMilestone { threshold: 100 }).then_expect_events(vec![]);
+}
+
+#[test]
+fn a_plugin_that_changed_hands_or_went_meanwhile_is_not_published_to() {
+    let theirs = PluginRegistered { owner: Some(account(9)), ..registered() };
+    let wish = Publication { registered: theirs, ..publication("1.0.1", 2) };
+    let command = PluginCommand::Publish(Box::new(wish));
+    plugin().given(published("1.0.0", 1)).when(command).then_expect_error(PluginError::ChangedMeanwhile);
+    let wish = Publication { may_begin: false, ..publication("1.0.1", 2) };
+    let command = || PluginCommand::Publish(Box::new(wish.clone()));
+    let given = after(published("1.0.0", 1), vec![removed()]);
+    plugin().given(given).when(command()).then_expect_error(PluginError::ChangedMeanwhile);
+    let events = vec![
+        PluginEvent::PluginDescribed(Box::new(described("1.0.1"))),
+        PluginEvent::ReleasePublished(Box::new(release("1.0.1", 2))),
+    ];
+    plugin().given(published("1.0.0", 1)).when(command()).then_expect_events(events);
+}
+
+#[test]
+fn what_was_proved_of_one_owner_says_nothing_of_another() {
+    let verified = PluginEvent::PluginVerified {
+        plugin_uid: id(),
+        method: "domain".to_owned(),
+        evidence: "dns".to_owned(),
+    };
+    let transfer = PluginCommand::Transfer { to_owner: account(2), to_publisher: "bobs".parse().unwrap() };
+    let events =
+        plugin().given(after(published("1.0.0", 1), vec![verified])).when(transfer).inspect_result().unwrap();
+    let names: Vec<&str> = events.iter().map(PluginEvent::name).collect();
+    assert_eq!(names, ["PluginTransferred", "PluginUnverified"]);
 }

@@ -212,6 +212,17 @@ impl CatalogueQueries for PgCatalogue {
         crate::publishers::publisher(&self.pool, name).await.map_err(unavailable)
     }
 
+    async fn upstream_author(&self, name: &str) -> Result<Option<String>, Error> {
+        sqlx::query_scalar(
+            "select origin from read.catalogue where publisher_key = $1 and origin is not null and not removed
+              order by origin limit 1",
+        )
+        .bind(key(name))
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(unavailable)
+    }
+
     async fn of_publisher(&self, name: &str) -> Result<Vec<PluginId>, Error> {
         let ids: Vec<Uuid> = sqlx::query_scalar(
             "select plugin_id from read.catalogue where publisher_key = $1 and origin is null

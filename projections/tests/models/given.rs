@@ -85,6 +85,7 @@ impl Given {
             readme: None,
             prerelease: false,
             quarantine: None,
+            described: None,
         };
         change(&mut release);
         self.event(PluginEvent::ReleasePublished(Box::new(release)))

@@ -50,10 +50,12 @@ pub(super) async fn show(shelf: &Shelf, view: PluginView) {
             readme: release.readme,
             prerelease: release.prerelease,
             quarantine: None,
+            described: None,
         },
         dialects: view.listed,
         quarantine: view.quarantine,
         verified: view.verified.map(|verified| (verified.method, verified.evidence)),
+        may_begin: true,
     };
     give(shelf, id, PluginCommand::Publish(Box::new(publication))).await;
     if let Some(statistics) = view.imported {

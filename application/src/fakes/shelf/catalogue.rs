@@ -97,6 +97,12 @@ impl CatalogueQueries for Shelf {
         Ok(folding::publishers(&self.recorded()).remove(&name.to_ascii_lowercase()))
     }
 
+    async fn upstream_author(&self, name: &str) -> Result<Option<String>, Error> {
+        let mut listed = super::repositories::taken(&self.recorded()).into_values();
+        let listed = listed.find(|taken| taken.listing.author.eq_ignore_ascii_case(name));
+        Ok(listed.map(|taken| taken.repository))
+    }
+
     async fn of_publisher(&self, name: &str) -> Result<Vec<PluginId>, Error> {
         let views = self.views().into_values();
         Ok({ views }.filter(|view| view.publisher.eq_ignore_ascii_case(name)).map(|view| view.id).collect())

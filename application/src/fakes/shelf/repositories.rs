@@ -85,7 +85,7 @@ fn fold(views: &mut BTreeMap<String, RepositoryView>, recorded: &Recorded) {
 }
 
 /// By repository and `author/name`.
-fn taken(log: &[Recorded]) -> BTreeMap<(String, String), Taken> {
+pub(super) fn taken(log: &[Recorded]) -> BTreeMap<(String, String), Taken> {
     let mut all = BTreeMap::new();
     for recorded in log {
         let Event::Repository(repository, RepositoryEvent::ListingsObserved { listings, gone }) =

@@ -85,10 +85,12 @@ fn publication(display: &str, dialects: &[Dialect], quarantine: Option<&str>) ->
             readme: None,
             prerelease: false,
             quarantine: None,
+            described: None,
         },
         dialects: dialects.iter().copied().collect(),
         quarantine: quarantine.map(str::to_owned),
         verified: None,
+        may_begin: true,
     }
 }
 

@@ -104,7 +104,11 @@ async fn a_transferred_plugin_keeps_its_id_and_its_one_word_names() {
     let anns = personal_publisher(ann.account).unwrap();
     let refused = ground.change(plugin, to(&bob, anns.as_str()), &ann).await.unwrap_err();
     assert_eq!(refused.kind, Kind::Invalid, "a name made from an account is that account's");
-    ground.change(plugin, to(&bob, "bobs"), &ann).await.unwrap();
+    let unasked = ground.change(plugin, to(&bob, "bobs"), &ann).await.unwrap_err();
+    assert_eq!(unasked.kind, Kind::Forbidden, "under which name it goes on is for its new owner to say");
+    let bobs = personal_publisher(bob.account).unwrap();
+    ground.change(plugin, to(&bob, bobs.as_str()), &ann).await.unwrap();
+    ground.change(plugin, to(&bob, "bobs"), &bob).await.unwrap();
     let view = ground.view(plugin).await;
     assert_eq!((view.owner, view.publisher.as_str()), (bob.account, "bobs"));
 
@@ -127,9 +131,10 @@ async fn a_plugin_is_not_transferred_onto_anothers_name() {
         to_owner: bob.account.unwrap(),
         to_publisher: publisher.parse().unwrap(),
     };
-    let onto = ground.change(first.plugin, to("bobs"), &ann).await.unwrap_err();
+    let operator = Principal::bootstrap();
+    let onto = ground.change(first.plugin, to("bobs"), &operator).await.unwrap_err();
     assert_eq!(onto.kind, Kind::Conflict, "{onto}");
-    let foreign = ground.change(first.plugin, to("acme"), &ann).await.unwrap_err();
+    let foreign = ground.change(first.plugin, to("acme"), &operator).await.unwrap_err();
     assert_eq!(foreign.kind, Kind::Forbidden, "the publisher stays with whoever has it: {foreign}");
     assert_eq!(ground.view(first.plugin).await.owner, ann.account);
 }

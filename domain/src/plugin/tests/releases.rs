@@ -79,7 +79,12 @@ fn a_release_is_held_and_let_out_again() {
         version: version("1.0.0"),
         reason: reason.to_owned(),
     };
-    let clear = || PluginCommand::ClearRelease { version: version("1.0.0"), evidence: "clean".to_owned() };
+    let clear_of = |held_for: HeldFor| PluginCommand::ClearRelease {
+        version: version("1.0.0"),
+        evidence: "clean".to_owned(),
+        held_for,
+    };
+    let clear = || clear_of(HeldFor::Whatever);
     let cleared = PluginEvent::ReleaseCleared {
         plugin_uid: id(),
         version: version("1.0.0"),
@@ -88,8 +93,50 @@ fn a_release_is_held_and_let_out_again() {
     let given = || after(published("1.0.0", 1), vec![held("unchecked")]);
     plugin().given(given()).when(quarantine("unchecked")).then_expect_events(vec![]);
     plugin().given(given()).when(quarantine("infected")).then_expect_events(vec![held("infected")]);
+    plugin().given(given()).when(clear_of(HeldFor::This("infected".to_owned()))).then_expect_events(vec![]);
+    let meant = clear_of(HeldFor::This("unchecked".to_owned()));
+    plugin().given(given()).when(meant).then_expect_events(vec![cleared.clone()]);
     plugin().given(given()).when(clear()).then_expect_events(vec![cleared]);
     plugin().given(published("1.0.0", 1)).when(clear()).then_expect_events(vec![]);
+}
+
+/// As the log holds a release that waits for its check.
+fn waiting(version: &str, bytes: u8) -> PluginEvent {
+    let described = Some(Box::new(described(version)));
+    let quarantine = Some("unchecked".to_owned());
+    PluginEvent::ReleasePublished(Box::new(ReleasePublished {
+        quarantine,
+        described,
+        ..release(version, bytes)
+    }))
+}
+
+#[test]
+fn a_release_that_is_held_changes_no_description_until_it_is_let_out() {
+    let held = ReleasePublished { quarantine: Some("unchecked".to_owned()), ..release("1.0.1", 2) };
+    let wish = Publication { release: held, ..publication("1.0.1", 2) };
+    let command = PluginCommand::Publish(Box::new(wish));
+    plugin().given(published("1.0.0", 1)).when(command).then_expect_events(vec![waiting("1.0.1", 2)]);
+    let clear = PluginCommand::ClearRelease {
+        version: version("1.0.1"),
+        evidence: "clean".to_owned(),
+        held_for: HeldFor::Whatever,
+    };
+    let cleared = PluginEvent::ReleaseCleared {
+        plugin_uid: id(),
+        version: version("1.0.1"),
+        evidence: "clean".to_owned(),
+    };
+    let shown = PluginEvent::PluginDescribed(Box::new(described("1.0.1")));
+    let given = after(published("1.0.0", 1), vec![waiting("1.0.1", 2)]);
+    plugin().given(given).when(clear).then_expect_events(vec![cleared, shown]);
+}
+
+#[test]
+fn a_release_that_was_held_when_it_was_removed_is_held_when_it_comes_back() {
+    let given = after(published("1.0.0", 1), vec![waiting("1.0.1", 2), gone("1.0.1")]);
+    let back = plugin().given(given).when(publish("1.0.1", 2));
+    back.then_expect_events(vec![waiting("1.0.1", 2)]);
 }
 
 #[test]

@@ -153,6 +153,7 @@ impl Draw<'_> {
                 dialects: shown.dialects.clone(),
                 verified: None,
                 quarantine: None,
+                may_begin: true,
             });
             version = match dice.below(6) {
                 0 => (version.0 + 1, 0, 0),
@@ -196,6 +197,7 @@ impl Draw<'_> {
             readme: Some(readme(description)),
             prerelease: false,
             quarantine: None,
+            described: None,
         })
     }
 
