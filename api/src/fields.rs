@@ -5,11 +5,11 @@ mod inner;
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use axum::{body::Body, http::Uri};
+use infrastructure::json::Unambiguous;
 use serde_json::{Map, Value, json};
 
 use crate::{
     arrival::whole,
-    json::Unambiguous,
     refusal::{Issue, Refusal},
 };
 

@@ -26,7 +26,6 @@ mod guard;
 mod health;
 mod identity_api;
 mod inkdrop;
-mod json;
 mod langbot;
 mod limits;
 mod links;

@@ -18,8 +18,7 @@ use infrastructure::{
     vault::Keyring,
 };
 
-pub(crate) use catalogue::with_catalogue;
-pub(crate) use cataloguer::{Cataloguer, with_cataloguer};
+pub(crate) use cataloguer::{Cataloguer, with_catalogue};
 pub(crate) use identity::{by_command, with_identity};
 pub(crate) use marketplace::with_repositories;
 pub(crate) use operator::Operator;

@@ -12,6 +12,7 @@ pub mod fetch;
 pub mod housekeeping;
 pub mod isolation;
 pub mod jobs;
+pub mod json;
 pub mod marketplace;
 pub mod notices;
 pub mod numbers;

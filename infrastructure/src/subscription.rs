@@ -25,7 +25,8 @@ pub use rebuild::{RebuildError, Rebuilt, first_generation, rebuild};
 pub use runner::Runner;
 pub use status::{Freshly, SubscriptionStatus, behind, statuses};
 
-/// A reader's rows, and how events change them.
+/// A reader's rows, and how events change them. Tables that migrations make have one generation: nothing is made, shown
+/// or removed of it, and it cannot be rebuilt.
 #[async_trait]
 pub trait Projection: Send + Sync + 'static {
     fn name(&self) -> &'static str;
@@ -39,7 +40,9 @@ pub trait Projection: Send + Sync + 'static {
     }
 
     /// Makes the tables of a generation, as the owner. Does nothing if they are there.
-    async fn create(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error>;
+    async fn create(&self, _owner: &mut PgConnection, _generation: i32) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
 
     /// Makes what only readers need of them, as the owner: after the load, because that is far faster.
     async fn index(&self, _owner: &mut PgConnection, _generation: i32) -> Result<(), sqlx::Error> {
@@ -47,10 +50,14 @@ pub trait Projection: Send + Sync + 'static {
     }
 
     /// Makes this generation the one that readers see, as the owner.
-    async fn show(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error>;
+    async fn show(&self, _owner: &mut PgConnection, _generation: i32) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
 
     /// Removes the tables of a generation that nobody sees any more.
-    async fn remove(&self, owner: &mut PgConnection, generation: i32) -> Result<(), sqlx::Error>;
+    async fn remove(&self, _owner: &mut PgConnection, _generation: i32) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
 
     /// False for what has effects beyond its own tables: it is never replayed.
     fn can_be_rebuilt(&self) -> bool {

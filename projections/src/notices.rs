@@ -35,18 +35,6 @@ impl Projection for Notices {
         false
     }
 
-    async fn create(&self, _owner: &mut PgConnection, _generation: i32) -> Result<(), sqlx::Error> {
-        Ok(())
-    }
-
-    async fn show(&self, _owner: &mut PgConnection, _generation: i32) -> Result<(), sqlx::Error> {
-        Ok(())
-    }
-
-    async fn remove(&self, _owner: &mut PgConnection, _generation: i32) -> Result<(), sqlx::Error> {
-        Ok(())
-    }
-
     async fn fingerprint(
         &self,
         connection: &mut PgConnection,

@@ -21,8 +21,9 @@ use axum::{
 };
 use domain::{
     review::{Rating, Written},
-    values::Dialect,
+    values::{Dialect, ReviewId},
 };
+use futures::{FutureExt as _, future::BoxFuture};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -66,6 +67,31 @@ impl FromRef<Services> for Desk {
             identity: services.identity.clone(),
             work: services.work.clone(),
         }
+    }
+}
+
+impl Desk {
+    /// The number of the plugin that a path names, and the review of it.
+    async fn there(&self, named: &Named) -> Result<(u64, ReviewId), Refusal> {
+        let plugin = named.plugin(&*self.catalogue).await?;
+        let review = named.review(&plugin, &*self.reviews).await?;
+        Ok((plugin.number, review.id))
+    }
+
+    /// In the name of whoever asks, to its end.
+    async fn finish<T: Send + 'static>(
+        &self,
+        asker: Asker,
+        operation: &str,
+        canonical: &Value,
+        work: impl for<'a> FnOnce(&'a Reviewing, publishing::Asker<'a>) -> BoxFuture<'a, Result<T, Error>>
+        + Send
+        + 'static,
+    ) -> Result<T, Error> {
+        let (reviewing, principal) = (self.reviewing.clone(), asker.principal.clone());
+        let caller = asker.caller(operation, canonical);
+        let work = async move { work(&reviewing, publishing::Asker { principal: &principal, caller }).await };
+        self.work.finish(work).await
     }
 }
 
@@ -126,16 +152,14 @@ pub(super) async fn submit(
 ) -> Result<Response, Refusal> {
     let written = read(body).await?;
     let plugin = named.plugin(&*desk.catalogue).await?;
-    let principal = asker.principal.clone();
-    let caller = asker.caller("/plugins/reviews", &json!({"plugin": plugin.id, "written": written}));
-    let name = desk.identity.name_of(principal.account).await?;
-    let reviewing = desk.reviewing.clone();
-    let submitting = async move {
-        let by = publishing::Asker { principal: &principal, caller };
-        reviewing.submit(plugin.id, Dialect::Backstage, written, name, by).await
-    };
-    let (shown, position) =
-        desk.work.finish(submitting).await.map_err(|error| unless(error, || named.no_plugin()))?;
+    let canonical = json!({"plugin": plugin.id, "written": written});
+    let name = desk.identity.name_of(asker.principal.account).await?;
+    let submitted = desk
+        .finish(asker, "/plugins/reviews", &canonical, move |reviewing, by| {
+            reviewing.submit(plugin.id, Dialect::Backstage, written, name, by).boxed()
+        })
+        .await;
+    let (shown, position) = submitted.map_err(|error| unless(error, || named.no_plugin()))?;
     let place = answering.places().plugins(&place(plugin.number, &shown));
     let place = HeaderValue::from_str(&place).map_err(|_never_with_a_number| Refusal::internal())?;
     let location: [(HeaderName, HeaderValue); 1] = [(LOCATION, place)];
@@ -151,16 +175,15 @@ pub(super) async fn edit(
     body: Body,
 ) -> Result<Response, Refusal> {
     let written = read(body).await?;
-    let plugin = named.plugin(&*desk.catalogue).await?;
-    let review = named.review(&plugin, &*desk.reviews).await?.id;
-    let principal = asker.principal.clone();
-    let caller = asker.caller("/plugins/reviews/edit", &json!({"review": review, "written": written}));
-    let reviewing = desk.reviewing.clone();
-    let editing = async move {
-        reviewing.edit(review, written, publishing::Asker { principal: &principal, caller }).await
-    };
-    let shown = desk.work.finish(editing).await.map_err(|error| unless(error, || named.no_review()))?;
-    Ok(told(&answering, plugin.number, &shown))
+    let (plugin, review) = desk.there(&named).await?;
+    let canonical = json!({"review": review, "written": written});
+    let edited = desk
+        .finish(asker, "/plugins/reviews/edit", &canonical, move |reviewing, by| {
+            reviewing.edit(review, written, by).boxed()
+        })
+        .await;
+    let shown = edited.map_err(|error| unless(error, || named.no_review()))?;
+    Ok(told(&answering, plugin, &shown))
 }
 
 pub(super) async fn withdraw(
@@ -168,15 +191,13 @@ pub(super) async fn withdraw(
     asker: Asker,
     named: Named,
 ) -> Result<(LogPosition, Said), Refusal> {
-    let plugin = named.plugin(&*desk.catalogue).await?;
-    let review = named.review(&plugin, &*desk.reviews).await?.id;
-    let principal = asker.principal.clone();
-    let caller = asker.caller("/plugins/reviews/withdraw", &json!(review));
-    let reviewing = desk.reviewing.clone();
-    let withdrawing =
-        async move { reviewing.withdraw(review, publishing::Asker { principal: &principal, caller }).await };
-    let position =
-        desk.work.finish(withdrawing).await.map_err(|error| unless(error, || named.no_review()))?;
+    let (_, review) = desk.there(&named).await?;
+    let withdrawn = desk
+        .finish(asker, "/plugins/reviews/withdraw", &json!(review), move |reviewing, by| {
+            reviewing.withdraw(review, by).boxed()
+        })
+        .await;
+    let position = withdrawn.map_err(|error| unless(error, || named.no_review()))?;
     Ok((LogPosition(position), Said::nothing()))
 }
 
@@ -190,16 +211,15 @@ pub(super) async fn vote(
     let mut fields = Fields::of_json(body).await?;
     let helpful = fields.needed("helpful", Fields::exact_flag);
     let helpful = fields.checked(helpful)?;
-    let plugin = named.plugin(&*desk.catalogue).await?;
-    let review = named.review(&plugin, &*desk.reviews).await?.id;
-    let principal = asker.principal.clone();
-    let caller = asker.caller("/plugins/reviews/helpful", &json!({"review": review, "helpful": helpful}));
-    let reviewing = desk.reviewing.clone();
-    let voting = async move {
-        reviewing.vote(review, helpful, publishing::Asker { principal: &principal, caller }).await
-    };
-    let shown = desk.work.finish(voting).await.map_err(|error| unless(error, || named.no_review()))?;
-    Ok(told(&answering, plugin.number, &shown))
+    let (plugin, review) = desk.there(&named).await?;
+    let canonical = json!({"review": review, "helpful": helpful});
+    let voted = desk
+        .finish(asker, "/plugins/reviews/helpful", &canonical, move |reviewing, by| {
+            reviewing.vote(review, helpful, by).boxed()
+        })
+        .await;
+    let shown = voted.map_err(|error| unless(error, || named.no_review()))?;
+    Ok(told(&answering, plugin, &shown))
 }
 
 /// `{rating, title, review}`, and the version that is meant.

@@ -17,38 +17,42 @@ use crate::{
     packages_api::{Place, body},
     services::Cataloguing,
     settings::{PackageCommand, PackageName, Settings},
-    wiring::{by_command, with_catalogue},
+    wiring::{Cataloguer, by_command, with_catalogue},
 };
 
 const AT_A_TIME: u32 = 100;
 
 pub(crate) async fn run(settings: &Settings, command: PackageCommand) -> anyhow::Result<()> {
-    with_catalogue(settings, async |cataloguing: &Cataloguing, identity: &Identity| match command {
-        PackageCommand::List { dialect, publisher, json, .. } => {
-            let views = match (dialect, publisher) {
-                (Some(Place(dialect)), _) => shown(cataloguing, dialect).await?,
-                (None, Some(publisher)) => of_publisher(cataloguing, &publisher).await?,
-                (None, None) => quarantined(cataloguing).await?,
-            };
-            list(&views, json)
-        }
-        PackageCommand::Show { package } => {
-            writeln!(std::io::stdout(), "{:#}", body::package(&found(cataloguing, &package).await?))?;
-            Ok(())
-        }
-        command @ (PackageCommand::Yank { .. }
-        | PackageCommand::Unyank { .. }
-        | PackageCommand::Deprecate { .. }
-        | PackageCommand::Undeprecate { .. }
-        | PackageCommand::Remove { .. }
-        | PackageCommand::Transfer { .. }
-        | PackageCommand::Verify { .. }
-        | PackageCommand::Unverify { .. }
-        | PackageCommand::Feature { .. }
-        | PackageCommand::Unfeature { .. }
-        | PackageCommand::Quarantine { .. }
-        | PackageCommand::Clear { .. }) => change(cataloguing, identity, command).await,
-    })
+    with_catalogue(
+        settings,
+        true,
+        async |Cataloguer { cataloguing, identity, .. }: &Cataloguer| match command {
+            PackageCommand::List { dialect, publisher, json, .. } => {
+                let views = match (dialect, publisher) {
+                    (Some(Place(dialect)), _) => shown(cataloguing, dialect).await?,
+                    (None, Some(publisher)) => of_publisher(cataloguing, &publisher).await?,
+                    (None, None) => quarantined(cataloguing).await?,
+                };
+                list(&views, json)
+            }
+            PackageCommand::Show { package } => {
+                writeln!(std::io::stdout(), "{:#}", body::package(&found(cataloguing, &package).await?))?;
+                Ok(())
+            }
+            command @ (PackageCommand::Yank { .. }
+            | PackageCommand::Unyank { .. }
+            | PackageCommand::Deprecate { .. }
+            | PackageCommand::Undeprecate { .. }
+            | PackageCommand::Remove { .. }
+            | PackageCommand::Transfer { .. }
+            | PackageCommand::Verify { .. }
+            | PackageCommand::Unverify { .. }
+            | PackageCommand::Feature { .. }
+            | PackageCommand::Unfeature { .. }
+            | PackageCommand::Quarantine { .. }
+            | PackageCommand::Clear { .. }) => change(cataloguing, identity, command).await,
+        },
+    )
     .await
 }
 

@@ -16,14 +16,13 @@ use tempfile::TempPath;
 use super::table::plain;
 use crate::{
     packages_api::{Place, body, formats},
-    services::Cataloguing,
     settings::{PublishArguments, Settings},
-    wiring::{by_command, with_catalogue},
+    wiring::{Cataloguer, by_command, with_catalogue},
 };
 
 pub(crate) async fn run(settings: &Settings, arguments: PublishArguments) -> anyhow::Result<()> {
     let file = copied(&arguments.file, &settings.uploads_dir())?;
-    with_catalogue(settings, async |cataloguing: &Cataloguing, identity: &Identity| {
+    with_catalogue(settings, true, async |Cataloguer { cataloguing, identity, .. }: &Cataloguer| {
         let principal = match &arguments.account {
             Some(name) => somebody(identity, name).await?,
             None => Principal::bootstrap(),

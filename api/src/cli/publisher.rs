@@ -2,17 +2,16 @@
 
 use std::io::Write as _;
 
-use application::{identity::Identity, principal::Principal, publishing::Asker};
+use application::{principal::Principal, publishing::Asker};
 
 use crate::{
-    services::Cataloguing,
     settings::{PublisherCommand, Settings},
-    wiring::{by_command, with_catalogue},
+    wiring::{Cataloguer, by_command, with_catalogue},
 };
 
 pub(crate) async fn run(settings: &Settings, command: PublisherCommand) -> anyhow::Result<()> {
     let PublisherCommand::Verify { name, method, evidence } = command;
-    with_catalogue(settings, async |cataloguing: &Cataloguing, _: &Identity| {
+    with_catalogue(settings, true, async |Cataloguer { cataloguing, .. }: &Cataloguer| {
         let by = Asker { principal: &Principal::bootstrap(), caller: by_command() };
         let changed = cataloguing.publishing.verify_publisher(&name, method, evidence, by).await?;
         let told = if changed.is_some() {

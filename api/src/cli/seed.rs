@@ -17,7 +17,7 @@ use self::loading::Loading;
 use crate::{
     cli::counted::Counted,
     settings::{SeedArguments, Settings},
-    wiring::{Cataloguer, with_cataloguer},
+    wiring::{Cataloguer, with_catalogue},
 };
 
 /// What a run has added.
@@ -32,7 +32,7 @@ struct Done {
 
 pub(crate) async fn run(settings: &Settings, arguments: SeedArguments) -> anyhow::Result<()> {
     let follows = arguments.synthetic.is_none();
-    with_cataloguer(settings, follows, async |yard: &Cataloguer| {
+    with_catalogue(settings, follows, async |yard: &Cataloguer| {
         let begun = Instant::now();
         let done = match arguments.synthetic {
             Some(count) => synthetic::write(yard, count, arguments.seed).await?,

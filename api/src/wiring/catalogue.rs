@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use application::{
     counting::Counting,
-    identity::Identity,
     known_state::KnownState,
     ports::{blobs::Blobs, freshness::Freshness},
     publishing::Publishing,
@@ -25,9 +24,8 @@ use projections::{PgActivity, PgCatalogue, PgDownloads, PgRepositories, PgReview
 use tokio_util::task::TaskTracker;
 
 use super::{
-    identity::{Standing, beside_the_log},
     marketplace::build_syncing,
-    packaging::{blobs, build_upstreams, this_program},
+    packaging::{build_upstreams, this_program},
 };
 use crate::{
     conditional::Validators,
@@ -93,20 +91,4 @@ pub(super) fn build_cataloguing(
         repositories: Arc::new(PgRepositories::new(pools.reads.clone())),
         syncing: build_syncing(pools, writer, freshness, Arc::new(build_upstreams(settings)?)),
     })
-}
-
-/// The catalogue and its accounts for one command.
-pub(crate) async fn with_catalogue<T>(
-    settings: &Settings,
-    work: impl AsyncFnOnce(&Cataloguing, &Identity) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    let blobs: Arc<dyn Blobs> = Arc::new(blobs(settings)?);
-    beside_the_log(settings, projections::all(), async |standing: Standing<'_>| {
-        let Standing { pools, writer, signals, freshness, identifying } = standing;
-        let changes = [&signals.projected];
-        let cataloguing =
-            build_cataloguing(settings, pools, writer, &freshness, &blobs, &identifying, &changes)?;
-        work(&cataloguing, &identifying.identity).await
-    })
-    .await
 }

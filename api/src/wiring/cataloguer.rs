@@ -1,4 +1,4 @@
-//! The catalogue for one command that fills it: beside the services, what only such a command needs.
+//! The catalogue for one command: beside the services, what only one that fills it needs.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -69,7 +69,7 @@ impl Cataloguer {
 }
 
 /// `follows`: the read models follow what is written from the beginning, and not only at its end.
-pub(crate) async fn with_cataloguer<T>(
+pub(crate) async fn with_catalogue<T>(
     settings: &Settings,
     follows: bool,
     work: impl AsyncFnOnce(&Cataloguer) -> anyhow::Result<T>,

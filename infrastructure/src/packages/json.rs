@@ -3,11 +3,9 @@
 use std::fmt;
 
 use application::failure::{Failure, Reason};
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, MapAccess, SeqAccess, Visitor},
-};
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use crate::json::Unambiguous;
 
 const DEEPEST: usize = 64;
 /// As it is kept.
@@ -23,7 +21,7 @@ pub(super) fn invalid(file: &str, what: impl fmt::Display) -> Failure {
 pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Value, Failure> {
     let text = std::str::from_utf8(bytes).map_err(|_not_utf8| invalid(file, "it is not UTF-8"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let Strict(value) = serde_json::from_str(text).map_err(|error| {
+    let Unambiguous(value) = serde_json::from_str(text).map_err(|error| {
         tracing::debug!(%error, "a manifest is not readable");
         invalid(file, "it is not readable as JSON (or too deep, or a key is in it twice)")
     })?;
@@ -56,67 +54,6 @@ fn is_plain(value: &Value, depth: usize) -> bool {
         Value::Object(members) => {
             members.iter().all(|(key, member)| !key.contains('\0') && is_plain(member, depth + 1))
         }
-    }
-}
-
-/// Any value, but no key twice: readers differ in which of two they take.
-struct Strict(Value);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyValue).map(Self)
-    }
-}
-
-struct AnyValue;
-
-impl<'de> Visitor<'de> for AnyValue {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut all = Vec::new();
-        while let Some(Strict(item)) = items.next_element()? {
-            all.push(item);
-        }
-        Ok(Value::Array(all))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut all = Map::new();
-        while let Some((key, Strict(member))) = members.next_entry::<String, Strict>()? {
-            if all.insert(key, member).is_some() {
-                return Err(A::Error::custom("a key is in it twice"));
-            }
-        }
-        Ok(Value::Object(all))
     }
 }
 

@@ -1,5 +1,5 @@
-//! JSON as a request may send it: a member that stands twice is refused, because two readers would see two values, and
-//! so is what is nested 128 deep: the parser counts, and keeps this reader from recursing further.
+//! JSON as anybody may send it: a member that stands twice is refused, because two readers would see two values, and so
+//! is what is nested 128 deep: the parser counts, and keeps this reader from recursing further. Bounds nothing else.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::{
 use serde_json::{Map, Value};
 
 /// A value without any object that names a member twice.
-pub(crate) struct Unambiguous(pub(crate) Value);
+pub struct Unambiguous(pub Value);
 
 impl<'de> Deserialize<'de> for Unambiguous {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
