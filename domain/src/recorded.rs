@@ -12,13 +12,18 @@ use crate::{
     account::{Account, AccountEvent},
     api_key::{ApiKey, ApiKeyEvent},
     download_log::{DownloadLog, DownloadLogEvent, DownloadStream},
+    installation::{Installation, InstallationEvent},
     name_claim::{NameClaim, NameClaimEvent},
+    operation::{Operation, OperationEvent},
     plugin::{Plugin, PluginEvent},
     publisher::{Publisher, PublisherEvent},
     repository::{Repository, RepositoryEvent},
     review::{Review, ReviewEvent},
     task::{Task, TaskEvent},
-    values::{AccountId, ClaimKey, KeyId, Metadata, PluginId, PublisherName, ReviewId, TaskId},
+    values::{
+        AccountId, ClaimKey, InstallationId, KeyId, Metadata, OperationId, PluginId, PublisherName, ReviewId,
+        TaskId,
+    },
 };
 
 /// All events the log may hold.
@@ -34,6 +39,8 @@ pub enum Event {
     /// By its name.
     Repository(String, RepositoryEvent),
     Download(DownloadStream, DownloadLogEvent),
+    Installation(InstallationId, InstallationEvent),
+    Operation(OperationId, OperationEvent),
 }
 
 /// A stored event cannot be read by this build.
@@ -49,7 +56,7 @@ pub enum Unreadable {
 impl Event {
     /// Every event type the product knows.
     pub fn known_types() -> impl Iterator<Item = &'static str> {
-        let all: [&[&str]; 9] = [
+        let all: [&[&str]; 11] = [
             &TaskEvent::TYPES,
             &AccountEvent::TYPES,
             &ApiKeyEvent::TYPES,
@@ -59,6 +66,8 @@ impl Event {
             ReviewEvent::TYPES,
             RepositoryEvent::TYPES,
             DownloadLogEvent::TYPES,
+            InstallationEvent::TYPES,
+            OperationEvent::TYPES,
         ];
         all.into_iter().flatten().copied()
     }
@@ -84,6 +93,12 @@ impl Event {
             }
             DownloadLog::TYPE if of(DownloadLogEvent::TYPES) => {
                 stored.read(DownloadLogEvent::name, Self::Download)
+            }
+            Installation::TYPE if of(InstallationEvent::TYPES) => {
+                stored.read(InstallationEvent::name, Self::Installation)
+            }
+            Operation::TYPE if of(OperationEvent::TYPES) => {
+                stored.read(OperationEvent::name, Self::Operation)
             }
             _ => Err(Unreadable::UnknownType(event_type.to_owned())),
         }

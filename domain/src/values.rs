@@ -7,6 +7,8 @@ mod claim_key;
 mod digest;
 mod group_id;
 mod identity;
+mod install_scope;
+mod installation_id;
 mod key_id;
 mod metadata;
 mod platform;
@@ -27,6 +29,10 @@ pub use claim_key::{ClaimKey, InvalidClaimKey};
 pub use digest::{Digest, InvalidDigest};
 pub use group_id::{GroupId, InvalidGroupId};
 pub use identity::{InvalidIdentity, PluginIdentity};
+pub use install_scope::{InstallScope, InstalledName, InvalidInstalledName, InvalidScope};
+pub use installation_id::{
+    BackupId, InstallationId, InvalidBackupId, InvalidInstallationId, InvalidOperationId, OperationId,
+};
 pub use key_id::{InvalidKeyId, KeyId};
 pub use metadata::Metadata;
 pub use platform::{Arch, Floor, InvalidPlatform, Os, Platform};
