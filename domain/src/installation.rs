@@ -53,13 +53,13 @@ impl Installation {
         match command {
             C::Request(requested) => self.request(requested),
             C::Begin { operation } => self.begin(operation),
-            C::End { operation } => self.end(operation),
+            C::End { operation } => Ok(self.end(operation)),
             C::Activate(activated) => {
                 self.must_have_turn(activated.operation_uid)?;
                 only_requested(&activated.granted, &activated.release)?;
                 Ok(vec![E::InstallationActivated(activated)])
             }
-            C::Fail { operation, code, message } => self.fail(operation, code, message),
+            C::Fail { operation, code, message } => Ok(self.fail(operation, code, message)),
             C::Upgrade { backup, upgraded } => self.upgrade(backup, upgraded),
             C::RollBack(upgraded) => self.roll_back(upgraded),
             C::BackUp { operation, backup } => {
@@ -127,28 +127,18 @@ impl Installation {
         Ok(vec![InstallationEvent::OperationBegun { operation_uid: operation }])
     }
 
-    fn end(&self, operation: OperationId) -> Result<Vec<InstallationEvent>, InstallationError> {
+    fn end(&self, operation: OperationId) -> Vec<InstallationEvent> {
         if self.operation != Some(operation) {
-            return Ok(Vec::new());
+            return Vec::new();
         }
-        Ok(vec![InstallationEvent::OperationEnded { operation_uid: operation }])
+        vec![InstallationEvent::OperationEnded { operation_uid: operation }]
     }
 
-    fn fail(
-        &self,
-        operation: OperationId,
-        code: String,
-        message: String,
-    ) -> Result<Vec<InstallationEvent>, InstallationError> {
-        if self.operation != Some(operation) {
-            return Ok(Vec::new());
+    fn fail(&self, operation: OperationId, code: String, message: String) -> Vec<InstallationEvent> {
+        if self.operation != Some(operation) || self.live.is_some() {
+            return self.end(operation);
         }
-        let operation_uid = operation;
-        Ok(vec![if self.live.is_some() {
-            InstallationEvent::OperationEnded { operation_uid }
-        } else {
-            InstallationEvent::InstallationFailed { operation_uid, code, message }
-        }])
+        vec![InstallationEvent::InstallationFailed { operation_uid: operation, code, message }]
     }
 
     fn upgrade(

@@ -71,13 +71,9 @@ impl FromStr for InstalledName {
     type Err = InvalidInstalledName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (author, name) = match text.split_once('/') {
-            None => (None, text),
-            Some((author, name)) => {
-                (Some(PublisherName::new(author).map_err(|_| InvalidInstalledName)?), name)
-            }
-        };
-        let name = PluginName::new(name).map_err(|_| InvalidInstalledName)?;
+        let (author, name) = text.split_once('/').map_or((None, text), |(author, name)| (Some(author), name));
+        let author = author.map(PublisherName::new).transpose().or(Err(InvalidInstalledName))?;
+        let name = PluginName::new(name).or(Err(InvalidInstalledName))?;
         Ok(Self { author, name })
     }
 }

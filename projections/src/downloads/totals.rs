@@ -70,7 +70,9 @@ pub(super) async fn apply(
             | Event::NameClaim(..)
             | Event::Publisher(..)
             | Event::Review(..)
-            | Event::Repository(..) => {}
+            | Event::Repository(..)
+            | Event::Installation(..)
+            | Event::Operation(..) => {}
         }
     }
     write(transaction, &of(number).table(), changes).await

@@ -59,7 +59,9 @@ impl DownloadQueries for Shelf {
                 | Event::NameClaim(..)
                 | Event::Publisher(..)
                 | Event::Review(..)
-                | Event::Repository(..) => {}
+                | Event::Repository(..)
+            | Event::Installation(..)
+            | Event::Operation(..) => {}
             }
         }
         let due = totals.into_iter().filter_map(|(plugin, (counted, imported, reached))| {

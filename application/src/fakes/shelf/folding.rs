@@ -38,7 +38,9 @@ pub(super) fn plugins(log: &[Recorded]) -> BTreeMap<PluginId, PluginView> {
             | Event::ApiKey(..)
             | Event::NameClaim(..)
             | Event::Publisher(..)
-            | Event::Repository(..) => {}
+            | Event::Repository(..)
+            | Event::Installation(..)
+            | Event::Operation(..) => {}
         }
     }
     views
