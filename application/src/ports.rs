@@ -3,6 +3,7 @@
 pub mod blobs;
 pub mod credentials;
 pub mod freshness;
+pub mod hosting;
 pub mod jobs;
 pub mod marketplace;
 pub mod notices;
