@@ -16,9 +16,11 @@ mod fakes;
 #[cfg(test)]
 #[path = "fakes/far.rs"]
 mod far;
+pub mod hosting;
 pub mod identity;
 pub mod known_state;
 pub mod marketplace;
+pub mod operating;
 pub mod passing;
 pub mod policy;
 pub mod ports;

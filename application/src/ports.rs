@@ -13,3 +13,4 @@ pub mod quotas;
 pub mod system;
 pub mod turns;
 pub mod vault;
+pub mod workplace;

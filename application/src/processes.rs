@@ -9,6 +9,7 @@ pub mod post_notices;
 pub mod reap_attempts;
 pub mod recheck_quarantine;
 mod reporter;
+pub mod run_operations;
 pub mod run_tasks;
 pub mod sync_repositories;
 pub mod watch_tasks;

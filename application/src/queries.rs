@@ -3,8 +3,10 @@
 pub mod activity;
 pub mod catalogue;
 pub mod downloads;
+pub mod installations;
 pub mod keys;
 pub mod listings;
+pub mod operations;
 pub mod repositories;
 pub mod reviews;
 pub mod tasks;

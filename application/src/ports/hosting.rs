@@ -14,6 +14,8 @@ mod sandboxing;
 pub use happening::{Exit, Happening, Happenings, Level, LogLine, Reported, Sample, State};
 pub use sandboxing::{Control, SandboxReport, Tier};
 
+pub use domain::installation::Runtime;
+
 use super::vault::Secret;
 
 /// One process of an installation, and all that it starts. Ids are never used again.
@@ -24,14 +26,6 @@ impl fmt::Display for InstanceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
-}
-
-/// The protocol that a plugin speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Runtime {
-    Native,
-    Dify,
-    Langbot,
 }
 
 /// All that is needed to start a plugin, again and again.

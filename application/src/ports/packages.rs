@@ -101,4 +101,5 @@ pub enum Numbered {
     Publisher,
     Review,
     User,
+    Operation,
 }

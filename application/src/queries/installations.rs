@@ -33,6 +33,8 @@ pub struct InstallationView {
     pub name: InstalledName,
     pub scope: InstallScope,
     pub owner: Option<AccountId>,
+    /// What made it; its secrets are sealed under this.
+    pub life: OperationId,
     /// What has it now.
     pub operation: Option<OperationId>,
     /// None: on its way, never came, or removed.

@@ -125,7 +125,9 @@ impl OperationView {
             return 100;
         }
         let all = self.work.steps();
-        let done = all.iter().filter(|step| self.steps.iter().any(|view| view.step == **step && view.done_at.is_some()));
+        let done = all
+            .iter()
+            .filter(|step| self.steps.iter().any(|view| view.step == **step && view.done_at.is_some()));
         let percent = done.count() * 100 / all.len().max(1);
         u8::try_from(percent.min(99)).unwrap_or(99)
     }

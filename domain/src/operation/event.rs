@@ -179,7 +179,8 @@ pub enum Step {
     Permissions,
     Environment,
     Configuration,
-    Register,
+    /// The installation is this operation's; where there is a package, unpacking it is what claims.
+    Claim,
     BackUp,
     Start,
     Switch,
@@ -197,7 +198,7 @@ impl Step {
             Self::Permissions => "permissions",
             Self::Environment => "environment",
             Self::Configuration => "configuration",
-            Self::Register => "register",
+            Self::Claim => "claim",
             Self::BackUp => "back_up",
             Self::Start => "start",
             Self::Switch => "switch",
@@ -219,7 +220,6 @@ impl Work {
                 Step::Permissions,
                 Step::Environment,
                 Step::Configuration,
-                Step::Register,
                 Step::Start,
                 Step::Switch,
             ],
@@ -231,18 +231,15 @@ impl Work {
                 Step::Permissions,
                 Step::Environment,
                 Step::Configuration,
-                Step::Register,
                 Step::BackUp,
                 Step::Start,
                 Step::Switch,
                 Step::Stop,
             ],
             Self::RollBack(_) => {
-                &[Step::Register, Step::Unpack, Step::Environment, Step::Start, Step::Switch, Step::Stop]
+                &[Step::Claim, Step::Unpack, Step::Environment, Step::Start, Step::Switch, Step::Stop]
             }
-            Self::Uninstall(_) => {
-                &[Step::Register, Step::Dependencies, Step::Stop, Step::BackUp, Step::Remove]
-            }
+            Self::Uninstall(_) => &[Step::Claim, Step::Dependencies, Step::Stop, Step::BackUp, Step::Remove],
         }
     }
 

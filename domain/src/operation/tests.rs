@@ -62,13 +62,13 @@ fn fault() -> OperationFault {
 fn steps_are_begun_in_their_order_and_again_after_they_were_cut_short() {
     operation().given(running()).when(begin(1, Step::Stop)).then_expect_error(OperationError::OutOfOrder);
     operation().given(running()).when(begin(1, Step::Fetch)).then_expect_error(OperationError::OutOfOrder);
-    let begun = E::StepBegun { step: Step::Register, at: at() };
-    operation().given(running()).when(begin(1, Step::Register)).then_expect_events(vec![begun.clone()]);
+    let begun = E::StepBegun { step: Step::Claim, at: at() };
+    operation().given(running()).when(begin(1, Step::Claim)).then_expect_events(vec![begun.clone()]);
     operation()
         .given([running(), vec![begun.clone(), taken(2)]].concat())
-        .when(begin(2, Step::Register))
+        .when(begin(2, Step::Claim))
         .then_expect_events(vec![begun]);
-    let finish = C::Finish { run: 1, step: Step::Register, found: None, at: at() };
+    let finish = C::Finish { run: 1, step: Step::Claim, found: None, at: at() };
     operation().given(running()).when(finish).then_expect_error(OperationError::OutOfOrder);
 }
 
@@ -76,7 +76,7 @@ fn steps_are_begun_in_their_order_and_again_after_they_were_cut_short() {
 fn whoever_was_overtaken_changes_nothing() {
     let overtaken = || [running(), vec![taken(2)]].concat();
     for late in [
-        begin(1, Step::Register),
+        begin(1, Step::Claim),
         complete(),
         C::Fail { run: 1, step: None, fault: fault(), at: at() },
         C::Take { run: 2, node: "b".to_owned(), at: at() },
@@ -108,21 +108,21 @@ fn it_is_cancelled_until_the_point_of_no_return_and_what_was_done_is_taken_back_
         .then_expect_events(vec![cancelled.clone()]);
     let asked = E::CancelRequested { by: "ann".to_owned(), at: at() };
     operation().given(running()).when(cancel()).then_expect_events(vec![asked.clone()]);
-    let leaving = || [running(), done(Step::Register), vec![asked.clone()]].concat();
+    let leaving = || [running(), done(Step::Claim), vec![asked.clone()]].concat();
     operation()
         .given(leaving())
         .when(begin(1, Step::Dependencies))
         .then_expect_error(OperationError::Cancelling);
     operation()
         .given(leaving())
-        .when(C::Undo { run: 1, step: Step::Register, at: at() })
-        .then_expect_events(vec![E::StepUndone { step: Step::Register, at: at() }]);
+        .when(C::Undo { run: 1, step: Step::Claim, at: at() })
+        .then_expect_events(vec![E::StepUndone { step: Step::Claim, at: at() }]);
     let confirm = C::ConfirmCancel { run: 1, at: at() };
     operation().given(leaving()).when(confirm.clone()).then_expect_events(vec![cancelled]);
     operation().given(running()).when(confirm).then_expect_error(OperationError::OutOfOrder);
     let late = [
         running(),
-        done(Step::Register),
+        done(Step::Claim),
         done(Step::Dependencies),
         vec![E::StepBegun { step: Step::Stop, at: at() }],
     ];

@@ -60,8 +60,8 @@ impl DownloadQueries for Shelf {
                 | Event::Publisher(..)
                 | Event::Review(..)
                 | Event::Repository(..)
-            | Event::Installation(..)
-            | Event::Operation(..) => {}
+                | Event::Installation(..)
+                | Event::Operation(..) => {}
             }
         }
         let due = totals.into_iter().filter_map(|(plugin, (counted, imported, reached))| {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    installation::{Backup, Health, InstallationActivated, InstallationEvent, InstallationUpgraded, MOST_BACKUPS},
+    installation::{
+        Backup, Health, InstallationActivated, InstallationEvent, InstallationUpgraded, MOST_BACKUPS,
+    },
     recorded::{Event, Recorded},
 };
 
@@ -18,6 +20,7 @@ pub fn fold(view: Option<InstallationView>, recorded: &Recorded) -> Option<Insta
             name: requested.name.clone(),
             scope: requested.scope.clone(),
             owner: requested.owner,
+            life: requested.operation_uid,
             operation: Some(requested.operation_uid),
             live: None,
             backups: view.map(|view| view.backups).unwrap_or_else(BTreeMap::new),
