@@ -40,5 +40,8 @@ pub mod signal;
 pub mod syncing;
 pub mod tasks;
 mod texts;
+#[cfg(test)]
+#[path = "fakes/yard.rs"]
+mod yard;
 
 pub use error::{Error, Kind};
