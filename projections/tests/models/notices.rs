@@ -23,7 +23,8 @@ impl Yard {
 
     /// As if so much time had gone by.
     async fn claims_end(&self) {
-        let end = "update es.notices set due_at = clock_timestamp() - interval '1 second' where state = 'waiting'";
+        let end =
+            "update es.notices set due_at = clock_timestamp() - interval '1 second' where state = 'waiting'";
         sqlx::query(end).execute(&self.pools.writes).await.unwrap();
     }
 }
