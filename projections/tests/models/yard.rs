@@ -16,7 +16,7 @@ use infrastructure::{
     postgres::Pools,
     subscription::{Projection, Runner, Signals, first_generation, rebuild, statuses},
 };
-use projections::{PgActivity, PgCatalogue, PgRepositories, PgReviews};
+use projections::{PgActivity, PgCatalogue, PgDownloads, PgRepositories, PgReviews};
 use serde::Serialize;
 use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -69,7 +69,7 @@ pub(crate) fn downloads(events: Vec<domain::download_log::DownloadRecorded>) -> 
 }
 
 fn models() -> Vec<Arc<dyn Projection>> {
-    let names = ["catalogue", "publishers", "reviews", "repositories", "activity", "notices"];
+    let names = ["catalogue", "publishers", "reviews", "repositories", "activity", "notices", "downloads"];
     projections::all().into_iter().filter(|one| names.contains(&one.name())).collect()
 }
 
@@ -160,6 +160,10 @@ impl Yard {
 
     pub(crate) fn repositories(&self) -> PgRepositories {
         PgRepositories::new(self.pools.reads.clone())
+    }
+
+    pub(crate) fn downloads(&self) -> PgDownloads {
+        PgDownloads::new(self.pools.reads.clone())
     }
 
     pub(crate) fn activity(&self) -> PgActivity {
