@@ -114,7 +114,7 @@ async fn put_while_they_are_removed(dir: &Path, blobs: &ObjectBlobs, round: u64)
     stored.set_modified(SystemTime::now() - Duration::from_hours(24)).unwrap();
     drop(std::fs::remove_file(&file));
     let (file, digest) = some_file(dir, &round.to_be_bytes());
-    let removing = tokio::spawn({
+    let removing = tokio_util::task::TaskTracker::new().spawn({
         let (blobs, digest) = (blobs.clone(), digest.clone());
         async move { blobs.delete(&digest, Duration::from_hours(1)).await }
     });
