@@ -20,6 +20,7 @@ pub mod hosting;
 pub mod identity;
 pub mod known_state;
 pub mod marketplace;
+pub mod observing;
 pub mod operating;
 pub mod passing;
 pub mod policy;

@@ -18,6 +18,7 @@ mod repositories;
 mod reviews;
 mod state;
 mod tasks;
+mod telemetry;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ pub use operations::PgOperations;
 pub use repositories::PgRepositories;
 pub use reviews::PgReviews;
 pub use tasks::PgTasks;
+pub use telemetry::PgTelemetry;
 
 use per_stream::Rows;
 

@@ -11,4 +11,5 @@ mod given;
 mod notices;
 mod repositories;
 mod reviews;
+mod telemetry;
 mod yard;

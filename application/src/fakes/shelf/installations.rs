@@ -1,6 +1,6 @@
 //! Installations and operations on the shelf.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use application::{
     Error,
@@ -10,14 +10,64 @@ use application::{
     },
 };
 use async_trait::async_trait;
+use chrono::DateTime;
 use domain::{
+    installation::{
+        Configuration, Installation, InstallationActivated, InstallationEvent, InstallationRequested,
+        InstalledRelease, Origin, ResourceLimits, Runtime, SecurityLevel,
+    },
+    plugin::PackageFormat,
     recorded::Event,
-    values::{Digest, InstallationId, OperationId},
+    values::{Digest, InstallScope, InstallationId, Metadata, OperationId},
 };
 
 use super::Shelf;
 
 impl Shelf {
+    /// As if it had been installed and enabled, without any process.
+    pub(crate) fn install(&self, name: &str, id: InstallationId) {
+        let operation_uid = OperationId(uuid::Uuid::from_u128(1));
+        let requested = InstallationRequested {
+            inst_uid: id,
+            operation_uid,
+            name: name.parse().unwrap(),
+            scope: InstallScope::default(),
+            owner: None,
+            at: DateTime::UNIX_EPOCH,
+        };
+        let release = InstalledRelease {
+            name: name.parse().unwrap(),
+            version: "1.0.0".parse().unwrap(),
+            runtime: Runtime::Native,
+            format: PackageFormat::Zip,
+            digest: Digest::of_bytes([0; 32]),
+            origin: Origin::Folder { file: "plugin.zip".to_owned() },
+            manifest: serde_json::json!({"entry_point": "main.py"}),
+            schema: None,
+            permissions: BTreeSet::new(),
+            dependencies: BTreeMap::new(),
+            is_exclusive: false,
+        };
+        let activated = InstallationActivated {
+            operation_uid,
+            release,
+            configuration: Configuration::default(),
+            granted: BTreeSet::new(),
+            security_level: SecurityLevel::default(),
+            limits: ResourceLimits::default(),
+            enabled: true,
+            at: DateTime::UNIX_EPOCH,
+        };
+        let story = [
+            InstallationEvent::InstallationRequested(requested),
+            InstallationEvent::InstallationActivated(Box::new(activated)),
+        ];
+        let by = Metadata::of_process("test", "test".to_owned(), "test".to_owned());
+        for event in story {
+            self.lock().record::<Installation>(&id.to_string(), &event, &by, &*self.clock);
+        }
+    }
+
     fn installations(&self) -> BTreeMap<InstallationId, InstallationView> {
         let mut views = BTreeMap::new();
         for recorded in self.recorded() {
