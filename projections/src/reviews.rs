@@ -24,7 +24,8 @@ impl PerStream for Reviews {
     type View = ReviewView;
 
     const MODEL: &'static str = READ_MODEL;
-    const TYPES: &'static [&'static str] = ReviewEvent::TYPES;
+    const TYPES: &'static [&'static str] =
+        &["ReviewSubmitted", "ReviewEdited", "ReviewWithdrawn", "ReviewModerated", "ReviewVoted"];
     const KEY: &'static str = "review_id";
     const COLUMNS: &'static str =
         "review_id, number, plugin_id, account_id, user_number, shown, rating, helpful, created_at, view";
@@ -57,8 +58,20 @@ impl PerStream for Reviews {
     }
 
     fn id(event: &Event) -> Option<Uuid> {
-        let Event::Review(id, _) = event else { return None };
-        Some(id.0)
+        match event {
+            // There may be no review.
+            Event::Review(_, ReviewEvent::PluginLiked { .. }) => None,
+            Event::Review(id, _) => Some(id.0),
+            Event::Task(..)
+            | Event::Account(..)
+            | Event::ApiKey(..)
+            | Event::DeviceLogin(..)
+            | Event::Plugin(..)
+            | Event::NameClaim(..)
+            | Event::Publisher(..)
+            | Event::Repository(..)
+            | Event::Download(..) => None,
+        }
     }
 
     fn fold(view: Option<ReviewView>, recorded: &Recorded) -> Option<ReviewView> {
