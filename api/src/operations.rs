@@ -103,6 +103,11 @@ impl Operation {
         }
     }
 
+    /// As OpenAPI writes it, which knows no parameter of several segments.
+    pub(crate) fn template(&self) -> String {
+        self.path.replace("{*", "{")
+    }
+
     /// Answers the truth of today, which is not yet what it is for: the description leaves it out.
     pub(crate) fn for_later(self) -> Self {
         Self { built: false, ..self }

@@ -28,7 +28,8 @@ pub(crate) async fn answer(request: Request, next: Next) -> Response {
     }
     let (mut parts, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, LARGEST).await else { return Refusal::internal().into_response() };
-    let number = Sha256::digest(&bytes).iter().take(16).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+    let number =
+        Sha256::digest(&bytes).iter().take(16).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
     let etag = format!("\"{number:032x}\"");
     let held = matches_any(&asked, &etag);
     if let Ok(etag) = HeaderValue::from_str(&format!("W/{etag}")) {

@@ -69,7 +69,7 @@ pub(crate) fn downloads(events: Vec<domain::download_log::DownloadRecorded>) -> 
 }
 
 fn models() -> Vec<Arc<dyn Projection>> {
-    let names = ["catalogue", "publishers", "reviews", "repositories", "activity"];
+    let names = ["catalogue", "publishers", "reviews", "likes", "repositories", "activity"];
     projections::all().into_iter().filter(|one| names.contains(&one.name())).collect()
 }
 
