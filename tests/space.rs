@@ -102,9 +102,10 @@ async fn a_machine_without_a_browser_publishes_in_the_name_of_whoever_approves()
     assert!(shown.header("content-type").starts_with("text/html") && !shown.text().contains("<script"));
     assert!(shown.header("content-security-policy").contains("form-action 'self'"));
     let approve = async |password: &str| {
-        let form =
-            [("user_code", codes["user_code"].as_str().unwrap()), ("user", "ada"), ("password", password)];
-        yard.send(yard.request(Method::POST, &page).form(&form)).await
+        let code = codes["user_code"].as_str().unwrap();
+        let form = format!("user_code={code}&user=ada&password={}", password.replace(' ', "+"));
+        let request = yard.request(Method::POST, &page).body(form);
+        yard.send(request.header("content-type", "application/x-www-form-urlencoded")).await
     };
     assert!(approve("wrong").await.expect(401).text().contains("Wrong user name or password"));
     assert!(approve("correct horse battery").await.expect(200).text().contains("Approved"));
