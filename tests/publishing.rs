@@ -175,11 +175,11 @@ async fn the_command_line_publishes_beside_a_server() {
     assert_eq!((&shown["latest"], &shown["verified"]["method"]), (&json!("1.0.0"), &json!("publisher")));
     let listed = yard.command(&["package", "list", "--publisher", acme]).await;
     assert!(listed.out.contains("verified"), "{}", listed.out);
-    let publisher = async |arguments: &[&str]| yard.command(&[&["publisher"][..], arguments].concat()).await;
-    publisher(&["describe", acme, "--display-name", "ACME", "--url", "https://acme.example.org"]).await;
-    let told = publisher(&["unverify", acme, "--reason", "the domain was sold"]).await;
+    let say = async |arguments: &[&str]| yard.command(&[&["publisher"][..], arguments].concat()).await;
+    say(&["describe", acme, "--display-name", "ACME", "--url", "https://acme.example.org"]).await;
+    let told = say(&["unverify", acme, "--reason", "the domain was sold"]).await;
     assert!(told.out.contains("is not verified any more"), "{}", told.out);
-    let seen = publisher(&["show", acme]).await.json();
+    let seen = say(&["show", acme]).await.json();
     assert_eq!(
         (&seen["display_name"], &seen["email"], &seen["verified"]),
         (&json!("ACME"), &Value::Null, &Value::Null)
@@ -192,7 +192,7 @@ async fn the_command_line_publishes_beside_a_server() {
     let other = other.to_str().expect("a path in UTF-8");
     let named = ["publish", other, "--dialect", "nexus", "--as", "ann", "--publisher", "tools", "--json"];
     let moved = yard.command(&named).await.json();
-    assert!(publisher(&["transfer", "tools", "--to", "bob"]).await.out.contains("belongs to bob"));
+    assert!(say(&["transfer", "tools", "--to", "bob"]).await.out.contains("belongs to bob"));
     let bob = yard.command(&["user", "list", "--json"]).await.json();
     let bob = bob.as_array().unwrap().iter().find(|user| user["name"] == "bob").expect("bob is there")["id"]
         .clone();

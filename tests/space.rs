@@ -125,7 +125,7 @@ async fn a_machine_without_a_browser_publishes_in_the_name_of_whoever_approves()
     publish(&yard, &device, &lbpkg("ada", "Agent", "1.1.0")).await.expect(200);
     let who = yard.get_as("/space/identity", &device.secret).await.expect(200).json();
     assert_eq!(who["data"]["account"]["name"], "ada", "{who}");
-    yard.command(&["token", "revoke", who["data"]["key"]["id"].as_str().unwrap()]).await;
+    yard.command(&["token", "revoke", who["data"]["key"].as_str().unwrap()]).await;
     yard.post(&token("refresh"), &json!({"refresh_token": secret("refresh_token")})).await.expect(401);
 }
 

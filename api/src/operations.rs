@@ -103,7 +103,7 @@ impl Operation {
         }
     }
 
-    /// As OpenAPI writes it, which knows no parameter of several segments.
+    /// As the description writes it, which knows no parameter of several segments.
     pub(crate) fn template(&self) -> String {
         self.path.replace("{*", "{")
     }

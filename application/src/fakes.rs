@@ -310,7 +310,9 @@ impl Commands<DeviceLogin> for Registry {
         let mut state = self.up().map_err(|_down| CommandError::Unavailable)?;
         let told = state.devices.entry(id.to_owned()).or_default();
         let mut login = DeviceLogin::default();
-        told.iter().for_each(|event| login.apply(event.clone()));
+        for event in told.iter() {
+            login.apply(event.clone());
+        }
         told.extend(login.decide(command).map_err(CommandError::Refused)?);
         Ok(Some(state.moved()))
     }

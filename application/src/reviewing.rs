@@ -133,8 +133,8 @@ impl Reviewing {
         if let Some(position) = position {
             self.freshness.reached(LIKES, position).await;
         }
-        let likes = self.queries.likes(&[plugin]).await?;
-        Ok((likes.get(&plugin).copied().unwrap_or(0), position))
+        let counts = self.queries.likes(&[plugin]).await?;
+        Ok((counts.get(&plugin).copied().unwrap_or(0), position))
     }
 
     /// An operator's.

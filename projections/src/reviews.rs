@@ -58,20 +58,10 @@ impl PerStream for Reviews {
     }
 
     fn id(event: &Event) -> Option<Uuid> {
-        match event {
-            // There may be no review.
-            Event::Review(_, ReviewEvent::PluginLiked { .. }) => None,
-            Event::Review(id, _) => Some(id.0),
-            Event::Task(..)
-            | Event::Account(..)
-            | Event::ApiKey(..)
-            | Event::DeviceLogin(..)
-            | Event::Plugin(..)
-            | Event::NameClaim(..)
-            | Event::Publisher(..)
-            | Event::Repository(..)
-            | Event::Download(..) => None,
-        }
+        let Event::Review(id, event) = event else { return None };
+        // Without a review there may be a like.
+        let is_like = matches!(event, ReviewEvent::PluginLiked { .. });
+        (!is_like).then_some(id.0)
     }
 
     fn fold(view: Option<ReviewView>, recorded: &Recorded) -> Option<ReviewView> {

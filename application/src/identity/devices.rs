@@ -140,7 +140,10 @@ impl Identity {
         let command = DeviceLoginCommand::Redeem { device_sha256, key, at: now };
         self.command_device(id, command, &caller).await.map_err(|error| match error {
             CommandError::Refused(_) => over(),
-            other => other.into(),
+            CommandError::Contended
+            | CommandError::KeyReused
+            | CommandError::Full
+            | CommandError::Unavailable => error.into(),
         })?;
         let DeviceGrant { account_uid, role, scopes, ends_at, .. } = grant;
         let beginning = Beginning { key, account: account_uid, role, scopes, ends_at, dialect };

@@ -70,7 +70,7 @@ async fn a_device_never_has_more_than_what_approved_it() {
     let session = ground.collect(&codes).await.unwrap().unwrap();
     assert_eq!(session.role, Role::Publisher, "an admin lends no more than that");
     let lent = Principal {
-        expires_at: Some(ground.identity.clock.now() + Duration::from_secs(60)),
+        expires_at: Some(ground.identity.clock.now() + Duration::from_mins(1)),
         ..ground.holder("ada", Role::User).await
     };
     let codes = ground.device().await;
@@ -81,7 +81,7 @@ async fn a_device_never_has_more_than_what_approved_it() {
     assert!(renewed().await.is_ok() && renewed().await.is_ok(), "devices keep what they were given first");
     let nexus = ground.identity.renew_device(&session.refresh, Dialect::Nexus).await;
     assert_eq!(nexus.unwrap_err().kind, Kind::Unauthenticated);
-    ground.registry.passes(Duration::from_secs(60));
+    ground.registry.passes(Duration::from_mins(1));
     assert_eq!(renewed().await.unwrap_err().kind, Kind::Unauthenticated, "it ends with the key");
     assert!(ground.bearer(&session).await.is_err());
 }
