@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     account::{Account, AccountEvent},
     api_key::{ApiKey, ApiKeyEvent},
+    device_login::{DeviceLogin, DeviceLoginEvent},
     download_log::{DownloadLog, DownloadLogEvent, DownloadStream},
     name_claim::{NameClaim, NameClaimEvent},
     plugin::{Plugin, PluginEvent},
@@ -18,7 +19,9 @@ use crate::{
     repository::{Repository, RepositoryEvent},
     review::{Review, ReviewEvent},
     task::{Task, TaskEvent},
-    values::{AccountId, ClaimKey, KeyId, Metadata, PluginId, PublisherName, ReviewId, TaskId},
+    values::{
+        AccountId, ClaimKey, DeviceLoginId, KeyId, Metadata, PluginId, PublisherName, ReviewId, TaskId,
+    },
 };
 
 /// All events the log may hold.
@@ -27,6 +30,7 @@ pub enum Event {
     Task(TaskId, TaskEvent),
     Account(AccountId, AccountEvent),
     ApiKey(KeyId, ApiKeyEvent),
+    DeviceLogin(DeviceLoginId, DeviceLoginEvent),
     Plugin(PluginId, PluginEvent),
     NameClaim(ClaimKey, NameClaimEvent),
     Publisher(PublisherName, PublisherEvent),
@@ -49,10 +53,11 @@ pub enum Unreadable {
 impl Event {
     /// Every event type the product knows.
     pub fn known_types() -> impl Iterator<Item = &'static str> {
-        let all: [&[&str]; 9] = [
+        let all: [&[&str]; 10] = [
             &TaskEvent::TYPES,
             &AccountEvent::TYPES,
             &ApiKeyEvent::TYPES,
+            DeviceLoginEvent::TYPES,
             PluginEvent::TYPES,
             NameClaimEvent::TYPES,
             PublisherEvent::TYPES,
@@ -75,6 +80,9 @@ impl Event {
             Task::TYPE if of(&TaskEvent::TYPES) => stored.read(TaskEvent::name, Self::Task),
             Account::TYPE if of(&AccountEvent::TYPES) => stored.read(AccountEvent::name, Self::Account),
             ApiKey::TYPE if of(&ApiKeyEvent::TYPES) => stored.read(ApiKeyEvent::name, Self::ApiKey),
+            DeviceLogin::TYPE if of(DeviceLoginEvent::TYPES) => {
+                stored.read(DeviceLoginEvent::name, Self::DeviceLogin)
+            }
             Plugin::TYPE if of(PluginEvent::TYPES) => stored.read(PluginEvent::name, Self::Plugin),
             NameClaim::TYPE if of(NameClaimEvent::TYPES) => {
                 stored.read(NameClaimEvent::name, Self::NameClaim)

@@ -191,6 +191,7 @@ impl Page {
                 Event::Task(..)
                 | Event::Account(..)
                 | Event::ApiKey(..)
+                | Event::DeviceLogin(..)
                 | Event::NameClaim(..)
                 | Event::Publisher(..) => {}
             }

@@ -31,6 +31,9 @@ const DOCUMENTS: &str = "plugin_id, head, fuzzy, digests, versions, card, view, 
 const COUNTS: &str =
     "plugin_id, counted, imported, imported_average, imported_ratings, one, two, three, four, five";
 
+/// Of a document: the kinds of components, as an index has them.
+pub(super) const COMPONENTS: &str = "(view -> 'description' -> 'components')";
+
 impl Tables {
     pub(super) fn of(number: i32) -> Self {
         let generation = |model| Generation { model, number };
@@ -240,6 +243,7 @@ fn indexes_of_documents(table: &str) -> Vec<String> {
         index("using gin (search) with (fastupdate = off)"),
         index("using gin (fuzzy gin_trgm_ops) with (fastupdate = off)"),
         index("using gin (digests) with (fastupdate = off)"),
+        index(&format!("using gin (({COMPONENTS})) with (fastupdate = off)")),
     ]
 }
 
