@@ -81,7 +81,11 @@ async fn releases_stand_newest_first_and_come_and_go() {
     let unyanked = PluginEvent::ReleaseUnyanked { plugin_uid, version: version("1.10.0") };
     yard.given([plugin(plugin_uid, vec![unyanked])]).await;
     assert_eq!(versions().await.1, "1.10.0");
-    yard.given([plugin(plugin_uid, vec![PluginEvent::PluginRemoved { plugin_uid, reason }])]).await;
+    yard.given([plugin(
+        plugin_uid,
+        vec![PluginEvent::PluginRemoved { plugin_uid, reason, shown_in: [].into() }],
+    )])
+    .await;
     assert_eq!(versions().await, (String::new(), String::new()));
     yard.rebuilt_is_the_same().await;
 }
@@ -203,7 +207,7 @@ async fn a_name_that_was_removed_begins_anew_and_a_transfer_moves_it() {
     let yard = Yard::start().await;
     let (plugin_uid, reason) = (id(1), "enough".to_owned());
     yard.given([published(1, "acme", "tool")
-        .event(PluginEvent::PluginRemoved { plugin_uid, reason })
+        .event(PluginEvent::PluginRemoved { plugin_uid, reason, shown_in: [].into() })
         .story()])
         .await;
     yard.given([registered(1, "acme", "tool").release("2.0.0").listed(Dialect::Dify).story()]).await;

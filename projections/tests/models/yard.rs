@@ -69,7 +69,8 @@ pub(crate) fn downloads(events: Vec<domain::download_log::DownloadRecorded>) -> 
 }
 
 fn models() -> Vec<Arc<dyn Projection>> {
-    let names = ["catalogue", "publishers", "reviews", "repositories", "activity", "notices", "downloads"];
+    let names =
+        ["catalogue", "publishers", "reviews", "likes", "repositories", "activity", "notices", "downloads"];
     projections::all().into_iter().filter(|one| names.contains(&one.name())).collect()
 }
 
