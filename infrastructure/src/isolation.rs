@@ -12,6 +12,7 @@ use crate::{
     packaging::{inspect, pack, version},
     resolver::pylock,
     signing::verify,
+    workplace::{unpacking, wanting},
 };
 
 mod child;
@@ -51,6 +52,8 @@ pub(crate) enum Work {
     Pylock(Box<pylock::Request>),
     ReadPackage(Box<read::Request>),
     ReadSigned(Box<verify::Request>),
+    Unpack(Box<unpacking::Request>),
+    Want(Box<wanting::Request>),
     /// Misbehaves in a named way.
     #[cfg(test)]
     Misbehave(String),

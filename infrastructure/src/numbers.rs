@@ -25,6 +25,7 @@ fn sequence(of: Numbered) -> &'static str {
         Numbered::Publisher => "es.publisher_numbers",
         Numbered::Review => "es.review_numbers",
         Numbered::User => "es.user_numbers",
+        Numbered::Operation => "es.operation_numbers",
     }
 }
 
