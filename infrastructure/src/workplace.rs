@@ -95,7 +95,7 @@ impl LocalWorkplace {
     /// # Errors
     /// When the directory cannot be made.
     pub fn open(parts: Parts) -> io::Result<Self> {
-        let layout = Layout::open(parts.directory.clone())?;
+        let layout = Layout::open(&parts.directory)?;
         Ok(Self { layout, machines: Machines::default(), parts })
     }
 }

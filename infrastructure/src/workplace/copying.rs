@@ -4,18 +4,18 @@
 
 use std::{
     ffi::CStr,
-    fs::File,
+    fs::{File, FileTimes, Metadata, Permissions},
     io,
     os::{
-        fd::{AsFd, OwnedFd},
-        unix::fs::FileExt as _,
+        fd::AsFd,
+        unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, fchown},
     },
     path::Path,
 };
 
 use application::failure::{Failure, Reason};
 use rustix::{
-    fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, RawMode, Stat, Timespec, Timestamps, Uid},
+    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags},
     io::Errno,
 };
 
@@ -46,7 +46,7 @@ struct Copying {
 }
 
 impl Copying {
-    fn level(&mut self, source: &OwnedFd, target: &OwnedFd, depth: u32) -> Result<(), Failure> {
+    fn level(&mut self, source: &File, target: &File, depth: u32) -> Result<(), Failure> {
         let fault = |error: Errno| disk::failure(error.into());
         if depth > DEEPEST {
             let text = format!("The plugin's data is nested deeper than {DEEPEST} directories");
@@ -86,26 +86,26 @@ impl Copying {
                 | FileType::Unknown => {}
             }
         }
-        let stat = rustix::fs::fstat(source).map_err(fault)?;
-        dress(target, &stat).map_err(fault)
+        source.metadata().and_then(|like| dress(target, &like)).map_err(disk::failure)
     }
 
-    fn file(&mut self, source: &OwnedFd, target: &OwnedFd, name: &CStr) -> io::Result<()> {
+    fn file(&mut self, source: &File, target: &File, name: &CStr) -> io::Result<()> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let Some(from) = if_still_there(rustix::fs::openat(source, name, flags, Mode::empty()))? else {
             return Ok(());
         };
-        let stat = rustix::fs::fstat(&from)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        let from = File::from(from);
+        let like = from.metadata()?;
+        if !like.is_file() {
             return Ok(());
         }
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let into = rustix::fs::openat(target, name, flags, Mode::RUSR | Mode::WUSR)?;
-        let (from, into) = (File::from(from), File::from(into));
+        let into = File::from(into);
         if !share(&from, &into) {
-            self.content(&from, &into, u64::try_from(stat.st_size).unwrap_or(0))?;
+            self.content(&from, &into, like.len())?;
         }
-        Ok(dress(&into, &stat)?)
+        dress(&into, &like)
     }
 
     /// As long as it was when it was opened.
@@ -128,12 +128,12 @@ impl Copying {
     }
 }
 
-fn open_directory<P: rustix::path::Arg>(above: impl AsFd, name: P) -> rustix::io::Result<OwnedFd> {
+fn open_directory<P: rustix::path::Arg>(above: impl AsFd, name: P) -> rustix::io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(above, name, flags, Mode::empty())
+    rustix::fs::openat(above, name, flags, Mode::empty()).map(File::from)
 }
 
-fn link(source: &OwnedFd, target: &OwnedFd, name: &CStr) -> rustix::io::Result<()> {
+fn link(source: &File, target: &File, name: &CStr) -> rustix::io::Result<()> {
     let Some(to) = if_still_there(rustix::fs::readlinkat(source, name, Vec::new()))? else { return Ok(()) };
     rustix::fs::symlinkat(&to, target, name)
 }
@@ -148,20 +148,13 @@ fn if_still_there<T>(outcome: rustix::io::Result<T>) -> rustix::io::Result<Optio
 }
 
 /// Owner, mode and times, but no right to become somebody else.
-fn dress(copy: impl AsFd, like: &Stat) -> rustix::io::Result<()> {
-    let copy = copy.as_fd();
-    let is = rustix::fs::fstat(copy)?;
-    if (is.st_uid, is.st_gid) != (like.st_uid, like.st_gid) {
-        let (user, group) = (Uid::from_raw(like.st_uid), Gid::from_raw(like.st_gid));
-        rustix::fs::fchown(copy, Some(user), Some(group))?;
+fn dress(copy: &File, like: &Metadata) -> io::Result<()> {
+    let is = copy.metadata()?;
+    if (is.uid(), is.gid()) != (like.uid(), like.gid()) {
+        fchown(copy, Some(like.uid()), Some(like.gid()))?;
     }
-    rustix::fs::fchmod(copy, Mode::from_raw_mode((like.st_mode as RawMode) & 0o777))?;
-    let time = |seconds, nanoseconds| Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
-    let times = Timestamps {
-        last_access: time(like.st_atime as _, like.st_atime_nsec as _),
-        last_modification: time(like.st_mtime as _, like.st_mtime_nsec as _),
-    };
-    rustix::fs::futimens(copy, &times)
+    copy.set_permissions(Permissions::from_mode(like.mode() & 0o777))?;
+    copy.set_times(FileTimes::new().set_accessed(like.accessed()?).set_modified(like.modified()?))
 }
 
 /// By the file system, without a copy of the bytes.

@@ -20,6 +20,7 @@ use domain::{
     installation::{InstalledRelease, Runtime},
     values::{Digest, Target},
 };
+use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -95,14 +96,14 @@ fn wish(release: &InstalledRelease, packed: &Packed) -> Option<Wish> {
 impl Furnishing<'_> {
     async fn run(&self, plan: Plan, packed: &Packed, wheels: &Path) -> Result<(), Failure> {
         if packed.is_empty() {
-            return self.from_elsewhere(plan).await;
+            return self.with_others(plan).await;
         }
-        let why = match self.from_own(&plan, packed, wheels).await {
+        let why = match self.with_own(&plan, packed, wheels).await {
             Ok(()) => return Ok(()),
             Err(NoEnvironment::Failed(failure)) => return Err(failure),
             Err(NoEnvironment::Unfit(why)) => why,
         };
-        match self.from_elsewhere(plan).await {
+        match self.with_others(plan).await {
             Err(failure)
                 if matches!(failure.reason, Reason::ResolverUnavailable | Reason::IndexUnavailable) =>
             {
@@ -113,7 +114,7 @@ impl Furnishing<'_> {
         }
     }
 
-    async fn from_own(&self, plan: &Plan, packed: &Packed, wheels: &Path) -> Result<(), NoEnvironment> {
+    async fn with_own(&self, plan: &Plan, packed: &Packed, wheels: &Path) -> Result<(), NoEnvironment> {
         let lines = match plan {
             Plan::Open(wanted) => wanted.lines.iter().map(|line| line.text.clone()).collect(),
             Plan::Selected(selection) => pins(selection),
@@ -124,19 +125,19 @@ impl Furnishing<'_> {
             names.into_iter().map(of).collect::<Result<Vec<_>, Failure>>()
         });
         let hashed = hashed.await.map_err(NoEnvironment::Failed)?;
-        let key = self.key(&lines, json!(hashed));
+        let key = self.key(&lines, &hashed);
         if !self.is_made(&key) {
             self.make(&key, &Content { lines: &lines, is_whole: false, wheels }).await?;
         }
         self.link(&key).map_err(NoEnvironment::Failed)
     }
 
-    async fn from_elsewhere(&self, plan: Plan) -> Result<(), Failure> {
+    async fn with_others(&self, plan: Plan) -> Result<(), Failure> {
         let selection = self.settled(plan).await?;
         let wheels = &selection.wheels;
         let lines = pins(&selection);
         let files: Vec<_> = wheels.iter().map(|wheel| (&wheel.sha256, &wheel.file_name)).collect();
-        let key = self.key(&lines, json!(files));
+        let key = self.key(&lines, &files);
         if !self.is_made(&key) {
             match self.fetch_and_make(&key, &selection, &lines).await {
                 Err(NoEnvironment::Unfit(why)) => {
@@ -220,7 +221,7 @@ impl Furnishing<'_> {
     }
 
     /// What went in.
-    fn key(&self, lines: &[String], wheels: serde_json::Value) -> Digest {
+    fn key(&self, lines: &[String], wheels: &impl Serialize) -> Digest {
         let content = json!({
             "python": self.python.path,
             "version": self.target.python,

@@ -29,11 +29,11 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    pub(super) fn open(root: PathBuf) -> io::Result<Self> {
+    pub(super) fn open(root: &Path) -> io::Result<Self> {
         if let Some(above) = root.parent() {
             fs::create_dir_all(above)?;
         }
-        make(&root, THROUGH)?;
+        make(root, THROUGH)?;
         // Plugins are told paths, and work in directories of their own.
         let layout = Self { root: root.canonicalize()?.into() };
         make(&layout.incoming(), OURS)?;

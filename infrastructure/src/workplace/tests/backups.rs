@@ -95,7 +95,7 @@ async fn holes_take_no_room_in_a_copy() {
     let copy = ground.layout().backup(place.installation, backup(1)).join("data/large");
     let data = fs::metadata(&copy).unwrap();
     assert_eq!(data.len(), 1 << 40);
-    assert!(data.blocks() < 4096 && began.elapsed() < Duration::from_secs(60), "{data:?}");
+    assert!(data.blocks() < 4096 && began.elapsed() < Duration::from_mins(1), "{data:?}");
     let mut end = [0; 3];
     File::open(copy).unwrap().read_exact_at(&mut end, (1 << 40) - 3).unwrap();
     assert_eq!(&end, b"end");
@@ -146,7 +146,7 @@ async fn whatever_a_plugin_swaps_while_it_is_copied_nothing_else_is_read() {
     let plugin = std::thread::spawn(move || {
         (0..).take_while(|_| !stopped.is_cancelled()).inspect(|turn| swap(&data, &secret, *turn)).count()
     });
-    for number in 0..100 {
+    for number in 0..40 {
         ground.workplace.back_up(place.installation, backup(number)).await.unwrap();
         let copy = ground.layout().backup(place.installation, backup(number)).join("data");
         for entry in fs::read_dir(&copy).unwrap().map(|entry| entry.unwrap().path()) {

@@ -115,7 +115,7 @@ async fn a_full_disk_is_named_and_leaves_nothing() {
     let (id, backup) = (place("1.0.0").installation, BackupId(uuid::Uuid::from_u128(1)));
     let workplace = opened(&small.join("installations"), None);
     let left = || fs::read_dir(small.join("installations/.incoming")).unwrap().count();
-    let noise: Vec<u8> = (0..3_u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let noise: Vec<u8> = (0..3_u32 << 18).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     let package = Sample::new(vec![file("a/large", &noise)]).write();
     let unpacked = workplace.unpack(&place("1.0.0"), package.path(), PackageFormat::Zip).await;
     let left_first = left();
