@@ -272,8 +272,10 @@ pub(crate) fn wheel(name: &str, version: &str, requires: &[&str]) -> Vec<u8> {
     let module = name.replace('-', "_");
     let info = format!("{module}-{version}.dist-info");
     let code = format!("VERSION = '{version}'\n");
-    let requires: String = requires.iter().map(|line| format!("Requires-Dist: {line}\n")).collect();
-    let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}");
+    let mut metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
+    for line in requires {
+        metadata += &format!("Requires-Dist: {line}\n");
+    }
     let tags = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n";
     let (source, about, kind) =
         (format!("{module}/__init__.py"), format!("{info}/METADATA"), format!("{info}/WHEEL"));
