@@ -20,6 +20,7 @@ pub mod hosting;
 pub mod identity;
 pub mod known_state;
 pub mod marketplace;
+pub mod observing;
 pub mod operating;
 pub mod passing;
 pub mod policy;
@@ -40,5 +41,8 @@ pub mod signal;
 pub mod syncing;
 pub mod tasks;
 mod texts;
+#[cfg(test)]
+#[path = "fakes/yard.rs"]
+mod yard;
 
 pub use error::{Error, Kind};

@@ -1,7 +1,7 @@
 //! Installing, upgrading, taking back and removing plugins: what is asked for becomes an operation, and the node that
 //! hosts plugins does it step by step. Whoever asks may wait for it, or look later.
 
-pub(crate) mod configuring;
+pub mod configuring;
 pub mod depending;
 pub mod faults;
 mod fetching;

@@ -11,6 +11,7 @@ pub mod packages;
 pub mod packaging;
 pub mod quotas;
 pub mod system;
+pub mod telemetry;
 pub mod turns;
 pub mod vault;
 pub mod workplace;

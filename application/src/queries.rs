@@ -10,3 +10,4 @@ pub mod operations;
 pub mod repositories;
 pub mod reviews;
 pub mod tasks;
+pub mod telemetry;

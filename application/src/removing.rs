@@ -19,6 +19,7 @@ use crate::{
     ports::{blobs::Blobs, freshness::Freshness},
     queries::{
         catalogue::{self, CatalogueQueries},
+        installations::{self, InstallationQueries},
         tasks::{TaskQueries, TaskStatus, TaskView},
     },
     tasks::READ_MODEL,
@@ -33,6 +34,7 @@ const AT_ONCE: usize = 32;
 pub struct Removing {
     pub tasks: Arc<dyn TaskQueries>,
     pub catalogue: Arc<dyn CatalogueQueries>,
+    pub installations: Arc<dyn InstallationQueries>,
     pub commands: Arc<dyn Commands<Task>>,
     pub blobs: Arc<dyn Blobs>,
     pub freshness: Arc<dyn Freshness>,
@@ -197,13 +199,18 @@ impl Removing {
     /// Whether anything names these bytes, apart from what is younger than `age`: who names bytes stores them first, and
     /// what was just stored is not deleted. A catalogue that is behind, or has events it cannot read, knows nothing.
     pub(crate) async fn needs(&self, digest: &Digest, age: Duration) -> Result<bool, Error> {
-        if self.tasks.needs_blob(digest).await? || self.catalogue.uses(digest).await? {
+        if self.tasks.needs_blob(digest).await?
+            || self.catalogue.uses(digest).await?
+            || self.installations.uses(digest).await?
+        {
             return Ok(true);
         }
         // Asked once more after it was seen to know: it may have learnt just between.
-        if !self.freshness.has_all_before(catalogue::READ_MODEL, age).await {
-            return Ok(true);
+        for read_model in [catalogue::READ_MODEL, installations::READ_MODEL] {
+            if !self.freshness.has_all_before(read_model, age).await {
+                return Ok(true);
+            }
         }
-        self.catalogue.uses(digest).await
+        Ok(self.catalogue.uses(digest).await? || self.installations.uses(digest).await?)
     }
 }

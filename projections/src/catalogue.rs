@@ -150,7 +150,9 @@ impl Page {
                 | Event::Account(..)
                 | Event::ApiKey(..)
                 | Event::NameClaim(..)
-                | Event::Publisher(..) => {}
+                | Event::Publisher(..)
+                | Event::Installation(..)
+                | Event::Operation(..) => {}
             }
         }
         page.views.values().for_each(|view| page.hiding.touch(view));

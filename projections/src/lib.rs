@@ -6,9 +6,11 @@ mod api_keys;
 mod catalogue;
 mod downloads;
 mod generation;
+mod installations;
 mod job_queue;
 mod listings;
 mod notices;
+mod operations;
 mod per_stream;
 mod publishers;
 mod reading;
@@ -16,6 +18,7 @@ mod repositories;
 mod reviews;
 mod state;
 mod tasks;
+mod telemetry;
 
 use std::sync::Arc;
 
@@ -26,10 +29,13 @@ pub use activity::PgActivity;
 pub use api_keys::PgKeys;
 pub use catalogue::PgCatalogue;
 pub use downloads::PgDownloads;
+pub use installations::PgInstallations;
 pub use listings::PgListings;
+pub use operations::PgOperations;
 pub use repositories::PgRepositories;
 pub use reviews::PgReviews;
 pub use tasks::PgTasks;
+pub use telemetry::PgTelemetry;
 
 use per_stream::Rows;
 
@@ -47,6 +53,8 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(Rows::<reviews::Reviews>::default()),
         Arc::new(Rows::<repositories::Repositories>::default()),
         Arc::new(activity::Activity),
+        Arc::new(Rows::<installations::Installations>::default()),
+        Arc::new(Rows::<operations::Operations>::default()),
     ]);
     all
 }

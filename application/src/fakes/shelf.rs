@@ -7,6 +7,8 @@ mod catalogue;
 mod downloads;
 #[path = "shelf/folding.rs"]
 mod folding;
+#[path = "shelf/installations.rs"]
+mod installations;
 #[path = "shelf/packages.rs"]
 mod packages;
 #[path = "shelf/repositories.rs"]

@@ -13,7 +13,7 @@ use domain::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Hosting, Plan, subject};
+use super::{Hosting, Plan, launching::stored, subject};
 use crate::{
     error::{Error, Kind},
     operating::{
@@ -73,7 +73,7 @@ impl Hosting {
     /// What it needs is started before it. What cannot be started stays off.
     pub async fn enable(&self, id: InstallationId, by: &Metadata) -> Result<Changed, Refused> {
         let (view, live) = self.live(id).await?;
-        self.must_be_free(&view)?;
+        must_be_free(&view)?;
         let at = self.clock.now();
         if self.router.current(id).is_none() {
             self.bring_up_needed(&view).await?;
@@ -134,7 +134,7 @@ impl Hosting {
         by: &Metadata,
     ) -> Result<Configured, Refused> {
         let (view, live) = self.live(id).await?;
-        self.must_be_free(&view)?;
+        must_be_free(&view)?;
         let stored =
             Parted { plain: live.configuration.plain.clone(), secrets: live.configuration.secrets.clone() };
         let base = if whole { kept_of(&sent, &stored) } else { stored.clone() };
@@ -210,13 +210,6 @@ impl Hosting {
         Ok(Permitted { restarted: true, at })
     }
 
-    fn must_be_free(&self, view: &InstallationView) -> Result<(), Error> {
-        match view.operation {
-            None => Ok(()),
-            Some(_) => Err(Error::new(Kind::Conflict, "Another operation on this plugin is running")),
-        }
-    }
-
     async fn must_not_be_used(&self, view: &InstallationView) -> Result<(), Refused> {
         let others = self.installations.live().await?;
         let enabled = |other: &InstallationView| {
@@ -260,10 +253,15 @@ impl Hosting {
 
     /// The configuration as it is, complete and in the clear.
     pub async fn opened_configuration(&self, live: &LiveView) -> Result<Map<String, Value>, Error> {
-        let configuration = &live.configuration;
-        let (plain, secrets) = (configuration.plain.clone(), configuration.secrets.clone());
-        let opened = Parted { plain, secrets }.opened(self.vault.as_ref()).await?;
+        let opened = stored(&live.configuration).opened(self.vault.as_ref()).await?;
         Ok(complete(&live.release, opened))
+    }
+}
+
+fn must_be_free(view: &InstallationView) -> Result<(), Error> {
+    match view.operation {
+        None => Ok(()),
+        Some(_) => Err(Error::new(Kind::Conflict, "Another operation on this plugin is running")),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::{
-    installation::{Runtime, SecurityLevel},
-    values::InstallationId,
+    installation::{Configuration, Runtime, SecurityLevel},
+    values::{InstallationId, Sealed},
 };
 use serde_json::{Map, Value};
 
@@ -57,7 +57,7 @@ impl Hosting {
     }
 
     /// From now on this one is talked to, if it was started.
-    pub(crate) async fn route(&self, installation: InstallationId, instance: InstanceId) {
+    pub(crate) fn route(&self, installation: InstallationId, instance: InstanceId) {
         if self.host.snapshot(instance).is_some() {
             self.router.switch(installation, instance);
         }
@@ -69,9 +69,10 @@ impl Hosting {
         self.host.stop(instance, Stop::AT_ONCE).await;
     }
 
-    /// Ends every other process of the installation, each when it has finished what it is at.
-    pub(crate) async fn end_others(&self, installation: InstallationId, but: InstanceId) {
-        for other in self.router.others(installation, but) {
+    /// Ends every process of the installation that is not talked to any more, each when it has finished what it is at.
+    pub(crate) async fn end_others(&self, installation: InstallationId) {
+        let Some(current) = self.router.current(installation) else { return };
+        for other in self.router.others(installation, current) {
             self.host.stop(other, Stop::after(self.patience)).await;
             self.router.forget(other);
         }
@@ -167,14 +168,20 @@ impl Hosting {
 
     /// Complete and in the clear, with its secrets beside it.
     async fn opened(&self, plan: &Plan) -> Result<(Map<String, Value>, Vec<Secret>), Error> {
-        let configuration = &plan.configuration;
-        let (plain, secrets) = (configuration.plain.clone(), configuration.secrets.clone());
-        let opened = Parted { plain, secrets }.opened(self.vault.as_ref()).await?;
+        let opened = stored(&plan.configuration).opened(self.vault.as_ref()).await?;
         let secrets = opened.secrets.values().map(|secret| match secret.reveal() {
             Value::String(text) => Secret::from(text.clone()),
-            other => Secret::from(other.to_string()),
+            other
+            @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                Secret::from(other.to_string())
+            }
         });
         let secrets = secrets.collect();
         Ok((complete(&plan.release, opened), secrets))
     }
+}
+
+/// As the rules for secrets take it.
+pub(crate) fn stored(configuration: &Configuration) -> Parted<Sealed> {
+    Parted { plain: configuration.plain.clone(), secrets: configuration.secrets.clone() }
 }

@@ -33,19 +33,17 @@ impl Shown {
         match self.process.as_ref().map(|process| process.state) {
             Some(State::Running) => Status::Active,
             Some(State::Starting | State::Waiting) => Status::Loading,
-            Some(State::Failed) => Status::Error,
             Some(State::Stopping | State::Stopped) => Status::Inactive,
             None if !self.live.is_enabled => Status::Inactive,
             None if self.view.operation.is_some() => Status::Loading,
-            None => Status::Error,
+            Some(State::Failed) | None => Status::Error,
         }
     }
 
     pub fn health(&self) -> Health {
         match self.process.as_ref().map(|process| process.health) {
-            None => Health::Unknown,
             Some(Seen::Unknown) if self.status() == Status::Active => Health::Healthy,
-            Some(Seen::Unknown) => Health::Unknown,
+            Some(Seen::Unknown) | None => Health::Unknown,
             Some(Seen::Healthy) => Health::Healthy,
             Some(Seen::Warning) => Health::Degraded,
             Some(Seen::Unhealthy) => Health::Unhealthy,

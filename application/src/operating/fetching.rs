@@ -131,8 +131,8 @@ impl Run<'_> {
         let plugin = PluginIdentity::new(&view.publisher, &view.name, version)
             .map_err(|_none| unknown(&format!("{} has no version {version}", view.name)))?;
         let file = Arriving(self.operating.hosting.workplace.incoming().await?);
-        let marketplace = &self.operating.marketplace;
-        let came = marketplace.download(&plugin, &file, LARGEST_PACKAGE, &|_, _| {}, &self.cancel).await?;
+        let (marketplace, cancel) = (&self.operating.marketplace, &self.cancel);
+        let came = marketplace.download(&plugin, &file, LARGEST_PACKAGE, &|_, _| {}, None, cancel).await?;
         self.operating.blobs.put(&file, &came.received.sha256).await?;
         Ok(came.received)
     }

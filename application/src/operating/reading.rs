@@ -1,6 +1,6 @@
 //! What an installation goes by, out of a package that was read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     installation::{InstalledRelease, Origin, Runtime},
@@ -50,7 +50,7 @@ pub(super) fn release(package: Package, origin: Origin) -> Result<InstalledRelea
         digest: package.artifact.sha256,
         origin,
         is_exclusive: package.manifest["exclusive"].as_bool().unwrap_or(false),
-        dependencies: if runtime == Runtime::Native { package.dependencies } else { Default::default() },
+        dependencies: if runtime == Runtime::Native { package.dependencies } else { BTreeMap::default() },
         manifest: package.manifest,
         schema,
         permissions: requested,

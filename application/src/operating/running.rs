@@ -60,11 +60,9 @@ impl Run<'_> {
     async fn walk(&mut self) -> Result<(), (Step, Halt)> {
         for step in self.view.work.steps() {
             let at = |halt: Halt| (*step, halt);
-            // A process does not outlive the host that started it.
-            if self.view.is_done(*step) && *step != Step::Start {
-                continue;
-            }
-            if self.view.is_done(Step::Switch) && *step == Step::Start {
+            // A process does not outlive its host, and another host starts what is enabled.
+            let of_processes = matches!(step, Step::Start | Step::Stop);
+            if self.view.is_done(*step) && (!of_processes || self.view.is_done(Step::Switch)) {
                 continue;
             }
             if self.cancel.is_cancelled() || self.view.cancelled_by.is_some() {
@@ -96,10 +94,7 @@ impl Run<'_> {
                 info!(operation = %self.view.id, kind = self.view.work.as_str(), "completed");
                 Ok(())
             }
-            Err((_, Halt::Adrift(why))) => {
-                self.operating.hosting.end(self.instance).await;
-                Err(Halt::Adrift(why))
-            }
+            Err((_, Halt::Adrift(why))) => self.let_go(why).await,
             Err((step, Halt::Fault(fault))) => {
                 self.unwind(Some(&fault)).await?;
                 info!(operation = %self.view.id, code = fault.code, step = step.as_str(), "failed");
@@ -109,15 +104,22 @@ impl Run<'_> {
             Err((_, Halt::Cancelled)) => {
                 self.reload().await?;
                 if self.view.cancelled_by.is_none() {
-                    // The host is going down: the next one goes on.
-                    self.operating.hosting.end(self.instance).await;
-                    return Err(Halt::Adrift("the host is going down".to_owned()));
+                    return self.let_go("the host is going down".to_owned()).await;
                 }
                 self.unwind(None).await?;
                 let at = self.operating.hosting.clock.now();
                 self.command(OperationCommand::ConfirmCancel { run, at }).await
             }
         }
+    }
+
+    /// Somebody goes on later. A process that nobody is sent to yet is of no use to him.
+    async fn let_go(&self, why: String) -> Result<(), Halt> {
+        let hosting = &self.operating.hosting;
+        if !hosting.router.is_current(self.instance) {
+            hosting.end(self.instance).await;
+        }
+        Err(Halt::Adrift(why))
     }
 
     /// What was begun is taken back, the last first. A compensation that fails is told and does not keep the others.

@@ -31,8 +31,8 @@ impl Run<'_> {
     pub(super) async fn act(&self, step: Step) -> Result<Option<Found>, Halt> {
         match step {
             Step::Fetch => self.fetch().await.map(Some),
-            Step::Unpack => self.unpack().await,
-            Step::Check => self.check().map(|()| None),
+            Step::Unpack => self.unpack().await.map(|()| None),
+            Step::Check => self.check().await.map(Some),
             Step::Dependencies => self.depend().await.map(|()| None),
             Step::Permissions => self.permit().await.map(Some),
             Step::Environment => self.furnish().await.map(|()| None),
@@ -51,8 +51,10 @@ impl Run<'_> {
         match step {
             Step::Unpack | Step::Environment => {
                 let Some(place) = self.place() else { return Ok(()) };
-                // What stands there serves the release that is installed.
-                if self.is_current(&place).await? { Ok(()) } else { hosting.workplace.clear(&place).await }
+                // What stands there may serve the release that is installed, or be another operation's.
+                let has_turn = self.has_turn().await.map_err(|_away| Failure::internal())?;
+                let is_ours = has_turn && !self.is_current(&place).await?;
+                if is_ours { hosting.workplace.clear(&place).await } else { Ok(()) }
             }
             Step::BackUp => match (self.view.found.installation, self.view.found.backup) {
                 (Some(installation), Some(backup)) => hosting.workplace.forget(installation, backup).await,
@@ -104,10 +106,6 @@ impl Run<'_> {
         Some(Place::of(found.installation?, found.release.as_deref()?))
     }
 
-    fn must_place(&self) -> Result<Place, Halt> {
-        Ok(Place::of(self.installation()?, self.release()?))
-    }
-
     /// Of work on something that is there.
     fn named(&self) -> Option<InstallationId> {
         let name = match &self.view.work {
@@ -133,7 +131,7 @@ impl Run<'_> {
         match self.before().await {
             Ok(Some((view, live))) => Ok(Place::of(view.id, &live.release) == *place),
             Ok(None) => Ok(false),
-            Err(_) => Err(Failure::internal()),
+            Err(_away) => Err(Failure::internal()),
         }
     }
 
@@ -146,36 +144,24 @@ impl Run<'_> {
         }
     }
 
-    /// Reads the package, gets the turn on its installation, and unpacks it there.
-    async fn unpack(&self) -> Result<Option<Found>, Halt> {
-        if let Work::RollBack(back) = &self.view.work {
-            self.unpack_again(back.backup).await?;
-            return Ok(None);
-        }
+    /// Reads the package: what it is, and whether it can run here.
+    async fn check(&self) -> Result<Found, Halt> {
         let fetched = self.view.found.fetched.clone();
         let fetched = fetched.ok_or_else(|| Halt::Adrift("its package is not known yet".to_owned()))?;
         let file = self.copy_of(&fetched.digest).await?;
         let package = self.operating.reader.read(&file, &RUNNABLE).await?;
         let release = release(package, fetched.origin)?;
         self.must_be_wanted(&release)?;
-        let id = InstallationId::of(&self.view.scope, &release.name);
+        depending::check_host(&release, &self.operating.hosting.level)?;
+        let inst_uid = InstallationId::of(&self.view.scope, &release.name);
+        Ok(Found::Identified { inst_uid, release: Box::new(release) })
+    }
+
+    /// Gets the turn on its installation, and unpacks it there.
+    async fn unpack(&self) -> Result<(), Halt> {
+        let (id, release) = (self.installation()?, self.release()?);
         self.take_turn(id, &release.name).await?;
-        let place = Place::of(id, &release);
-        if !self.is_placed(&place).await? {
-            self.operating.hosting.workplace.unpack(&place, &file, release.format).await?;
-        }
-        Ok(Some(Found::Identified { inst_uid: id, release: Box::new(release) }))
-    }
-
-    async fn is_placed(&self, place: &Place) -> Result<bool, Halt> {
-        let view = self.operating.hosting.installations.installation(place.installation).await?;
-        let live = view.and_then(|view| view.live);
-        Ok(live.is_some_and(|live| Place::of(place.installation, &live.release) == *place))
-    }
-
-    async fn unpack_again(&self, backup: BackupId) -> Result<(), Halt> {
-        let release = self.backup(backup).await?.release;
-        let place = Place::of(self.installation()?, &release);
+        let place = Place::of(id, release);
         if self.is_current(&place).await? {
             return Ok(());
         }
@@ -229,10 +215,6 @@ impl Run<'_> {
         }
     }
 
-    fn check(&self) -> Result<(), Halt> {
-        Ok(depending::check_host(self.release()?, &self.operating.hosting.level)?)
-    }
-
     async fn depend(&self) -> Result<(), Halt> {
         let live = self.operating.hosting.installations.live().await?;
         let here: Vec<_> = live.into_iter().filter(|view| view.scope == self.view.scope).collect();
@@ -257,14 +239,11 @@ impl Run<'_> {
     }
 
     async fn furnish(&self) -> Result<(), Halt> {
-        let release = match &self.view.work {
-            Work::RollBack(back) => self.backup(back.backup).await?.release,
-            Work::Install(_) | Work::Upgrade(_) | Work::Uninstall(_) => self.release()?.clone(),
-        };
-        let place = Place::of(self.installation()?, &release);
+        let release = self.release()?;
+        let place = Place::of(self.installation()?, release);
         let on_progress = |_: &str, _: u64, _: u64| {};
         let workplace = &self.operating.hosting.workplace;
-        Ok(workplace.furnish(&place, &release, &on_progress, &self.cancel).await?)
+        Ok(workplace.furnish(&place, release, &on_progress, &self.cancel).await?)
     }
 
     /// What was sent with the order, over what is there, checked and with its secrets sealed for the installation.
@@ -330,6 +309,13 @@ impl Run<'_> {
             (Work::Upgrade(_) | Work::RollBack(_) | Work::Uninstall(_), _) => (false, None),
         };
         let id = self.installation()?;
+        if let Some((view, _)) = &before
+            && view.operation != Some(self.view.id)
+        {
+            // It took over, and this node ended right after.
+            hosting.keep_up(view).await;
+            return Ok(());
+        }
         if let Some((_, live)) = &before
             && (restores.is_some() || live.release.is_exclusive)
         {
@@ -415,7 +401,10 @@ impl Run<'_> {
             }
         };
         self.installs(id, command).await?;
-        hosting.route(id, self.instance).await;
+        hosting.route(id, self.instance);
+        if let Work::Install(_) = self.view.work {
+            hosting.end_others(id).await;
+        }
         Ok(())
     }
 
@@ -441,7 +430,7 @@ impl Run<'_> {
             hosting.stop(self.installation()?, hosting.patience).await;
             return Ok(());
         }
-        hosting.end_others(self.installation()?, self.instance).await;
+        hosting.end_others(self.installation()?).await;
         Ok(())
     }
 

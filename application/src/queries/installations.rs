@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
     installation::{Backup, Configuration, Health, InstalledRelease, ResourceLimits, SecurityLevel},
-    values::{AccountId, BackupId, InstallScope, InstallationId, InstalledName, OperationId},
+    values::{AccountId, BackupId, Digest, InstallScope, InstallationId, InstalledName, OperationId},
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,9 @@ pub trait InstallationQueries: Send + Sync {
 
     /// What is installed, by name and scope.
     async fn live(&self) -> Result<Vec<InstallationView>, Error>;
+
+    /// Whether an installation or a backup is made of these bytes.
+    async fn uses(&self, digest: &Digest) -> Result<bool, Error>;
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -173,8 +173,8 @@ pub enum Strategy {
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     Fetch,
-    Unpack,
     Check,
+    Unpack,
     Dependencies,
     Permissions,
     Environment,
@@ -214,8 +214,8 @@ impl Work {
         match self {
             Self::Install(_) => &[
                 Step::Fetch,
-                Step::Unpack,
                 Step::Check,
+                Step::Unpack,
                 Step::Dependencies,
                 Step::Permissions,
                 Step::Environment,
@@ -225,8 +225,8 @@ impl Work {
             ],
             Self::Upgrade(_) => &[
                 Step::Fetch,
-                Step::Unpack,
                 Step::Check,
+                Step::Unpack,
                 Step::Dependencies,
                 Step::Permissions,
                 Step::Environment,

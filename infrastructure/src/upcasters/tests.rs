@@ -2,8 +2,9 @@ use std::path::Path;
 
 use cqrs_es::{Aggregate, DomainEvent as _};
 use domain::{
-    account::Account, api_key::ApiKey, download_log::DownloadLog, name_claim::NameClaim, plugin::Plugin,
-    publisher::Publisher, recorded::Event, repository::Repository, review::Review, task::Task,
+    account::Account, api_key::ApiKey, download_log::DownloadLog, installation::Installation,
+    name_claim::NameClaim, operation::Operation, plugin::Plugin, publisher::Publisher, recorded::Event,
+    repository::Repository, review::Review, task::Task,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -92,6 +93,8 @@ fn every_golden_event_still_reads_and_folds_to_the_same_state() {
             Review::TYPE => folded::<Review>(events),
             Repository::TYPE => folded::<Repository>(events),
             DownloadLog::TYPE => folded::<DownloadLog>(events),
+            Installation::TYPE => folded::<Installation>(events),
+            Operation::TYPE => folded::<Operation>(events),
             other => panic!("{}: no aggregate is called {other}", path.display()),
         };
         assert_eq!(state, story["state"], "{}", path.display());

@@ -12,7 +12,7 @@ use crate::support::Yard;
 async fn every_kind_counts_for_itself_from_a_thousand() {
     let yard = Yard::fresh().await;
     let numbers = PgNumbers::new(Pools::new(&yard.options).writes);
-    for of in [Numbered::Plugin, Numbered::Publisher, Numbered::Review, Numbered::User] {
+    for of in [Numbered::Plugin, Numbered::Publisher, Numbered::Review, Numbered::User, Numbered::Operation] {
         assert_eq!(
             (numbers.next(of).await.unwrap(), numbers.next(of).await.unwrap()),
             (1000, 1001),

@@ -8,6 +8,8 @@ mod catalogue;
 mod cluster;
 mod finding;
 mod given;
+mod notices;
 mod repositories;
 mod reviews;
+mod telemetry;
 mod yard;

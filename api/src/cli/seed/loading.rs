@@ -275,7 +275,9 @@ impl Numbers for Documented {
     async fn next(&self, of: Numbered) -> Result<u64, Failure> {
         match of {
             Numbered::Plugin => Ok(self.number),
-            Numbered::Publisher | Numbered::Review | Numbered::User => self.others.next(of).await,
+            Numbered::Publisher | Numbered::Review | Numbered::User | Numbered::Operation => {
+                self.others.next(of).await
+            }
         }
     }
 }

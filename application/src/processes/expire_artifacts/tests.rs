@@ -90,6 +90,7 @@ impl Sweep {
         let removing = Removing {
             tasks: Arc::new(Idle),
             catalogue: ground.shelf.clone(),
+            installations: ground.shelf.clone(),
             commands: ground.shelf.clone(),
             blobs: ground.blobs.clone(),
             freshness: freshness.clone(),

@@ -23,7 +23,7 @@ pub fn fold(view: Option<InstallationView>, recorded: &Recorded) -> Option<Insta
             life: requested.operation_uid,
             operation: Some(requested.operation_uid),
             live: None,
-            backups: view.map(|view| view.backups).unwrap_or_else(BTreeMap::new),
+            backups: view.map(|view| view.backups).unwrap_or_default(),
             requested_at: requested.at,
             removed_at: None,
         });
@@ -52,7 +52,9 @@ fn change(view: &mut InstallationView, event: &InstallationEvent) {
             view.operation = None;
             view.live = None;
             view.removed_at = Some(*at);
-            backup.iter().for_each(|backup| keep(&mut view.backups, backup));
+            if let Some(backup) = backup {
+                keep(&mut view.backups, backup);
+            }
         }
         E::BackupCreated(backup) => keep(&mut view.backups, backup),
         E::InstallationRequested(_)
