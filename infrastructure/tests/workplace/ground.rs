@@ -274,7 +274,7 @@ pub(crate) fn wheel(name: &str, version: &str, requires: &[&str]) -> Vec<u8> {
     let code = format!("VERSION = '{version}'\n");
     let mut metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
     for line in requires {
-        metadata += &format!("Requires-Dist: {line}\n");
+        metadata += &["Requires-Dist: ", line, "\n"].concat();
     }
     let tags = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n";
     let (source, about, kind) =
