@@ -36,4 +36,5 @@ pub mod uv;
 pub mod vault;
 pub mod verifier;
 pub mod wheels;
+pub mod workplace;
 pub mod workspace;

@@ -21,6 +21,7 @@ use crate::{
     packaging::{inspect, pack},
     resolver::pylock,
     signing::verify,
+    workplace::{unpacking, wanting},
 };
 
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -80,6 +81,16 @@ fn serve() -> io::Result<()> {
             limit_cpu(600)?;
             limit(Resource::Fsize, 0)?;
             end(verify::run(&request))
+        }
+        Work::Unpack(request) => {
+            limit_cpu(300)?;
+            limit(Resource::Fsize, GIB)?;
+            end(unpacking::run(&request))
+        }
+        Work::Want(request) => {
+            limit_cpu(60)?;
+            limit(Resource::Fsize, 0)?;
+            end(wanting::run(&request))
         }
         Work::Rewrite(request) => {
             limit_cpu(300)?;
