@@ -9,6 +9,7 @@ mod disk;
 pub mod embedded_postgres;
 pub mod event_log;
 pub mod fetch;
+pub mod host;
 pub mod housekeeping;
 pub mod isolation;
 pub mod jobs;
