@@ -5,10 +5,12 @@
 //! the *supervisor* knows all of them. What holds plugins in is tried out before the first is started.
 
 mod backoff;
+mod canary;
 #[cfg(target_os = "linux")]
 mod cgroups;
 pub mod channel;
 mod errors;
+mod examining;
 mod figures;
 mod instance;
 mod journal;

@@ -97,6 +97,8 @@ class Plugin:
         return True
 
     def run(self):
+        # Many threads fit into little room.
+        threading.stack_size(512 * 1024)
         for line in sys.stdin.buffer:
             message = json.loads(line)
             if "method" not in message:

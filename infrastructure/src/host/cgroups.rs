@@ -182,6 +182,13 @@ impl Group {
         said.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok()).unwrap_or_default()
     }
 
+    /// How often it had to wait because it had used its share of the processor.
+    pub(super) fn throttled(&self) -> u64 {
+        let said = self.part("cpu").map(|part| fs::read_to_string(part.path.join("cpu.stat")).unwrap_or_default());
+        let said = said.unwrap_or_default();
+        said.lines().find_map(|line| line.strip_prefix("nr_throttled ")?.trim().parse().ok()).unwrap_or_default()
+    }
+
     /// Every process in it, whoever its parent is.
     pub(super) fn processes(&self) -> Vec<u32> {
         let mut all = Vec::new();

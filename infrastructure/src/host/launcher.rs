@@ -20,7 +20,7 @@ use nix::{
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::order::{Caps, LENGTH, Order, Walls, Word};
+use super::order::{Caps, LENGTH, Order, Request, Walls, Word};
 use crate::sandbox::{confine, launcher::map, root, started::Refused};
 
 const LONGEST_ORDER: usize = 1024 * 1024;
@@ -32,7 +32,8 @@ const BADNESS: &str = "500";
 /// Becomes the plugin that standard input tells of. To be called before any thread is started.
 pub fn serve_launcher() -> ExitCode {
     let refused = match read() {
-        Ok(order) => match enter(&order) {
+        Ok(Request::Escape(attempts)) => return attempts.escape(),
+        Ok(Request::Become(order)) => match enter(&order) {
             Ok(()) => run(&order),
             Err(refused) => refused,
         },
@@ -44,7 +45,7 @@ pub fn serve_launcher() -> ExitCode {
 }
 
 /// Not a byte more than the order: what follows is for the plugin.
-fn read() -> io::Result<Order> {
+fn read() -> io::Result<Request> {
     let mut length = [0; LENGTH];
     fill(&mut length)?;
     let digits = std::str::from_utf8(&length).map_err(io::Error::other)?;

@@ -4,10 +4,19 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::canary::Attempts;
 use crate::sandbox::Shown;
 
-/// A program and what stands around it. Comes first on the standard input that then is the plugin's own: eight
-/// hexadecimal digits of length, and this as JSON.
+/// What a launcher is started for. Comes first on the standard input that then is the plugin's own: eight hexadecimal
+/// digits of length, and this as JSON.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Request {
+    Become(Box<Order>),
+    /// Try to break out; from inside already.
+    Escape(Attempts),
+}
+
+/// A program and what stands around it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Order {
     pub(super) program: PathBuf,
@@ -58,11 +67,11 @@ pub(super) enum Word {
 /// How many digits the length before an order has.
 pub(super) const LENGTH: usize = 8;
 
-impl Order {
+impl Request {
     pub(super) fn bytes(&self) -> serde_json::Result<Vec<u8>> {
-        let order = serde_json::to_vec(self)?;
-        let mut bytes = format!("{:0width$x}", order.len(), width = LENGTH).into_bytes();
-        bytes.extend(order);
+        let request = serde_json::to_vec(self)?;
+        let mut bytes = format!("{:0width$x}", request.len(), width = LENGTH).into_bytes();
+        bytes.extend(request);
         Ok(bytes)
     }
 }

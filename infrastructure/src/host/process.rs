@@ -23,7 +23,7 @@ use tokio::{
 
 use super::{
     kin::Process,
-    order::{Order, Word},
+    order::{Order, Request, Word},
 };
 
 /// A launcher has nothing to wait for.
@@ -137,8 +137,14 @@ pub(super) struct Running {
 
 impl Running {
     async fn launched(&mut self, order: &Order) -> io::Result<Word> {
-        let bytes = order.bytes()?;
-        let mut left = &bytes[..];
+        let bytes = Request::Become(Box::new(order.clone())).bytes()?;
+        self.tell(&bytes).await?;
+        self.word().await
+    }
+
+    /// All of it, however long that takes.
+    pub(super) async fn tell(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut left = bytes;
         while !left.is_empty() {
             let stdin = self.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
             stdin.writable().await?;
@@ -148,7 +154,7 @@ impl Running {
                 Err(error) => return Err(error),
             }
         }
-        self.word().await
+        Ok(())
     }
 
     /// Byte by byte, so that what the plugin says next is left for whoever listens to it.

@@ -78,13 +78,13 @@ pub(super) struct Common {
     pub(super) broker: Arc<dyn Broker>,
     pub(super) nursery: Nursery,
     pub(super) launches: Arc<Semaphore>,
-    groups: Option<Groups>,
-    users: Users,
+    pub(super) groups: Option<Groups>,
+    pub(super) users: Users,
     pub(super) tasks: TaskTracker,
     pub(super) ending: CancellationToken,
     instances: Mutex<HashMap<InstanceId, Arc<Instance>>>,
     walls: Mutex<(Walls, SandboxReport)>,
-    allowed: bool,
+    pub(super) allowed: bool,
 }
 
 /// All that a life begins with.
@@ -190,15 +190,15 @@ impl Common {
         self.groups.as_ref().is_some_and(|groups| groups.controls("cpu"))
     }
 
-    fn walls(&self) -> MutexGuard<'_, (Walls, SandboxReport)> {
+    pub(super) fn walls(&self) -> MutexGuard<'_, (Walls, SandboxReport)> {
         self.walls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn mark(&self, instance: InstanceId) -> String {
+    pub(super) fn mark(&self, instance: InstanceId) -> String {
         format!("{}/{instance}", self.name)
     }
 
-    fn private(&self, instance: InstanceId) -> PathBuf {
+    pub(super) fn private(&self, instance: InstanceId) -> PathBuf {
         self.state.join("instances").join(instance.to_string())
     }
 
@@ -483,12 +483,6 @@ impl Instance {
 }
 
 impl Common {
-    async fn examine(&self) -> SandboxReport {
-        let report = SandboxReport { checked_at: Some(self.clock.now()), ..SandboxReport::UNTESTED };
-        *self.walls() = (Walls::None, report);
-        report
-    }
-
     /// By groups, by users and by marks: whatever an earlier run of this host has started.
     fn sweep(&self) -> usize {
         let everybody = Family { mark: format!("{}/*", self.name), ..Family::default() };

@@ -95,8 +95,8 @@ async fn chatter_is_a_warning_and_a_line_without_end_the_end() {
     let begun = Instant::now();
     assert_eq!(yard.say(instance, "oversize", json!({})).await, Err(CallFault::Died));
     assert!(begun.elapsed() < Duration::from_secs(3), "not at its deadline");
+    until(|| yard.host.snapshot(instance).unwrap().restarts == 1).await;
     yard.until_state(instance, State::Running).await;
-    assert_eq!(yard.host.snapshot(instance).unwrap().restarts, 1);
     yard.stop(instance).await;
 }
 

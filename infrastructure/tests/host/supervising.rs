@@ -46,9 +46,9 @@ async fn a_crash_fails_what_is_under_way_at_once_and_it_is_started_again() {
         _ => None,
     });
     assert!(wait.unwrap() >= Duration::from_millis(800) && wait.unwrap() <= Duration::from_millis(1200));
+    until(|| yard.host.snapshot(instance).unwrap().restarts == 1).await;
     yard.until_state(instance, State::Running).await;
     assert_eq!(yard.answer(instance, "echo", json!(1)).await, 1);
-    assert_eq!(yard.host.snapshot(instance).unwrap().restarts, 1);
     yard.stop(instance).await;
 }
 
@@ -113,7 +113,7 @@ async fn nobody_of_its_family_is_left() {
     let answer = yard.answer(instance, "escape", json!({"seconds": mark})).await;
     assert_eq!(answer, json!({"ok": null}));
     yard.answer(instance, "fork", json!({"count": 3, "reap": false, "seconds": 60})).await;
-    assert_eq!(sleepers(&mark), 1);
+    until(|| sleepers(&mark) == 1).await;
     yard.host.stop(instance, Stop::AT_ONCE).await;
     assert_eq!((sleepers(&mark), yard.processes(instance)), (0, NOBODY.to_vec()));
 }
