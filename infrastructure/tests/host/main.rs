@@ -5,5 +5,6 @@
 
 mod logs;
 mod native;
+mod sandbox;
 mod supervising;
 mod support;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use application::ports::hosting::{CallFault, Exit, Happening, PluginHost as _, StartFault, State, Stop};
 use serde_json::json;
 
-use crate::support::{NOBODY, Yard, until};
+use crate::support::{NOBODY, Yard, sleepers, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_ends_before_it_is_ready_has_not_started() {
@@ -116,12 +116,6 @@ async fn nobody_of_its_family_is_left() {
     until(|| sleepers(&mark) == 1).await;
     yard.host.stop(instance, Stop::AT_ONCE).await;
     assert_eq!((sleepers(&mark), yard.processes(instance)), (0, NOBODY.to_vec()));
-}
-
-fn sleepers(mark: &str) -> usize {
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let lines = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
-    lines.filter(|line| *line == format!("sleep\0{mark}\0").as_bytes()).count()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -256,3 +256,10 @@ pub(crate) fn secret(value: &str) -> Secret {
 pub(crate) fn object(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap()
 }
+
+/// How many sleep for so long, which nobody else does.
+pub(crate) fn sleepers(mark: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    lines.filter(|line| *line == format!("sleep\0{mark}\0").as_bytes()).count()
+}
