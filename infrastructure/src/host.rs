@@ -6,7 +6,6 @@
 
 mod backoff;
 mod canary;
-#[cfg(target_os = "linux")]
 mod cgroups;
 pub mod channel;
 mod errors;
@@ -15,7 +14,6 @@ mod figures;
 mod instance;
 mod journal;
 mod kin;
-#[cfg(target_os = "linux")]
 mod launcher;
 mod order;
 mod plan;
@@ -25,15 +23,8 @@ mod sampler;
 mod supervisor;
 mod users;
 
-#[cfg(target_os = "linux")]
 pub use launcher::serve_launcher;
 pub use supervisor::{Host, Settings};
 
 /// The hidden argument that turns the binary into a launcher of plugins.
 pub const LAUNCHER_ARGUMENT: &str = "__plugin";
-
-/// Plugins are held in by what Linux alone has.
-#[cfg(not(target_os = "linux"))]
-pub fn serve_launcher() -> std::process::ExitCode {
-    std::process::ExitCode::FAILURE
-}

@@ -51,7 +51,8 @@ impl Groups {
     }
 
     pub(super) fn make(&self, name: &str, limits: &Limits) -> io::Result<Group> {
-        let parts = self.parents.iter().map(|parent| Controlled { path: parent.path.join(name), ..parent.clone() });
+        let parts =
+            self.parents.iter().map(|parent| Controlled { path: parent.path.join(name), ..parent.clone() });
         let group = Group { parts: parts.collect() };
         for part in &group.parts {
             match fs::create_dir(&part.path) {
@@ -67,10 +68,15 @@ impl Groups {
             group.set(control, old, new, &value)?;
         }
         // Not everywhere is there swap to be bounded.
-        let _ = group.set("memory", "memory.memsw.limit_in_bytes", "memory.swap.max", &match group.version() {
-            Version::One => memory.to_string(),
-            Version::Two => "0".to_owned(),
-        });
+        let _ = group.set(
+            "memory",
+            "memory.memsw.limit_in_bytes",
+            "memory.swap.max",
+            &match group.version() {
+                Version::One => memory.to_string(),
+                Version::Two => "0".to_owned(),
+            },
+        );
         Ok(group)
     }
 
@@ -80,7 +86,10 @@ impl Groups {
         let names = fs::read_dir(&parent.path).into_iter().flatten().flatten();
         let names = names.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name());
         let groups = names.map(|name| {
-            let parts = self.parents.iter().map(|parent| Controlled { path: parent.path.join(&name), ..parent.clone() });
+            let parts = self
+                .parents
+                .iter()
+                .map(|parent| Controlled { path: parent.path.join(&name), ..parent.clone() });
             Group { parts: parts.collect() }
         });
         groups.collect()
@@ -99,8 +108,10 @@ impl Groups {
 fn second(own: &str, name: &str) -> Option<Controlled> {
     let base = Path::new(MOUNT).join(own.lines().find_map(|line| line.strip_prefix("0::/"))?);
     let known = fs::read_to_string(base.join("cgroup.controllers")).ok()?;
-    let controls: Vec<&'static str> =
-        ["memory", "cpu", "pids"].into_iter().filter(|control| known.split_whitespace().any(|word| word == *control)).collect();
+    let controls: Vec<&'static str> = ["memory", "cpu", "pids"]
+        .into_iter()
+        .filter(|control| known.split_whitespace().any(|word| word == *control))
+        .collect();
     let path = base.join(name);
     let wanted = controls.iter().map(|control| format!("+{control}")).collect::<Vec<_>>().join(" ");
     fs::write(base.join("cgroup.subtree_control"), &wanted).ok()?;
@@ -184,9 +195,12 @@ impl Group {
 
     /// How often it had to wait because it had used its share of the processor.
     pub(super) fn throttled(&self) -> u64 {
-        let said = self.part("cpu").map(|part| fs::read_to_string(part.path.join("cpu.stat")).unwrap_or_default());
+        let said =
+            self.part("cpu").map(|part| fs::read_to_string(part.path.join("cpu.stat")).unwrap_or_default());
         let said = said.unwrap_or_default();
-        said.lines().find_map(|line| line.strip_prefix("nr_throttled ")?.trim().parse().ok()).unwrap_or_default()
+        said.lines()
+            .find_map(|line| line.strip_prefix("nr_throttled ")?.trim().parse().ok())
+            .unwrap_or_default()
     }
 
     /// Every process in it, whoever its parent is.

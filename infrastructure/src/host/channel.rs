@@ -8,6 +8,7 @@ use application::ports::hosting::{
 };
 use serde_json::{Map, Value};
 
+pub mod dify;
 #[cfg(test)]
 mod fixture;
 mod lines;

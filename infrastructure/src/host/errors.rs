@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn a_traceback_is_one_entry_however_it_arrives() {
-        let said = "Traceback (most recent call last):\n  File \"a.py\", line 1\n    x()\nValueError: no\nafter\n";
+        let said =
+            "Traceback (most recent call last):\n  File \"a.py\", line 1\n    x()\nValueError: no\nafter\n";
         let expected = [
             (Level::Error, said.lines().take(4).collect::<Vec<_>>().join("\n")),
             (Level::Info, "after".to_owned()),

@@ -56,7 +56,8 @@ impl Common {
     /// Tries the walls out, and holds plugins in by the highest that hold.
     pub(super) async fn examine(&self) -> SandboxReport {
         let mut verdict = (Walls::None, SandboxReport::UNTESTED);
-        let tried = if self.allowed { &[Walls::Namespaces, Walls::Rules, Walls::None][..] } else { &[Walls::None] };
+        let tried =
+            if self.allowed { &[Walls::Namespaces, Walls::Rules, Walls::None][..] } else { &[Walls::None] };
         for walls in tried {
             match self.try_out(*walls).await {
                 Ok(report) => {
@@ -148,7 +149,8 @@ impl Common {
             }
             Err(refused) => Err(io::Error::other(refused)),
         };
-        let (kills, throttled) = group.as_ref().map(|group| (group.kills(), group.throttled())).unwrap_or_default();
+        let (kills, throttled) =
+            group.as_ref().map(|group| (group.kills(), group.throttled())).unwrap_or_default();
         let (left, held) = (group.clone(), family);
         let cleared = tokio::task::spawn_blocking(move || {
             super::kin::end(&held);
@@ -216,8 +218,10 @@ fn judged(walls: Walls, control: &Outcome, found: &Found, handles: usize) -> San
             (true, true) | (_, false) => Control::Unavailable,
         }
     };
-    let has_rights = ["is root", "became root", "made a namespace"].iter().any(|name| inside.get(*name) != Some(&false));
-    let reads_others = inside.get("read an environment") != Some(&false) || inside.get("signalled the host") != Some(&false);
+    let has_rights =
+        ["is root", "became root", "made a namespace"].iter().any(|name| inside.get(*name) != Some(&false));
+    let reads_others =
+        inside.get("read an environment") != Some(&false) || inside.get("signalled the host") != Some(&false);
     let bounded = |most: u32, got: usize, wanted: usize| {
         if wanted > most as usize && got < wanted { Control::Enforced } else { Control::Unavailable }
     };

@@ -179,7 +179,7 @@ mod tests {
         let sample = figures.take(at(60)).unwrap();
         assert_eq!((sample.requests, sample.ok, sample.errors, sample.timeouts), (3, 1, 1, 1));
         assert_eq!((sample.rss_max, sample.rss_mean, sample.file_handles_max), (3000, 2000, 5));
-        assert_eq!((sample.cpu, sample.window), (Duration::from_millis(50), Duration::from_secs(60)));
+        assert_eq!((sample.cpu, sample.window), (Duration::from_millis(50), Duration::from_mins(1)));
         assert_eq!(sample.latency.iter().map(|(_, count)| count).sum::<u32>(), 3);
         assert_eq!((sample.callers.len(), sample.more_callers), (2, false));
         figures.looked(Look { memory: 2010, ..look }, Duration::ZERO);

@@ -43,14 +43,28 @@ const MOST_WISHES: usize = 512;
 
 /// What is wanted of an instance.
 pub(super) enum Wish {
-    Call { number: Number, call: Call, answer: oneshot::Sender<Answer> },
+    Call {
+        number: Number,
+        call: Call,
+        answer: oneshot::Sender<Answer>,
+    },
     Forget(Number),
     Deliver(Delivery),
-    Configure { number: Number, changed: Secret<Map<String, Value>>, answer: oneshot::Sender<Answer> },
+    Configure {
+        number: Number,
+        changed: Secret<Map<String, Value>>,
+        answer: oneshot::Sender<Answer>,
+    },
     Permit(std::collections::BTreeSet<String>),
     Probe(oneshot::Sender<Health>),
-    Stop { how: Stop, done: oneshot::Sender<()> },
-    Restart { how: Stop, started: oneshot::Sender<Result<Started, StartFault>> },
+    Stop {
+        how: Stop,
+        done: oneshot::Sender<()>,
+    },
+    Restart {
+        how: Stop,
+        started: oneshot::Sender<Result<Started, StartFault>>,
+    },
     /// It breaks a limit that the host watches.
     Kill(application::ports::hosting::Exit),
 }

@@ -60,7 +60,13 @@ impl Journal {
     }
 
     /// Whether a batch is full.
-    pub(super) fn write(&mut self, moment: Moment, level: Level, text: &str, metadata: Map<String, Value>) -> bool {
+    pub(super) fn write(
+        &mut self,
+        moment: Moment,
+        level: Level,
+        text: &str,
+        metadata: Map<String, Value>,
+    ) -> bool {
         self.refill(moment.now);
         // Debugging gives way first, then what is only told; warnings and errors may overdraw.
         let needed = match level {
@@ -76,7 +82,8 @@ impl Journal {
         }
         self.tokens -= 1.0;
         if self.unsaid > 0 {
-            let told = format!("{} lines were dropped: the plugin logs too much", std::mem::take(&mut self.unsaid));
+            let told =
+                format!("{} lines were dropped: the plugin logs too much", std::mem::take(&mut self.unsaid));
             self.push(moment.at, Level::Warning, told, Map::new());
         }
         let text = plain(&self.redactor.clean(text.to_owned()), LONGEST);
@@ -131,7 +138,8 @@ impl Journal {
     /// What was not handed out yet. `last`: nothing will follow, so what was dropped is said now.
     pub(super) fn batch(&mut self, at: DateTime<Utc>) -> Option<Batch> {
         if self.unsaid > 0 {
-            let told = format!("{} lines were dropped: the plugin logs too much", std::mem::take(&mut self.unsaid));
+            let told =
+                format!("{} lines were dropped: the plugin logs too much", std::mem::take(&mut self.unsaid));
             self.push(at, Level::Warning, told, Map::new());
         }
         if !self.has_unsent() {
@@ -156,7 +164,8 @@ impl Journal {
 }
 
 fn size(line: &LogLine) -> usize {
-    let metadata = if line.metadata.is_empty() { 0 } else { Value::from(line.metadata.clone()).to_string().len() };
+    let metadata =
+        if line.metadata.is_empty() { 0 } else { Value::from(line.metadata.clone()).to_string().len() };
     line.text.len() + metadata
 }
 

@@ -16,7 +16,9 @@ use nix::{
         signal::Signal,
         stat::{Mode, umask},
     },
-    unistd::{AccessFlags, Gid, Uid, access, getegid, geteuid, getppid, setgroups, setresgid, setresuid, setsid},
+    unistd::{
+        AccessFlags, Gid, Uid, access, getegid, geteuid, getppid, setgroups, setresgid, setresuid, setsid,
+    },
 };
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -191,7 +193,8 @@ fn confine(order: &Order) -> io::Result<()> {
         return confine::files(&[Path::new("/")], &writable);
     }
     let system = SYSTEM.iter().map(Path::new);
-    let readable = system.chain(order.readable.iter().map(|shown| shown.outside.as_path())).filter(|path| path.exists());
+    let readable =
+        system.chain(order.readable.iter().map(|shown| shown.outside.as_path())).filter(|path| path.exists());
     confine::files(&readable.collect::<Vec<_>>(), &writable)
 }
 
@@ -200,10 +203,7 @@ fn run(order: &Order) -> Refused {
     if let Err(error) = say(&Word::Entered) {
         return Refused::new("report", error);
     }
-    let error = Command::new(&order.program)
-        .args(&order.arguments)
-        .env_clear()
-        .envs(&order.environment)
-        .exec();
+    let error =
+        Command::new(&order.program).args(&order.arguments).env_clear().envs(&order.environment).exec();
     Refused::new("program", error)
 }

@@ -10,7 +10,7 @@ use std::{
 use application::ports::hosting::{Launch, Runtime, StartFault};
 
 use super::{
-    channel::{Channel, Greeting, native::Native},
+    channel::{Channel, Greeting, dify::Dify, native::Native},
     kin::MARK,
 };
 use crate::sandbox::Shown;
@@ -39,6 +39,9 @@ pub(super) struct Ground<'a> {
 }
 
 const NATIVE: Duration = Duration::from_secs(10);
+const DIFY: Duration = Duration::from_mins(2);
+/// Three of them fit into the time that a new version has to prove itself.
+const DIFY_BEAT: Duration = Duration::from_secs(3);
 const LONGEST: Duration = Duration::from_mins(5);
 
 /// What programs look up; read-only, and only where it exists.
@@ -55,11 +58,11 @@ const NAMES: [&str; 5] =
 
 impl Plan {
     pub(super) fn of(launch: &Launch, ground: &Ground<'_>) -> Result<Self, StartFault> {
-        let plan = match launch.runtime {
+        match launch.runtime {
             Runtime::Native => native(launch, ground),
-            Runtime::Dify | Runtime::Langbot => Err(StartFault::NotMade("this host does not speak its protocol".to_owned())),
-        }?;
-        Ok(plan)
+            Runtime::Dify => dify(launch, ground),
+            Runtime::Langbot => Err(not_made("this host does not speak its protocol")),
+        }
     }
 }
 
@@ -75,6 +78,43 @@ fn native(launch: &Launch, ground: &Ground<'_>) -> Result<Plan, StartFault> {
         writable: writable(launch, ground)?,
         ready_within: launch.ready_within.unwrap_or(NATIVE).min(LONGEST),
         beat: None,
+    })
+}
+
+/// Its SDK gives up when its parent is the first of all processes, takes settings from a file of its author, ends by a
+/// signal alone, and tells every few seconds that it is there.
+fn dify(launch: &Launch, ground: &Ground<'_>) -> Result<Plan, StartFault> {
+    if std::process::id() == 1 {
+        return Err(not_made(
+            "Dify plugins end under a host that is the first process: run it under an init",
+        ));
+    }
+    if !is_dotted(&launch.entry_point) {
+        return Err(not_made("its entry point is no module"));
+    }
+    let (program, mut readable) = python(launch, ground)?;
+    readable.extend(shown(launch)?);
+    let settings = launch.code.join(".env");
+    if settings.is_file() {
+        readable.push(Shown { outside: "/dev/null".into(), inside: settings });
+    }
+    let mut variables = environment(launch, ground);
+    let fixed = [
+        ("INSTALL_METHOD", "local".to_owned()),
+        ("HEARTBEAT_INTERVAL", DIFY_BEAT.as_secs().to_string()),
+        ("MAX_REQUEST_TIMEOUT", "300".to_owned()),
+        ("MAX_INVOCATION_TIMEOUT", "250".to_owned()),
+    ];
+    variables.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
+    Ok(Plan {
+        channel: Box::new(Dify::new(greeting(launch, ground))),
+        program,
+        arguments: vec!["-m".to_owned(), launch.entry_point.clone()],
+        environment: variables,
+        readable,
+        writable: writable(launch, ground)?,
+        ready_within: launch.ready_within.unwrap_or(DIFY).min(LONGEST),
+        beat: Some(DIFY_BEAT),
     })
 }
 
@@ -108,7 +148,9 @@ fn command(launch: &Launch, ground: &Ground<'_>) -> Result<(PathBuf, Vec<String>
             ["-c", RUN_CLASS, module, class].map(str::to_owned).to_vec()
         }
         Some(_) => return Err(not_made("its entry point is no module:Class")),
-        None if is_dotted(entry) && !launch.code.join(entry).is_file() => vec!["-m".to_owned(), entry.to_owned()],
+        None if is_dotted(entry) && !launch.code.join(entry).is_file() => {
+            vec!["-m".to_owned(), entry.to_owned()]
+        }
         None => vec![within(&launch.code, entry)?.to_string_lossy().into_owned()],
     };
     Ok((python, arguments, readable))
@@ -121,7 +163,9 @@ fn not_made(why: &str) -> StartFault {
 /// A file of the package, by its name in there.
 fn within(code: &Path, name: &str) -> Result<PathBuf, StartFault> {
     let path = Path::new(name);
-    let plain = path.components().all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
+    let plain = path
+        .components()
+        .all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
     let found = code.join(path);
     if !plain || name.is_empty() || !found.is_file() {
         return Err(not_made("its entry point is no file of the package"));
@@ -150,7 +194,8 @@ fn python(launch: &Launch, ground: &Ground<'_>) -> Result<(PathBuf, Vec<Shown>),
 fn interpreter(python: &Path) -> Vec<Shown> {
     const MOST_LINKS: usize = 8;
     let mut places = vec![python.to_owned()];
-    while let Some(next) = places.last().and_then(|last| Some(last.parent()?.join(fs::read_link(last).ok()?))) {
+    while let Some(next) = places.last().and_then(|last| Some(last.parent()?.join(fs::read_link(last).ok()?)))
+    {
         if places.len() > MOST_LINKS {
             break;
         }
@@ -238,6 +283,8 @@ mod tests {
         let shown = interpreter(&at("env/bin/python"));
         let inside: Vec<_> = shown.iter().map(|one| one.inside.clone()).collect();
         assert!(inside.contains(&at("base/lib")) && inside.contains(&at("base-1/lib")), "{inside:?}");
-        assert!(shown.iter().any(|one| one.inside == at("base/lib") && one.outside == at("base-1/lib").canonicalize().unwrap()));
+        assert!(shown.iter().any(
+            |one| one.inside == at("base/lib") && one.outside == at("base-1/lib").canonicalize().unwrap()
+        ));
     }
 }

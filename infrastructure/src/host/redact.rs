@@ -1,7 +1,10 @@
 //! What nobody may read in a log: known secrets, as they are and as they are often written.
 
 use application::ports::vault::Secret;
-use base64::{Engine as _, prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD}};
+use base64::{
+    Engine as _,
+    prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD},
+};
 use serde_json::Value;
 
 /// Shorter ones stand in too many words that are none.

@@ -97,13 +97,18 @@ fn take(family: &Family) -> (Look, std::collections::BTreeSet<kin::Process>) {
     let mut seen = kin::tree(first);
     // Who left the tree is still counted.
     let lost = family.known.iter().filter(|known| !seen.iter().any(|one| one.process == **known));
-    let lost: Vec<_> = lost.filter_map(|known| kin::see(known.id).filter(|one| one.process == *known)).collect();
+    let lost: Vec<_> =
+        lost.filter_map(|known| kin::see(known.id).filter(|one| one.process == *known)).collect();
     seen.extend(lost);
     let ticks: u64 = seen.iter().map(|one| one.cpu).sum();
     let pages: u64 = seen.iter().map(|one| one.pages).sum();
     let look = Look {
-        memory: family.group.as_ref().and_then(super::cgroups::Group::resident).unwrap_or_else(|| pages * rustix::param::page_size() as u64),
-        cpu: Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64),
+        memory: family
+            .group
+            .as_ref()
+            .and_then(super::cgroups::Group::resident)
+            .unwrap_or_else(|| pages * rustix::param::page_size() as u64),
+        cpu: Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second().max(1)),
         handles: kin::handles(first.id),
         processes: u32::try_from(seen.len()).unwrap_or(u32::MAX),
     };

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, fs, io, path::PathBuf, sync::Mutex};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-#[cfg(target_os = "linux")]
 use crate::sandbox::launcher::user_within;
 
 /// Kept in a file: one line for each, the number and whose it is.
@@ -43,17 +42,13 @@ impl Users {
             .find(|user| !known.values().any(|taken| taken == user))
             .ok_or_else(|| io::Error::other("no unprivileged user is known here"))?;
         known.insert(installation, user);
-        let lines: String = known.iter().map(|(installation, user)| format!("{user} {installation}\n")).collect();
+        let lines = known.iter().map(|(installation, user)| format!("{user} {installation}"));
+        let lines = lines.collect::<Vec<_>>().join("\n");
         let new = self.file.with_extension("new");
         fs::write(&new, lines)?;
         fs::rename(new, &self.file)?;
         Ok(user)
     }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn user_within(_: &str, _: u64) -> Option<u32> {
-    None
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub(crate) fn files(readable: &[&Path], writable: &[&Path]) -> io::Result<()> {
         .and_then(|rules| rules.scope(Scope::from_all(abi)))
         .and_then(Ruleset::create)
         .map_err(io::Error::other)?;
-    let devices = (Path::new("/dev"), AccessFs::from_read(abi) | AccessFs::WriteFile );
+    let devices = (Path::new("/dev"), AccessFs::from_read(abi) | AccessFs::WriteFile);
     let read = readable.iter().map(|path| (*path, AccessFs::from_read(abi)));
     let written = writable.iter().map(|path| (*path, AccessFs::from_all(abi)));
     for (path, access) in read.chain(written).chain([devices]) {

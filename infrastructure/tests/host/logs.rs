@@ -45,7 +45,6 @@ async fn a_flood_does_not_slow_the_plugin_and_nothing_is_lost_uncounted() {
     let instance = yard.start("echo", json!({})).await;
     let begun = Instant::now();
     let said = yard.answer(instance, "flood", json!({"count": FLOOD, "level": "INFO", "size": 20})).await;
-    println!("flooded in {:?}", begun.elapsed());
     assert_eq!(said, FLOOD);
     assert!(begun.elapsed() < Duration::from_secs(15));
     assert_eq!(yard.answer(instance, "echo", json!(1)).await, 1);
@@ -57,7 +56,9 @@ async fn a_flood_does_not_slow_the_plugin_and_nothing_is_lost_uncounted() {
     };
     until(|| counted() == FLOOD).await;
     let lines = yard.heard.lines(instance);
-    assert!(lines.iter().any(|line| line.level == Level::Warning && line.text.contains("lines were dropped")));
+    assert!(
+        lines.iter().any(|line| line.level == Level::Warning && line.text.contains("lines were dropped"))
+    );
     assert!(lines.windows(2).all(|pair| pair[0].number < pair[1].number));
     yard.stop(instance).await;
 }

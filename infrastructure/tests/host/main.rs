@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
+mod dify;
 mod logs;
 mod native;
 mod sandbox;

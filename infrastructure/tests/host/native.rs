@@ -19,10 +19,13 @@ async fn a_plugin_starts_answers_and_is_gone() {
     assert!(started.capabilities.message_types.contains(&"echo".to_owned()));
     assert_eq!(yard.answer(instance, "echo", json!({"x": [1, "é"]})).await, json!({"x": [1, "é"]}));
     let snapshot = yard.host.snapshot(instance).unwrap();
-    assert_eq!((snapshot.state, snapshot.process, snapshot.restarts), (State::Running, Some(started.process), 0));
-    assert_eq!(yard.processes(instance), [started.process]);
+    assert_eq!(
+        (snapshot.state, snapshot.process, snapshot.restarts),
+        (State::Running, Some(started.process), 0)
+    );
+    assert_eq!(Yard::processes(instance), [started.process]);
     yard.stop(instance).await;
-    assert_eq!(yard.processes(instance), NOBODY);
+    assert_eq!(Yard::processes(instance), NOBODY);
     assert_eq!(yard.host.snapshot(instance), None);
     assert_eq!(
         yard.heard.states(instance),
@@ -38,11 +41,18 @@ async fn the_configuration_is_told_and_is_nowhere_else() {
     let known = yard.answer(instance, "known", json!({})).await;
     assert_eq!(known["config"]["token"], "very-secret-value");
     let expected = [
-        "HOME", "LANG", "PATH", "PLUGYARD_INSTANCE", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "TMPDIR",
+        "HOME",
+        "LANG",
+        "PATH",
+        "PLUGYARD_INSTANCE",
+        "PYTHONDONTWRITEBYTECODE",
+        "PYTHONUNBUFFERED",
+        "TMPDIR",
     ];
-    let names: Vec<&str> = known["environ"].as_array().unwrap().iter().filter_map(|name| name.as_str()).collect();
+    let names: Vec<&str> =
+        known["environ"].as_array().unwrap().iter().filter_map(|name| name.as_str()).collect();
     assert_eq!(names.iter().filter(|name| **name != "LC_CTYPE").copied().collect::<Vec<_>>(), expected);
-    for id in yard.processes(instance) {
+    for id in Yard::processes(instance) {
         for file in ["environ", "cmdline"] {
             let bytes = std::fs::read(format!("/proc/{id}/{file}")).unwrap();
             assert!(!String::from_utf8_lossy(&bytes).contains("very-secret-value"));
@@ -109,7 +119,7 @@ async fn who_closes_its_output_is_not_waited_for() {
     assert!(begun.elapsed() < Duration::from_secs(2));
     until(|| !yard.heard.exits(instance).is_empty()).await;
     yard.stop(instance).await;
-    assert_eq!(yard.processes(instance), NOBODY);
+    assert_eq!(Yard::processes(instance), NOBODY);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,12 +130,12 @@ async fn liars_and_those_who_refuse_do_not_start() {
         let instance = launch.instance;
         let fault = yard.started(launch).await.unwrap_err();
         assert!(matches!(fault, StartFault::Impostor(_)), "{lie}: {fault:?}");
-        assert_eq!((yard.processes(instance), yard.host.snapshot(instance)), (NOBODY.to_vec(), None));
+        assert_eq!((Yard::processes(instance), yard.host.snapshot(instance)), (NOBODY.to_vec(), None));
     }
     let launch = yard.launch("echo", json!({"refuse": "no licence"}));
     let instance = launch.instance;
     assert_eq!(yard.started(launch).await, Err(StartFault::Refused("refused: no licence".to_owned())));
-    assert_eq!(yard.processes(instance), NOBODY);
+    assert_eq!(Yard::processes(instance), NOBODY);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,9 +158,8 @@ async fn what_it_wants_is_asked_for_and_what_it_reports_is_only_told() {
 async fn a_change_is_applied_refused_or_waits_for_a_restart() {
     let yard = Yard::open();
     let instance = yard.start("echo", json!({"token": "a"})).await;
-    let change = async |changed| {
-        yard.host.configure(instance, object(&changed).into(), Vec::new()).await.unwrap()
-    };
+    let change =
+        async |changed| yard.host.configure(instance, object(&changed).into(), Vec::new()).await.unwrap();
     assert_eq!(change(json!({"batch_size": 20})).await, Configured::Applied);
     let refused = Configured::Refused("batch_size must be 10 or more".to_owned());
     assert_eq!(change(json!({"batch_size": 5})).await, refused);
@@ -183,7 +192,6 @@ async fn a_round_trip_takes_little_more_than_the_plugin() {
         took.push(yard.say(instance, "echo", json!(number)).await.unwrap().took);
     }
     took.sort();
-    println!("median {:?}, p95 {:?}", took[250], took[475]);
     assert!(took[250] < Duration::from_millis(20), "{:?}", took[250]);
     yard.stop(instance).await;
 }

@@ -18,8 +18,7 @@ use crate::support::{NOBODY, Yard, sleepers, until};
 async fn yard() -> Option<(Yard, SandboxReport)> {
     let yard = Yard::with(true);
     let report = yard.host.examine().await;
-    println!("{report:?}");
-    assert!(report.checked_at.is_some());
+    assert!(report.checked_at.is_some(), "{report:?}");
     assert_eq!(yard.host.sandbox(), report);
     let holds = report.missing(false).is_empty();
     if !holds {
@@ -48,7 +47,8 @@ fn is_refused(answer: &Value) -> bool {
 async fn where_we_are_root_every_control_is_enforced_or_said_not_to_be() {
     let Some((_yard, report)) = yard().await else { return };
     if rustix::process::geteuid().is_root() && report.tier == Tier::Users {
-        let all = [report.filesystem, report.network, report.privileges, report.file_handles, report.processes];
+        let all =
+            [report.filesystem, report.network, report.privileges, report.file_handles, report.processes];
         assert_eq!(all, [Control::Enforced; 5]);
         assert!([Control::Enforced, Control::Watchdog].contains(&report.memory));
         assert!([Control::Enforced, Control::Measured].contains(&report.cpu));
@@ -72,7 +72,10 @@ async fn without_walls_the_report_says_so_and_who_needs_one_does_not_start() {
     assert_eq!(yard.answer(instance, "read", json!({"path": secret})).await, json!({"ok": 1}));
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = tcp.local_addr().unwrap().port();
-    assert_eq!(yard.answer(instance, "tcp", json!({"host": "127.0.0.1", "port": port})).await, json!({"ok": null}));
+    assert_eq!(
+        yard.answer(instance, "tcp", json!({"host": "127.0.0.1", "port": port})).await,
+        json!({"ok": null})
+    );
     yard.stop(instance).await;
 }
 
@@ -103,7 +106,7 @@ async fn it_reads_its_own_writes_its_data_and_reaches_nobody() {
         assert!(who["ok"]["uid"].as_u64().unwrap() > 1000, "{who}");
     }
     yard.stop(instance).await;
-    assert_eq!(yard.processes(instance), NOBODY);
+    assert_eq!(Yard::processes(instance), NOBODY);
 }
 
 #[tokio::test(flavor = "multi_thread")]

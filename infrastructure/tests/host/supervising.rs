@@ -16,7 +16,7 @@ async fn who_ends_before_it_is_ready_has_not_started() {
         let fault = yard.started(launch).await.unwrap_err();
         assert_eq!(fault, StartFault::Exited { exit, stderr: "about to crash".to_owned() });
         assert_eq!(yard.heard.states(instance), [State::Starting, State::Failed]);
-        assert_eq!((yard.processes(instance), yard.host.snapshot(instance)), (NOBODY.to_vec(), None));
+        assert_eq!((Yard::processes(instance), yard.host.snapshot(instance)), (NOBODY.to_vec(), None));
     }
 }
 
@@ -29,7 +29,7 @@ async fn who_is_not_ready_in_time_has_not_started() {
     let fault = yard.started(launch).await.unwrap_err();
     assert!(matches!(fault, StartFault::TimedOut { .. }), "{fault:?}");
     assert!(begun.elapsed() < Duration::from_secs(5));
-    assert_eq!(yard.processes(instance), NOBODY);
+    assert_eq!(Yard::processes(instance), NOBODY);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,9 +41,8 @@ async fn a_crash_fails_what_is_under_way_at_once_and_it_is_started_again() {
     assert!(begun.elapsed() < Duration::from_secs(2), "not at its deadline");
     until(|| yard.heard.exits(instance).len() == 1).await;
     assert_eq!(yard.heard.exits(instance), [(Exit::Signal(9), "about to crash".to_owned())]);
-    let wait = yard.heard.all(instance).into_iter().find_map(|happening| match happening {
-        Happening::State { to: State::Waiting, wait, .. } => wait,
-        _ => None,
+    let wait = yard.heard.all(instance).into_iter().find_map(|happening| {
+        if let Happening::State { to: State::Waiting, wait, .. } = happening { wait } else { None }
     });
     assert!(wait.unwrap() >= Duration::from_millis(800) && wait.unwrap() <= Duration::from_millis(1200));
     until(|| yard.host.snapshot(instance).unwrap().restarts == 1).await;
@@ -81,14 +80,12 @@ async fn a_willing_plugin_stops_fast_and_an_unwilling_one_in_time() {
     let willing = yard.start("echo", json!({})).await;
     let begun = Instant::now();
     yard.host.stop(willing, Stop::after(Duration::from_secs(10))).await;
-    println!("willing: {:?}", begun.elapsed());
     assert!(begun.elapsed() < Duration::from_secs(2));
     let unwilling = yard.start("slow", json!({"ignore_shutdown": true, "ignore_sigterm": true})).await;
     let begun = Instant::now();
     yard.host.stop(unwilling, Stop::after(Duration::from_secs(1))).await;
-    println!("unwilling: {:?}", begun.elapsed());
     assert!(begun.elapsed() >= Duration::from_secs(3) && begun.elapsed() < Duration::from_secs(5));
-    assert_eq!(yard.processes(unwilling), NOBODY);
+    assert_eq!(Yard::processes(unwilling), NOBODY);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,7 +112,7 @@ async fn nobody_of_its_family_is_left() {
     yard.answer(instance, "fork", json!({"count": 3, "reap": false, "seconds": 60})).await;
     until(|| sleepers(&mark) == 1).await;
     yard.host.stop(instance, Stop::AT_ONCE).await;
-    assert_eq!((sleepers(&mark), yard.processes(instance)), (0, NOBODY.to_vec()));
+    assert_eq!((sleepers(&mark), Yard::processes(instance)), (0, NOBODY.to_vec()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,9 +121,9 @@ async fn what_an_earlier_run_left_is_swept_and_nobody_else() {
     let neighbour = Yard::open();
     let other = neighbour.start("echo", json!({})).await;
     let instance = yard.start("echo", json!({})).await;
-    let left = yard.processes(instance);
+    let left = Yard::processes(instance);
     assert_eq!(yard.host.sweep().await, 1);
-    until(|| left.iter().all(|id| !yard.processes(instance).contains(id))).await;
+    until(|| left.iter().all(|id| !Yard::processes(instance).contains(id))).await;
     assert_eq!(neighbour.answer(other, "echo", json!(1)).await, 1);
     neighbour.stop(other).await;
     yard.host.drain().await;
@@ -135,12 +132,13 @@ async fn what_an_earlier_run_left_is_swept_and_nobody_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_ends_takes_all_with_it_and_starts_nothing_more() {
     let yard = Yard::open();
-    let instances = [yard.start("echo", json!({})).await, yard.start("slow", json!({"ignore_shutdown": true})).await];
+    let instances =
+        [yard.start("echo", json!({})).await, yard.start("slow", json!({"ignore_shutdown": true})).await];
     let begun = Instant::now();
     yard.host.drain().await;
     assert!(begun.elapsed() < Duration::from_secs(12));
     for instance in instances {
-        assert_eq!(yard.processes(instance), NOBODY);
+        assert_eq!(Yard::processes(instance), NOBODY);
     }
     let launch = yard.launch("echo", json!({}));
     assert_eq!(yard.started(launch).await, Err(StartFault::Stopped));

@@ -11,8 +11,8 @@ use std::{
 
 use application::ports::{
     hosting::{
-        Ask, Broker, Call, CallFault, Denied, Exit, Happening, Happenings, InstanceId, Launch, Limits, LogLine,
-        PluginHost, Reply, Runtime, StartFault, Started, State, Stop,
+        Ask, Broker, Call, CallFault, Denied, Exit, Happening, Happenings, InstanceId, Launch, Limits,
+        LogLine, PluginHost, Reply, Runtime, StartFault, Started, State, Stop,
     },
     vault::Secret,
 };
@@ -62,29 +62,34 @@ impl Happenings for Heard {
 impl Heard {
     pub(crate) fn all(&self, of: InstanceId) -> Vec<Happening> {
         let heard = self.0.lock().unwrap();
-        heard.iter().filter(|(instance, _, _)| *instance == of).map(|(_, _, happening)| happening.clone()).collect()
+        heard
+            .iter()
+            .filter(|(instance, _, _)| *instance == of)
+            .map(|(_, _, happening)| happening.clone())
+            .collect()
     }
 
     pub(crate) fn lines(&self, of: InstanceId) -> Vec<LogLine> {
-        let lines = self.all(of).into_iter().filter_map(|happening| match happening {
-            Happening::Logged { lines, .. } => Some(lines),
-            _ => None,
+        let lines = self.all(of).into_iter().filter_map(|happening| {
+            if let Happening::Logged { lines, .. } = happening { Some(lines) } else { None }
         });
         lines.flatten().collect()
     }
 
     pub(crate) fn states(&self, of: InstanceId) -> Vec<State> {
-        let states = self.all(of).into_iter().filter_map(|happening| match happening {
-            Happening::State { to, .. } => Some(to),
-            _ => None,
+        let states = self.all(of).into_iter().filter_map(|happening| {
+            if let Happening::State { to, .. } = happening { Some(to) } else { None }
         });
         states.collect()
     }
 
     pub(crate) fn exits(&self, of: InstanceId) -> Vec<(Exit, String)> {
-        let exits = self.all(of).into_iter().filter_map(|happening| match happening {
-            Happening::State { exit: Some(exit), stderr, .. } => Some((exit, stderr)),
-            _ => None,
+        let exits = self.all(of).into_iter().filter_map(|happening| {
+            if let Happening::State { exit: Some(exit), stderr, .. } = happening {
+                Some((exit, stderr))
+            } else {
+                None
+            }
         });
         exits.collect()
     }
@@ -186,7 +191,12 @@ impl Yard {
         self.host.start(launch).await
     }
 
-    pub(crate) async fn say(&self, to: InstanceId, message_type: &str, data: Value) -> Result<Reply, CallFault> {
+    pub(crate) async fn say(
+        &self,
+        to: InstanceId,
+        message_type: &str,
+        data: Value,
+    ) -> Result<Reply, CallFault> {
         self.host.call(to, call(message_type, data, LONG)).await
     }
 
@@ -208,11 +218,13 @@ impl Yard {
     }
 
     /// The numbers of all processes that carry the mark of an instance or run its code.
-    pub(crate) fn processes(&self, instance: InstanceId) -> Vec<u32> {
+    pub(crate) fn processes(instance: InstanceId) -> Vec<u32> {
         let wanted = instance.to_string();
-        let numbers = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let numbers =
+            fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         let is_its = |id: &u32| {
-            let about = ["environ", "cmdline"].map(|file| fs::read(format!("/proc/{id}/{file}")).unwrap_or_default());
+            let about =
+                ["environ", "cmdline"].map(|file| fs::read(format!("/proc/{id}/{file}")).unwrap_or_default());
             about.iter().any(|bytes| String::from_utf8_lossy(bytes).contains(&wanted))
         };
         numbers.filter(is_its).collect()
@@ -223,7 +235,7 @@ impl Drop for Yard {
     fn drop(&mut self) {
         // Whatever a test has left.
         let instances = self.host.instances();
-        for id in instances.into_iter().flat_map(|(instance, _)| self.processes(instance)) {
+        for id in instances.into_iter().flat_map(|(instance, _)| Self::processes(instance)) {
             let pid = rustix::process::Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }

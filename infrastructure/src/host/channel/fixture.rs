@@ -34,10 +34,9 @@ pub(super) fn call(message_type: &str, data: Value) -> Call {
 
 /// What was sent, each line as JSON; everything else is left out.
 pub(super) fn sent(effects: &[Effect]) -> Vec<Value> {
-    let bytes = effects.iter().filter_map(|effect| match effect {
-        Effect::Send(bytes) => Some(bytes.as_slice()),
-        _ => None,
-    });
+    let bytes = effects
+        .iter()
+        .filter_map(|effect| if let Effect::Send(bytes) = effect { Some(bytes.as_slice()) } else { None });
     let text = String::from_utf8(bytes.collect::<Vec<_>>().concat()).unwrap();
     text.lines().filter(|line| !line.is_empty()).map(|line| serde_json::from_str(line).unwrap()).collect()
 }

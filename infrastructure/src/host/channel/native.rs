@@ -3,9 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use application::ports::hosting::{
-    Ask, Call, Capabilities, Delivery, Denied, Level, PluginError,
-};
+use application::ports::hosting::{Ask, Call, Capabilities, Delivery, Denied, Level, PluginError};
 use serde_json::{Map, Value, json};
 
 use super::{Channel, Effect, Farewell, Greeting, Line, Lines, Number, checks, level, plain};
@@ -59,7 +57,7 @@ impl Native {
         }
     }
 
-    fn ask(&mut self, wanted: Wanted, method: &str, params: Value) -> Option<Effect> {
+    fn ask(&mut self, wanted: Wanted, method: &str, params: &Value) -> Option<Effect> {
         let id = self.last + 1;
         let sent = line(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))?;
         self.last = id;
@@ -81,7 +79,8 @@ impl Native {
         let params = message.get("params").unwrap_or(&Value::Null);
         let effect = match method {
             "log" => {
-                let text = params["message"].as_str().map_or_else(|| params["message"].to_string(), str::to_owned);
+                let text =
+                    params["message"].as_str().map_or_else(|| params["message"].to_string(), str::to_owned);
                 let metadata = params["metadata"].as_object().cloned().unwrap_or_default();
                 Effect::Log(level(&params["level"]), text, metadata)
             }
@@ -125,7 +124,9 @@ impl Native {
         };
         if said["protocol_version"].as_u64() != Some(VERSION) {
             let theirs = plain(&said["protocol_version"].to_string(), 64);
-            return Effect::Impostor(format!("it speaks version {theirs} of the protocol instead of {VERSION}"));
+            return Effect::Impostor(format!(
+                "it speaks version {theirs} of the protocol instead of {VERSION}"
+            ));
         }
         for (field, ours) in [("id", &self.greeting.name), ("version", &self.greeting.version)] {
             let theirs = &said["plugin"][field];
@@ -161,7 +162,7 @@ impl Channel for Native {
             "locale": greeting.locale,
         });
         let too_large = || Effect::Broken("its configuration is larger than a message may be".to_owned());
-        vec![self.ask(Wanted::Greeting, "initialize", params).unwrap_or_else(too_large)]
+        vec![self.ask(Wanted::Greeting, "initialize", &params).unwrap_or_else(too_large)]
     }
 
     fn hear(&mut self, bytes: &[u8]) -> Vec<Effect> {
@@ -183,11 +184,12 @@ impl Channel for Native {
             "caller": call.caller,
             "deadline_ms": u64::try_from(call.deadline.as_millis()).unwrap_or(u64::MAX),
         });
-        self.ask(Wanted::Call(number), "message/deliver", params).map(|sent| vec![sent])
+        self.ask(Wanted::Call(number), "message/deliver", &params).map(|sent| vec![sent])
     }
 
     fn forget(&mut self, number: Number) -> Vec<Effect> {
-        let same = |wanted: &Wanted| *wanted == Wanted::Call(number) || *wanted == Wanted::Configuration(number);
+        let same =
+            |wanted: &Wanted| *wanted == Wanted::Call(number) || *wanted == Wanted::Configuration(number);
         let Some(id) = self.wanted.iter().find(|(_, wanted)| same(wanted)).map(|(id, _)| *id) else {
             return Vec::new();
         };
@@ -199,7 +201,7 @@ impl Channel for Native {
         // An old question that was never answered is not to be answered any more.
         self.wanted.retain(|_, wanted| *wanted != Wanted::Health);
         let method = if self.has_health { "health/check" } else { "ping" };
-        self.ask(Wanted::Health, method, json!({})).into_iter().collect()
+        self.ask(Wanted::Health, method, &json!({})).into_iter().collect()
     }
 
     fn deliver(&mut self, event: &Delivery) -> Vec<Effect> {
@@ -213,15 +215,17 @@ impl Channel for Native {
     }
 
     fn configure(&mut self, number: Number, changed: &Map<String, Value>) -> Option<Vec<Effect>> {
-        let asked = self.can_reload.then(|| {
-            self.ask(Wanted::Configuration(number), "config/update", json!({"changed": changed}))
-        });
+        let asked = self
+            .can_reload
+            .then(|| self.ask(Wanted::Configuration(number), "config/update", &json!({"changed": changed})));
         asked.flatten().map(|sent| vec![sent])
     }
 
     fn permit(&mut self, granted: &BTreeSet<String>) -> Vec<Effect> {
         let params = json!({"granted_permissions": granted});
-        line(&json!({"jsonrpc": "2.0", "method": "permissions/changed", "params": params})).into_iter().collect()
+        line(&json!({"jsonrpc": "2.0", "method": "permissions/changed", "params": params}))
+            .into_iter()
+            .collect()
     }
 
     fn answer(&mut self, asked: Number, answer: Result<Value, Denied>) -> Vec<Effect> {
@@ -238,12 +242,9 @@ impl Channel for Native {
     }
 
     fn close(&mut self, deadline_ms: u64) -> Farewell {
-        let sent = self.ask(Wanted::Farewell, "shutdown", json!({"deadline_ms": deadline_ms}));
-        let send = match sent {
-            Some(Effect::Send(bytes)) => bytes,
-            _ => Vec::new(),
-        };
-        Farewell { send, close: false, heeded: true }
+        let told = self.ask(Wanted::Farewell, "shutdown", &json!({"deadline_ms": deadline_ms}));
+        let bytes = if let Some(Effect::Send(bytes)) = told { bytes } else { Vec::new() };
+        Farewell { send: bytes, close: false, heeded: true }
     }
 }
 
@@ -300,7 +301,8 @@ fn words(list: &Value) -> Vec<String> {
 
 fn figures(params: &Value) -> Vec<(String, f64)> {
     let figures = params.get("metrics").and_then(Value::as_object).or_else(|| params.as_object());
-    let named = figures.into_iter().flatten().filter_map(|(name, value)| Some((plain(name, 64), value.as_f64()?)));
+    let named =
+        figures.into_iter().flatten().filter_map(|(name, value)| Some((plain(name, 64), value.as_f64()?)));
     named.take(64).collect()
 }
 

@@ -72,7 +72,12 @@ impl Attendance {
             }
             End::NotStarted(fault) => self.not_started(fault, is_first).await,
             End::Ended { exit, stderr, ran } => {
-                self.instance.write(&self.common, Level::Error, &format!("the plugin ended: {exit}"), Map::new());
+                self.instance.write(
+                    &self.common,
+                    Level::Error,
+                    &format!("the plugin ended: {exit}"),
+                    Map::new(),
+                );
                 self.crashed(Some(exit), stderr, ran).await
             }
         }
@@ -84,7 +89,14 @@ impl Attendance {
         let (exit, stderr) = match &fault {
             StartFault::Exited { exit, stderr } => (Some(*exit), stderr.clone()),
             StartFault::TimedOut { stderr, .. } => (None, stderr.clone()),
-            _ => (None, String::new()),
+            StartFault::Refused(_)
+            | StartFault::Impostor(_)
+            | StartFault::Broken(_)
+            | StartFault::NoSandbox { .. }
+            | StartFault::NotMade(_)
+            | StartFault::Stopped
+            | StartFault::AlreadyRunning
+            | StartFault::Unknown => (None, String::new()),
         };
         self.instance.write(&self.common, Level::Error, &why, Map::new());
         self.instance.seen().why = Some(why);

@@ -99,7 +99,11 @@ impl Watch {
                 1..UNHEALTHY => CheckStatus::Warning,
                 UNHEALTHY.. => CheckStatus::Fail,
             },
-            message: if self.missed == 0 { String::new() } else { format!("{} times without an answer", self.missed) },
+            message: if self.missed == 0 {
+                String::new()
+            } else {
+                format!("{} times without an answer", self.missed)
+            },
         }];
         let memory = look.memory / (1024 * 1024);
         checks.push(within("memory", memory, u64::from(limits.memory_mb), "MiB"));

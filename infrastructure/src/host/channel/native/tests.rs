@@ -63,7 +63,8 @@ fn answers_find_their_calls_in_any_order() {
     assert_eq!(first[0]["params"]["caller"], "user:u1");
     assert_eq!(first[0]["params"]["deadline_ms"], 10_000);
     let answer = |asked: &Value, data: Value| {
-        json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"status": "success", "data": data}}).to_string()
+        json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"status": "success", "data": data}})
+            .to_string()
     };
     let both = format!("{}\n\n{}\n", answer(&second[0], json!(2)), answer(&first[0], json!(1)));
     let heard = channel.hear(both.as_bytes());
@@ -75,11 +76,13 @@ fn answers_find_their_calls_in_any_order() {
 fn an_error_of_the_plugin_is_an_answer() {
     let mut channel = greeted();
     let asked = sent(&channel.call(7, &call("nope", json!(null))).unwrap());
-    let error = json!({"jsonrpc": "2.0", "id": asked[0]["id"], "error": {"code": -32601, "message": "unknown"}});
+    let error =
+        json!({"jsonrpc": "2.0", "id": asked[0]["id"], "error": {"code": -32601, "message": "unknown"}});
     let expected = PluginError { code: -32601, message: "unknown".to_owned(), data: Value::Null };
     assert_eq!(hear(&mut channel, &error), [Effect::Answered(7, Err(expected))]);
     let asked = sent(&channel.call(8, &call("echo", json!(null))).unwrap());
-    let said = json!({"jsonrpc": "2.0", "id": asked[0]["id"], "result": {"status": "error", "message": "bad"}});
+    let said =
+        json!({"jsonrpc": "2.0", "id": asked[0]["id"], "result": {"status": "error", "message": "bad"}});
     let expected = PluginError { code: -32000, message: "bad".to_owned(), data: Value::Null };
     assert_eq!(hear(&mut channel, &said), [Effect::Answered(8, Err(expected))]);
 }
@@ -89,7 +92,10 @@ fn a_call_that_nobody_waits_for_is_cancelled_and_its_answer_is_late() {
     let mut channel = greeted();
     let asked = sent(&channel.call(7, &call("echo", json!(1))).unwrap());
     let cancelled = sent(&channel.forget(7));
-    assert_eq!((cancelled[0]["method"].as_str(), &cancelled[0]["params"]["id"]), (Some("$/cancel"), &asked[0]["id"]));
+    assert_eq!(
+        (cancelled[0]["method"].as_str(), &cancelled[0]["params"]["id"]),
+        (Some("$/cancel"), &asked[0]["id"])
+    );
     let answer = json!({"jsonrpc": "2.0", "id": asked[0]["id"], "result": {}});
     assert_eq!(hear(&mut channel, &answer), [Effect::Late]);
     assert_eq!(channel.forget(7), []);
@@ -138,7 +144,10 @@ fn health_is_what_it_says_within_bounds_and_no_answer_fits_an_old_question() {
     assert_eq!(hear(&mut channel, &report(&first[0])), [Effect::Late]);
     let heard = hear(&mut channel, &report(&second[0]));
     let [Effect::Healthy(checks)] = &heard[..] else { panic!("{heard:?}") };
-    assert_eq!((checks.len(), checks[0].status, checks[1].status), (65, CheckStatus::Warning, CheckStatus::Fail));
+    assert_eq!(
+        (checks.len(), checks[0].status, checks[1].status),
+        (65, CheckStatus::Warning, CheckStatus::Fail)
+    );
     assert!(checks.iter().all(|check| check.message.len() <= 1024));
 }
 
