@@ -11,7 +11,7 @@ async fn started(yard: &Yard, configuration: Value) -> InstanceId {
     yard.host.examine().await;
     let mut launch = yard.launch("dify-like", configuration);
     launch.runtime = Runtime::Dify;
-    launch.entry_point = "main".to_owned();
+    "main".clone_into(&mut launch.entry_point);
     let instance = launch.instance;
     let started = yard.started(launch).await.unwrap();
     assert!(started.capabilities.health);
