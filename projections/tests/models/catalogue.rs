@@ -55,6 +55,22 @@ async fn a_plugin_is_found_by_every_name_it_has() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_tells_of_rows_that_were_not_what_the_log_says() {
+    let yard = Yard::start().await;
+    yard.given((1..9).map(|n| published(n, "spotify", &format!("plugin-{n}")).story())).await;
+    yard.rebuilt_is_the_same().await;
+    for change in [
+        "update read.catalogue_documents set view = jsonb_set(view, '{featured}', 'true')",
+        "delete from read.catalogue_counts where plugin_id = (select plugin_id from read.catalogue limit 1)",
+        "insert into read.catalogue_versions values (gen_random_uuid(), '1.0.0', 1)",
+    ] {
+        sqlx::query(change).execute(&mut yard.owner().await).await.unwrap();
+        assert_eq!(yard.rebuilt_as_others().await, ["catalogue"], "{change}");
+        yard.rebuilt_is_the_same().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn releases_stand_newest_first_and_come_and_go() {
     let yard = Yard::start().await;
     let (plugin_uid, reason) = (id(1), "because".to_owned());
