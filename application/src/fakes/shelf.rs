@@ -36,6 +36,7 @@ use domain::{
 };
 use futures::FutureExt as _;
 use serde_json::Value;
+use tokio::task::unconstrained;
 use uuid::Uuid;
 
 pub(crate) use packages::{packed, prepared};
@@ -132,8 +133,8 @@ fn decided<A: Aggregate<Services = ()>>(
     command: A::Command,
 ) -> Result<Vec<A::Event>, A::Error> {
     let sink = EventSink::default();
-    aggregate.handle(command, &(), &sink).now_or_never().unwrap()?;
-    Ok(sink.collect().now_or_never().unwrap())
+    unconstrained(aggregate.handle(command, &(), &sink)).now_or_never().unwrap()?;
+    Ok(unconstrained(sink.collect()).now_or_never().unwrap())
 }
 
 #[async_trait]

@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use domain::plugin::Icon;
+use domain::plugin::{Icon, MOST_RELEASES};
 
 use super::*;
 use crate::{
@@ -40,6 +40,22 @@ async fn the_same_bytes_again_are_what_is_there_and_other_bytes_are_a_conflict()
     let next = Package { version: "0.0.2".parse().unwrap(), ..other };
     let next = ground.publish(&next, for_dify(), &ann).await.unwrap();
     assert_eq!((next.plugin, next.outcome), (first.plugin, PublishOutcome::NewVersion));
+}
+
+#[tokio::test]
+async fn a_release_too_many_is_refused_before_its_bytes_are_stored() {
+    let ground = Ground::new();
+    let ann = ground.holder("ann", Role::Publisher).await;
+    let package = |patch: usize| difypkg("acme", "agent", &format!("0.0.{patch}"));
+    for patch in 0..MOST_RELEASES {
+        ground.publish(&package(patch), for_dify(), &ann).await.unwrap();
+    }
+    let stored = ground.blobs.digests().len();
+    let refused = ground.publish(&package(MOST_RELEASES), for_dify(), &ann).await.unwrap_err();
+    assert_eq!((refused.kind, ground.blobs.digests().len()), (Kind::Conflict, stored));
+    assert!(refused.message.contains("1000 releases; remove one"), "{refused}");
+    let again = ground.publish(&package(3), for_dify(), &ann).await.unwrap();
+    assert_eq!(again.outcome, PublishOutcome::Unchanged);
 }
 
 #[tokio::test]
