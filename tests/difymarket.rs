@@ -1,7 +1,7 @@
 //! What Dify asks of a marketplace, in the order in which its core, its web page and the scripts around it ask.
 
 use plugyard_tests::{
-    Plan, Plugin, Yard,
+    Plan, Plugin, Shelved, Yard,
     marketplace::{Market, Mood},
     yard::ADMIN,
 };
@@ -77,6 +77,47 @@ async fn dify_installs_a_plugin_of_elsewhere_through_us() {
     let url = newest["latest_package_url"].as_str().unwrap();
     let path = url.strip_prefix(yard.base()).unwrap_or_else(|| panic!("{url} leads here"));
     assert_eq!(yard.get(path).await.expect(200).body, plugin.bytes());
+}
+
+#[tokio::test]
+async fn nobody_makes_us_fetch_without_end() {
+    let market = Market::start();
+    let plugins: Vec<_> = (0..3).map(|n| Plugin::new(&format!("p{n}"))).collect();
+    for plugin in &plugins {
+        market.list(plugin, "tool");
+    }
+    let plan = Plan::default().set("PLUGYARD_MARKETPLACE_URL", &market.base());
+    let yard = plan.set("PLUGYARD_RATE_LIMITS", "passing=2/3600").start().await;
+    let path = |n: usize| format!("/api/v1/plugins/yard/p{n}/0.0.1/download");
+    for n in [0, 0, 1, 0, 1] {
+        assert_eq!(yard.get(&path(n)).await.expect(200).body, plugins[n].bytes());
+    }
+    let refused = yard.get(&path(2)).await.expect(429);
+    assert!(refused.header("retry-after").parse::<u32>().unwrap() > 0);
+    assert_eq!((&refused.json()["code"], &refused.json()["data"]), (&json!(-1), &Value::Null));
+    assert_eq!(
+        yard.get(&path(1)).await.expect(200).body,
+        plugins[1].bytes(),
+        "what is here is for everybody"
+    );
+    let told = json!({"unique_identifier": "yard/p1:0.0.1"});
+    yard.post("/api/v1/stats/plugins/install_count", &told).await.expect(429);
+}
+
+#[tokio::test]
+async fn the_installations_of_one_caller_count_once_a_day() {
+    let yard = Yard::start().await;
+    let mut plugin = Shelved::new(&yard, 1, "notes", vec![1; 10]).await;
+    plugin.record(&yard, &[("PluginListed", json!({"dialect": "dify"}))]).await;
+    yard.settle().await;
+    let told = json!({"unique_identifier": format!("u-{:012}/notes:1.0.0", plugin.number())});
+    for _ in 0..3 {
+        yard.post("/api/v1/stats/plugins/install_count", &told).await.expect(200);
+    }
+    yard.settle().await;
+    let counted = "select count(*) from es.events where event_type = 'DownloadRecorded'
+                    and payload ->> 'channel' = 'install'";
+    assert_eq!(yard.database().number(counted).await, 1);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     credential::Accepts,
-    limits::ResetForm,
+    limits::{Charge, ResetForm},
     operations::{Operation, get, post},
     refusal::{Fault, Refusal},
     voice::{Heard, JSON, Voice, no_stamp},
@@ -43,7 +43,7 @@ pub(crate) fn free() -> Vec<Operation> {
         post(format!("{plugins}/search/advanced"), read, asking::search),
         get(format!("{plugins}/download"), read, bytes::by_identifier).patient(),
         get(format!("{plugins}/{{org}}/{{name}}/{{version}}/download"), read, bytes::by_name).patient(),
-        post("/api/v1/stats/plugins/install_count", read, bytes::installed),
+        post("/api/v1/stats/plugins/install_count", read, bytes::installed).charged(Charge::Passing),
         get("/api/v1/dist/plugins/manifest.json", read, snapshot::manifest).patient(),
     ]
 }

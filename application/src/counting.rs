@@ -67,11 +67,27 @@ impl Counting {
 
     /// Returns when the next read shows it, or it cannot be counted now: a download is never refused for its count.
     pub async fn count(&self, fetched: Fetched, caller: &Caller) {
-        let (plugin, request) = (fetched.plugin, caller.metadata.correlation_id.clone());
+        self.record(self.recorded(fetched, caller), None, caller).await;
+    }
+
+    /// The same, but of all that is counted for one piece of work, once: it may be tried again.
+    pub async fn count_for(&self, work: &str, fetched: Fetched, caller: &Caller) {
+        self.record(self.recorded(fetched, caller), Some(work.to_owned()), caller).await;
+    }
+
+    /// The same, but of one caller only once a day and plugin.
+    pub async fn count_daily(&self, fetched: Fetched, caller: &Caller) {
+        let channel = fetched.channel;
         let recorded = self.recorded(fetched, caller);
+        let key = recorded.downloader.as_ref().map(|who| format!("{channel:?} by {who}"));
+        self.record(recorded, key, caller).await;
+    }
+
+    async fn record(&self, recorded: DownloadRecorded, key: Option<String>, caller: &Caller) {
+        let (plugin, request) = (recorded.plugin_uid, caller.metadata.correlation_id.clone());
         let shown = async {
             let (reply, written) = oneshot::channel();
-            if self.queue.send(Waiting { recorded, request, reply }).await.is_err() {
+            if self.queue.send(Waiting { recorded, key, request, reply }).await.is_err() {
                 return;
             }
             if let Ok(Some(cursor)) = written.await {

@@ -163,20 +163,24 @@ impl OneMarketplace {
             return Err(Failure::internal());
         }
         on_bytes(artifact.size, Some(artifact.size));
-        let fetched = Fetched {
-            plugin: view.id,
-            version: version.to_owned(),
-            dialect: Dialect::Dify,
-            channel: Channel::Repackage,
-            client: None,
-        };
-        let metadata = Metadata::of_process("repackaging", plugin.to_string(), plugin.to_string());
-        self.counting.count(fetched, &Caller { dialect: Dialect::Dify, metadata, once: None }).await;
         Ok(FromMarketplace {
             received: Received { sha256: artifact.sha256.clone(), size: artifact.size },
             checksum: artifact.content_checksum.clone(),
             binding: true,
         })
+    }
+
+    async fn count(&self, work: &str, view: &PluginView, plugin: &PluginIdentity) {
+        let fetched = Fetched {
+            plugin: view.id,
+            version: plugin.version().to_owned(),
+            dialect: Dialect::Dify,
+            channel: Channel::Repackage,
+            client: None,
+        };
+        let metadata = Metadata::of_process("repackaging", plugin.to_string(), plugin.to_string());
+        let caller = Caller { dialect: Dialect::Dify, metadata, once: None };
+        self.counting.count_for(work, fetched, &caller).await;
     }
 
     async fn own_icon(&self, view: &PluginView) -> Result<Option<(String, Bytes)>, Failure> {
@@ -322,14 +326,19 @@ impl Marketplace for OneMarketplace {
         into: &Path,
         limit: u64,
         on_bytes: OnBytes<'_>,
+        wanted_for: Option<&str>,
         cancel: &CancellationToken,
     ) -> Result<FromMarketplace, Failure> {
         let (author, name) = (plugin.author(), plugin.name());
         if let Some(view) = self.own(author, name).await? {
-            return self.copied(&view, plugin, into, limit, on_bytes).await;
+            let copied = self.copied(&view, plugin, into, limit, on_bytes).await?;
+            if let Some(work) = wanted_for {
+                self.count(work, &view, plugin).await;
+            }
+            return Ok(copied);
         }
         match self.elsewhere(author, name).await?.live {
-            Some(live) => live.download(plugin, into, limit, on_bytes, cancel).await,
+            Some(live) => live.download(plugin, into, limit, on_bytes, wanted_for, cancel).await,
             None => Err(no_version(author, name, plugin.version())),
         }
     }

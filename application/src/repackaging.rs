@@ -67,6 +67,8 @@ pub struct Order<'a> {
     pub verify_install: bool,
     /// Orders of one group have the same source: it is fetched once.
     pub group: Option<GroupId>,
+    /// The piece of work it is, however often it is tried: what it takes from the catalogue counts once for it.
+    pub work: Option<&'a str>,
 }
 
 impl Repackaging {

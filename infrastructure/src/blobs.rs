@@ -1,5 +1,7 @@
 //! Bytes named by their sha256 in an object store: a directory, or S3 and the like by URL.
 
+mod removing;
+
 use std::{
     ops::Range,
     path::Path,
@@ -25,6 +27,9 @@ use object_store::{
 use tokio::io::AsyncWriteExt;
 
 use crate::disk;
+
+/// Removals that may come between before storing is given up.
+const REMOVALS: u32 = 5;
 
 /// Blobs under `blobs/<2 hex>/<sha256>`, records of results under `results/`, answers of
 /// resolvers under `resolutions/`.
@@ -101,6 +106,25 @@ impl ObjectBlobs {
         }
     }
 
+    async fn store_once(&self, file: &Path, digest: &Digest) -> Result<(), Failure> {
+        let key = blob_key(digest);
+        let size = tokio::fs::metadata(file).await.map_err(disk::failure)?.len();
+        match self.size(&key).await? {
+            Some(found) if found == size && self.touch(digest).await? => return Ok(()),
+            Some(found) if found != size => {
+                tracing::error!(%digest, size, found, reason = "BLOB_CORRUPT", "a blob has changed and is replaced");
+                self.remove(digest).await?;
+            }
+            Some(_) | None => {}
+        }
+        if let Some(root) = &self.local
+            && self.link(root, file, digest).await?
+        {
+            return Ok(());
+        }
+        self.upload(file, key).await
+    }
+
     async fn remove(&self, digest: &Digest) -> Result<(), Failure> {
         match self.store.delete(&blob_key(digest)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -115,59 +139,19 @@ impl ObjectBlobs {
             Err(error) => Err(fault(&error)),
         }
     }
-
-    /// Makes the blob as young as if it were stored now; false when it is gone.
-    async fn refresh(&self, digest: &Digest) -> Result<bool, Failure> {
-        let key = blob_key(digest);
-        if let Some(root) = &self.local {
-            let place = root.join(key.to_string());
-            let now = move || std::fs::File::open(place)?.set_modified(SystemTime::now());
-            let done = tokio::task::spawn_blocking(now).await.map_err(|_stopped| Failure::internal())?;
-            return match done {
-                Ok(()) => Ok(true),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-                Err(error) => Err(disk::failure(error)),
-            };
-        }
-        // S3 refuses to copy an object onto itself unchanged, so it goes by way of another key.
-        let aside = Key::from(format!("refresh/{digest}"));
-        match self.store.copy(&key, &aside).await {
-            Ok(()) => {}
-            Err(object_store::Error::NotFound { .. }) => return Ok(false),
-            Err(error) => return Err(fault(&error)),
-        }
-        match self.store.copy(&aside, &key).await {
-            Ok(()) => {}
-            // Somebody else refreshes it too, and was first.
-            Err(object_store::Error::NotFound { .. }) => return Ok(true),
-            Err(error) => return Err(fault(&error)),
-        }
-        match self.store.delete(&aside).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(true),
-            Err(error) => Err(fault(&error)),
-        }
-    }
 }
 
 #[async_trait]
 impl Blobs for ObjectBlobs {
     async fn put(&self, file: &Path, digest: &Digest) -> Result<(), Failure> {
-        let key = blob_key(digest);
-        let size = tokio::fs::metadata(file).await.map_err(disk::failure)?.len();
-        match self.size(&key).await? {
-            Some(found) if found == size && self.refresh(digest).await? => return Ok(()),
-            Some(found) if found != size => {
-                tracing::error!(%digest, size, found, reason = "BLOB_CORRUPT", "a blob has changed and is replaced");
-                self.remove(digest).await?;
+        for _ in 0..REMOVALS {
+            self.store_once(file, digest).await?;
+            if self.survives(digest).await? {
+                return Ok(());
             }
-            Some(_) | None => {}
         }
-        if let Some(root) = &self.local
-            && self.link(root, file, digest).await?
-        {
-            return Ok(());
-        }
-        self.upload(file, key).await
+        tracing::warn!(%digest, "a blob is removed as often as it is stored");
+        Err(Failure::internal())
     }
 
     async fn open(
@@ -197,11 +181,7 @@ impl Blobs for ObjectBlobs {
     }
 
     async fn delete(&self, digest: &Digest, age: Duration) -> Result<(), Failure> {
-        match self.store.head(&blob_key(digest)).await {
-            Ok(meta) if meta.last_modified <= before(age) => self.remove(digest).await,
-            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(fault(&error)),
-        }
+        self.remove_older(digest, age).await
     }
 
     async fn older_than(&self, age: Duration) -> Result<Vec<Digest>, Failure> {

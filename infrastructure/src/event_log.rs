@@ -49,11 +49,23 @@ pub struct LogCommands<A> {
     writer: LogWriter,
     cache: FoldedCache<A>,
     turns: Turns,
+    decides: bool,
 }
 
 impl<A: Aggregate<Services = ()> + Clone> LogCommands<A> {
     pub fn new(pools: &Pools, writer: LogWriter) -> Self {
-        Self { loader: Loader::new(pools), writer, cache: FoldedCache::default(), turns: Turns::default() }
+        Self {
+            loader: Loader::new(pools),
+            writer,
+            cache: FoldedCache::default(),
+            turns: Turns::default(),
+            decides: true,
+        }
+    }
+
+    /// For a history without a decision: of a stream, however long, only the end is looked at, and nothing is folded.
+    pub fn of_history(pools: &Pools, writer: LogWriter) -> Self {
+        Self { decides: false, ..Self::new(pools, writer) }
     }
 
     async fn run(
@@ -120,7 +132,9 @@ impl<A: Aggregate<Services = ()> + Clone> LogCommands<A> {
         if !fresh && let Some(folded) = self.cache.get(id) {
             return Ok((folded, true));
         }
-        match self.loader.load::<A>(id).await {
+        let loaded =
+            if self.decides { self.loader.load::<A>(id).await } else { self.loader.end::<A>(id).await };
+        match loaded {
             Ok(folded) => Ok((Arc::new(folded), false)),
             Err(error) => {
                 tracing::warn!(stream = id, %error, "a stream cannot be loaded");

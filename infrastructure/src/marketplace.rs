@@ -269,6 +269,7 @@ impl Marketplace for HttpMarketplace {
         into: &Path,
         limit: u64,
         on_bytes: OnBytes<'_>,
+        _: Option<&str>,
         cancel: &CancellationToken,
     ) -> Result<FromMarketplace, Failure> {
         let (author, name, version) = (plugin.author(), plugin.name(), plugin.version());

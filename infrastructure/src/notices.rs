@@ -18,7 +18,7 @@ impl PgNotices {
         Self { pool }
     }
 
-    async fn claimed(&self, most: u32) -> Result<Vec<Notice>, sqlx::Error> {
+    async fn claimed(&self) -> Result<Option<Notice>, sqlx::Error> {
         // An idle outbox must not write.
         sqlx::query(
             "update es.notices set state = 'given_up', ended_at = clock_timestamp()
@@ -28,23 +28,20 @@ impl PgNotices {
         )
         .execute(&self.pool)
         .await?;
-        let rows = sqlx::query(
+        let claimed = sqlx::query(
             "with due as (
                select notice from es.notices where state = 'waiting' and due_at <= clock_timestamp()
-                order by due_at, happened_at, notice limit $1 for update skip locked)
+                order by due_at, happened_at, notice limit 1 for update skip locked)
              update es.notices n set tries = n.tries + 1, due_at = clock_timestamp() + interval '30 seconds'
                from due where n.notice = due.notice
-             returning n.notice, n.plugin_id, n.kind, n.version, n.threshold, n.tries - 1 as tries, n.happened_at",
+             returning n.notice, n.plugin_id, n.kind, n.version, n.threshold, n.tries - 1 as tries, n.due_at",
         )
-        .bind(i64::from(most))
-        .fetch_all(&self.pool)
+        .fetch_optional(&self.pool)
         .await?;
-        let mut claimed = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        claimed.sort_by_key(|(happened_at, _)| *happened_at);
-        Ok(claimed.into_iter().map(|(_, notice)| notice).collect())
+        claimed.as_ref().map(read).transpose()
     }
 
-    async fn settled(&self, id: &str, fate: Fate) -> Result<(), sqlx::Error> {
+    async fn settled(&self, notice: &Notice, fate: Fate) -> Result<(), sqlx::Error> {
         let (state, pause) = match fate {
             Fate::Posted => ("posted", 0.0),
             Fate::Withheld => ("withheld", 0.0),
@@ -55,11 +52,13 @@ impl PgNotices {
             "update es.notices
                 set state = $2, due_at = clock_timestamp() + $3 * interval '1 second',
                     ended_at = case when $2 = 'waiting' then null else clock_timestamp() end
-              where notice = $1 and state = 'waiting'",
+              where notice = $1 and state = 'waiting' and tries = $4 + 1 and ($2 <> 'withheld' or due_at = $5)",
         )
-        .bind(id)
+        .bind(&notice.id)
         .bind(state)
         .bind(pause)
+        .bind(i32::try_from(notice.tries).unwrap_or(i32::MAX))
+        .bind(notice.until)
         .execute(&self.pool)
         .await
         .map(drop)
@@ -68,12 +67,12 @@ impl PgNotices {
 
 #[async_trait]
 impl Notices for PgNotices {
-    async fn claim(&self, most: u32) -> Result<Vec<Notice>, Error> {
-        self.claimed(most).await.map_err(|error| unavailable(&error))
+    async fn claim(&self) -> Result<Option<Notice>, Error> {
+        self.claimed().await.map_err(|error| unavailable(&error))
     }
 
-    async fn settle(&self, id: &str, fate: Fate) -> Result<(), Error> {
-        self.settled(id, fate).await.map_err(|error| unavailable(&error))
+    async fn settle(&self, notice: &Notice, fate: Fate) -> Result<(), Error> {
+        self.settled(notice, fate).await.map_err(|error| unavailable(&error))
     }
 }
 
@@ -82,7 +81,7 @@ fn unavailable(error: &sqlx::Error) -> Error {
     Error::unavailable()
 }
 
-fn read(row: &PgRow) -> Result<(chrono::DateTime<chrono::Utc>, Notice), sqlx::Error> {
+fn read(row: &PgRow) -> Result<Notice, sqlx::Error> {
     let kind: String = row.try_get("kind")?;
     let (version, threshold): (Option<String>, Option<i64>) =
         (row.try_get("version")?, row.try_get("threshold")?);
@@ -92,11 +91,11 @@ fn read(row: &PgRow) -> Result<(chrono::DateTime<chrono::Utc>, Notice), sqlx::Er
         "release" => News::Release(version.unwrap_or_default()),
         _ => News::Package,
     };
-    let notice = Notice {
+    Ok(Notice {
         id: row.try_get("notice")?,
         plugin: PluginId(row.try_get("plugin_id")?),
         news,
         tries: tries.unsigned_abs(),
-    };
-    Ok((row.try_get("happened_at")?, notice))
+        until: row.try_get("due_at")?,
+    })
 }

@@ -118,11 +118,14 @@ impl News {
     }
 }
 
-/// What was not to be told may be now.
+/// What was not to be told may be now; whoever is judging it just now, does so again when the claim ends.
 async fn reconsider(transaction: &mut PgConnection, plugin: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "update es.notices set state = 'waiting', due_at = clock_timestamp(), ended_at = null
-          where plugin_id = $1 and state = 'withheld' and happened_at > clock_timestamp() - interval '1 day'",
+        "update es.notices set state = 'waiting', ended_at = null,
+                due_at = case state when 'withheld' then clock_timestamp()
+                                    else due_at + interval '1 microsecond' end
+          where plugin_id = $1 and state in ('withheld', 'waiting')
+            and happened_at > clock_timestamp() - interval '1 day'",
     )
     .bind(plugin)
     .execute(transaction)

@@ -14,7 +14,10 @@ pub(crate) fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-/// The bound of an integer column where the caller gave more.
+/// Of this many the sum still fits into a column, whatever they are.
+const ADDED_UP: i64 = 1_000_000;
+
+/// For an integer column where the caller may have given more than it holds.
 pub(crate) fn bounded(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+    i64::try_from(number).unwrap_or(i64::MAX).min(i64::MAX / ADDED_UP)
 }

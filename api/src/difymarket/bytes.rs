@@ -1,7 +1,7 @@
 //! Packages, and what is told of installations. Dify asks with HEAD for the length, and then for the bytes: they come
 //! with 200, whoever publishes them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use application::{
     counting::{Counting, Fetched},
@@ -9,10 +9,13 @@ use application::{
     ports::{
         blobs::Blobs,
         marketplace::{ListedVersion, Marketplace},
+        packaging::Received,
     },
+    principal::Principal,
     queries::catalogue::{CatalogueQueries, Origin, PluginView, Which},
 };
 use axum::{
+    Extension,
     body::Body,
     extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, Method, Uri, header::USER_AGENT},
@@ -29,9 +32,12 @@ use super::{
     not_found,
 };
 use crate::{
-    asker::Asker,
+    address::Client,
+    asker::{Asker, layered},
+    credential::Asking,
     fields::Fields,
     file_response::File,
+    limits::{Charge, SharedLimits},
     package_bytes::{self, Delivery},
     refusal::{Fault, Refusal},
     voice::Said,
@@ -81,19 +87,27 @@ pub(super) struct Through {
     market: Arc<dyn Marketplace>,
     passing: Arc<Passing>,
     blobs: Arc<dyn Blobs>,
+    limits: SharedLimits,
+    client: Client,
+    principal: Arc<Principal>,
 }
 
 impl axum::extract::FromRequestParts<crate::services::Services> for Through {
     type Rejection = Refusal;
 
     async fn from_request_parts(
-        _: &mut axum::http::request::Parts,
+        parts: &mut axum::http::request::Parts,
         services: &crate::services::Services,
     ) -> Result<Self, Refusal> {
+        let Extension(client) = layered::<Client>(parts).await?;
+        let Extension(Asking(principal)) = layered::<Asking>(parts).await?;
         Ok(Self {
             market: services.marketplace.clone(),
             passing: services.passing.clone(),
             blobs: services.blobs.clone(),
+            limits: services.limits.clone(),
+            client,
+            principal,
         })
     }
 }
@@ -106,7 +120,7 @@ impl Through {
         method: &Method,
         headers: &HeaderMap,
     ) -> Result<Response, Refusal> {
-        let received = self.passing.bring(&*self.market, plugin).await.map_err(refused)?;
+        let received = self.brought(plugin).await?;
         let name = format!("{}-{}.difypkg", plugin.name(), plugin.version());
         let file = File {
             sha256: &received.sha256,
@@ -117,6 +131,20 @@ impl Through {
         };
         let given = package_bytes::give(&file, &*self.blobs, method, headers).await?;
         given.ok_or_else(|| application::Error::unavailable().into())
+    }
+
+    /// Only what has to be fetched is charged.
+    async fn brought(&self, plugin: &PluginIdentity) -> Result<Received, Refusal> {
+        if let Some(received) = self.passing.here(plugin).await {
+            return Ok(received);
+        }
+        let (charge, now) = (Charge::Passing, Instant::now());
+        let charged = self.limits.take(Dialect::Dify, charge, &self.principal, self.client, now);
+        if let Some(Err(standing)) = charged {
+            return Err(Refusal::limited(standing));
+        }
+        let caller = self.client.household().to_string();
+        self.passing.bring(&*self.market, plugin, &caller).await.map_err(refused)
     }
 }
 
@@ -174,7 +202,8 @@ async fn own(
     Ok(view.filter(is_shown))
 }
 
-/// Told by a Dify that has installed a package. What is published elsewhere is counted there.
+/// Told by a Dify that has installed a package: by the same one, once a day and plugin. What is published elsewhere is
+/// counted there.
 pub(super) async fn installed(
     State(catalogue): Catalogue,
     State(market): Market,
@@ -207,7 +236,7 @@ pub(super) async fn installed(
         client: client.map(str::to_owned),
     };
     let caller = asker.caller("install_count", &json!({"unique_identifier": text}));
-    counting.count(fetched, &caller).await;
+    counting.count_daily(fetched, &caller).await;
     Ok(Said::ok(json!({})))
 }
 

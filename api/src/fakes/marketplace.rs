@@ -106,6 +106,7 @@ impl Marketplace for Fakes {
         _: &Path,
         _: u64,
         _: OnBytes<'_>,
+        _: Option<&str>,
         _: &CancellationToken,
     ) -> Result<FromMarketplace, Failure> {
         Err(Failure::internal())

@@ -23,6 +23,8 @@ pub(crate) enum LimitName {
     Identity,
     /// Refused ones, in whatever dialect.
     Credentials,
+    /// What anybody may make us fetch or note down.
+    Passing,
 }
 
 /// What an operation counts as.
@@ -37,6 +39,8 @@ pub(crate) enum Charge {
     Identity,
     /// A credential that was refused.
     Refused,
+    /// A package of another marketplace that passes through here, or word of an installation.
+    Passing,
     /// Nothing: the headers tell where the address stands.
     Shown,
 }
@@ -57,7 +61,7 @@ pub(super) enum Who {
 }
 
 impl LimitName {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Dify,
         Self::Inkdrop,
         Self::Backstage,
@@ -67,6 +71,7 @@ impl LimitName {
         Self::Login,
         Self::Identity,
         Self::Credentials,
+        Self::Passing,
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -80,6 +85,7 @@ impl LimitName {
             Self::Login => "login",
             Self::Identity => "identity",
             Self::Credentials => "credentials",
+            Self::Passing => "passing",
         }
     }
 }
@@ -105,7 +111,7 @@ fn usual(limit: LimitName) -> Option<Allowance> {
         LimitName::Backstage | LimitName::Nexus => (100, 3600),
         LimitName::BackstageAuthenticated | LimitName::NexusAuthenticated => (1000, 3600),
         LimitName::Login => (10, 600),
-        LimitName::Identity | LimitName::Credentials => (60, 60),
+        LimitName::Identity | LimitName::Credentials | LimitName::Passing => (60, 60),
     };
     Allowance::new(most, seconds)
 }
@@ -144,7 +150,7 @@ pub(super) fn resolve(
     client: Client,
 ) -> Option<(Key, Allowance)> {
     let whoever = match charge {
-        Charge::Login | Charge::Identity | Charge::Refused => None,
+        Charge::Login | Charge::Identity | Charge::Refused | Charge::Passing => None,
         Charge::Usual | Charge::Creation | Charge::Shown => Some(principal),
     };
     if let Some(Principal { key: Some(key), allowance: Some(allowance), .. }) = whoever {
@@ -159,6 +165,7 @@ pub(super) fn resolve(
         (_, Charge::Login) => by_address(LimitName::Login),
         (_, Charge::Identity) => by_principal(LimitName::Identity, LimitName::Identity),
         (_, Charge::Refused) => by_address(LimitName::Credentials),
+        (_, Charge::Passing) => by_address(LimitName::Passing),
         (Dialect::Dify, Charge::Creation | Charge::Shown) => by_address(LimitName::Dify),
         (Dialect::Inkdrop, _) => by_address(LimitName::Inkdrop),
         (Dialect::Backstage, _) => by_principal(LimitName::Backstage, LimitName::BackstageAuthenticated),

@@ -43,7 +43,7 @@ pub(super) fn build_cataloguing(
     changes: &[&Signal],
 ) -> anyhow::Result<Cataloguing> {
     let (counting, recording) = Counting::new(
-        Arc::new(LogCommands::new(pools, writer.clone())),
+        Arc::new(LogCommands::of_history(pools, writer.clone())),
         freshness.clone(),
         Arc::new(System),
         Arc::new(System),

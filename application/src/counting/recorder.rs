@@ -1,10 +1,12 @@
 //! One loop per node writes the counts down: what arrives for a plugin while an append of it is on its way waits, and
 //! goes in together with the next one. So a crowd of downloads of one plugin costs a few appends, and none of them
-//! races another of this node; against other nodes they are tried again, under a key that lets each count in once.
+//! races another of this node; against other nodes they are tried again, under a key that lets each count in once. What
+//! has a key of its own is counted once for all time that keys are kept, on whichever node.
 
 use std::{
     collections::{HashMap, HashSet},
     convert::Infallible,
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
@@ -14,6 +16,7 @@ use domain::{
     recorded::Cursor,
     values::Metadata,
 };
+use futures::FutureExt as _;
 use serde_json::Value;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -38,6 +41,8 @@ const AFTER_A_FAULT: Duration = Duration::from_millis(500);
 /// A download that wants to be written down.
 pub(super) struct Waiting {
     pub(super) recorded: DownloadRecorded,
+    /// Of all that have the same one, one is written down.
+    pub(super) key: Option<String>,
     pub(super) request: String,
     /// Told where it stands in the log, as soon as that is known.
     pub(super) reply: oneshot::Sender<Option<Cursor>>,
@@ -78,16 +83,25 @@ impl Recorder {
         }
     }
 
+    /// Returns the stream however it ends: it must be free again.
     async fn record(self, stream: DownloadStream, batch: Vec<Waiting>) -> DownloadStream {
-        let request = batch.first().map(|first| first.request.clone()).unwrap_or_default();
-        let (counts, replies): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|one| (one.recorded, one.reply)).unzip();
-        let cursor = self.append(stream, RecordDownloads(counts), request).await;
-        for reply in replies {
-            // Who does not wait any longer is counted all the same.
-            let _ = reply.send(cursor);
+        if AssertUnwindSafe(self.write(stream, batch)).catch_unwind().await.is_err() {
+            tracing::error!(%stream, "counting has panicked; these downloads are lost");
         }
         stream
+    }
+
+    async fn write(&self, stream: DownloadStream, batch: Vec<Waiting>) {
+        let Some(first) = batch.first() else { return };
+        let (request, key) = (first.request.clone(), first.key.clone());
+        let most = if key.is_some() { 1 } else { batch.len() };
+        let counts = batch.iter().take(most).map(|one| one.recorded.clone()).collect();
+        let key = key.unwrap_or_else(|| self.ids.secret().to_string());
+        let cursor = self.append(stream, RecordDownloads(counts), request, key).await;
+        for one in batch {
+            // Who does not wait any longer is counted all the same.
+            let _ = one.reply.send(cursor);
+        }
     }
 
     async fn append(
@@ -95,13 +109,9 @@ impl Recorder {
         stream: DownloadStream,
         counts: RecordDownloads,
         request: String,
+        key: String,
     ) -> Option<Cursor> {
-        let once = Once {
-            scope: "downloads".to_owned(),
-            key: self.ids.secret().to_string(),
-            request_hash: [0; 32],
-            response: Value::Null,
-        };
+        let once = Once { scope: "downloads".to_owned(), key, request_hash: [0; 32], response: Value::Null };
         // Not who downloaded: that is what the hash is for.
         let by = Metadata::of_process("count_downloads", request.clone(), request);
         let (id, number, deadline) = (stream.to_string(), counts.0.len(), Instant::now() + PATIENCE);
@@ -127,7 +137,7 @@ impl Recorder {
     }
 }
 
-/// Of every stream that is free, the oldest that waits.
+/// Of every stream that is free, what has waited longest.
 fn next_batches(
     waiting: &mut HashMap<DownloadStream, Vec<Waiting>>,
     busy: &HashSet<DownloadStream>,
@@ -144,7 +154,13 @@ fn next_batches(
     taken.collect()
 }
 
-fn split(mut all: Vec<Waiting>) -> (Vec<Waiting>, Vec<Waiting>) {
-    let rest = all.split_off(all.len().min(MOST_AT_ONCE));
-    (all, rest)
+/// What goes in together, and what waits on: all that is one count to the first, or as many as have no key.
+fn split(all: Vec<Waiting>) -> (Vec<Waiting>, Vec<Waiting>) {
+    let key = all.first().and_then(|first| first.key.clone());
+    let (mut batch, mut rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.key == key);
+    if batch.len() > MOST_AT_ONCE && key.is_none() {
+        let later = batch.split_off(MOST_AT_ONCE);
+        rest.extend(later);
+    }
+    (batch, rest)
 }

@@ -26,6 +26,8 @@ struct Log {
     metadata: Mutex<Vec<Metadata>>,
     appends: Mutex<usize>,
     faults: Mutex<Vec<CommandError<Infallible>>>,
+    /// The next append ends in a panic.
+    breaks: Mutex<bool>,
 }
 
 impl Log {
@@ -59,6 +61,8 @@ impl Commands<DownloadLog> for Log {
         assert!(self.writing.lock().unwrap().insert(id.to_owned()), "two appends to one stream at once");
         tokio::time::sleep(Duration::from_millis(5)).await;
         self.writing.lock().unwrap().remove(id);
+        let breaks = std::mem::take(&mut *self.breaks.lock().unwrap());
+        assert!(!breaks, "told to break");
         let fault = self.faults.lock().unwrap().pop();
         if let Some(fault @ CommandError::Contended) = fault {
             return Err(fault);
@@ -183,6 +187,40 @@ async fn a_download_waits_two_seconds_for_its_count_and_no_longer() {
     let began = tokio::time::Instant::now();
     scene.counting.count(fetched(), &caller("anonymous", None)).await;
     assert_eq!(began.elapsed().as_secs(), 2);
+}
+
+#[tokio::test]
+async fn a_stream_whose_append_ended_in_a_panic_takes_the_next_count() {
+    let scene = scene(&[]);
+    *scene.log.breaks.lock().unwrap() = true;
+    let someone = caller("anonymous", None);
+    scene.counting.count(fetched(), &someone).await;
+    assert_eq!(scene.log.counted(), 0);
+    scene.counting.count(fetched(), &someone).await;
+    assert_eq!(scene.log.counted(), 1);
+}
+
+#[tokio::test]
+async fn of_one_piece_of_work_and_of_one_caller_a_day_one_is_counted() {
+    let scene = scene(&[]);
+    let (ann, bob) = (caller("ann", None), caller("bob", None));
+    join_all((0..20).map(|_| scene.counting.count_for("task 1", fetched(), &ann))).await;
+    scene.counting.count_for("task 1", fetched(), &bob).await;
+    assert_eq!(scene.log.counted(), 1);
+    scene.counting.count_for("task 2", fetched(), &ann).await;
+    assert_eq!(scene.log.counted(), 2);
+    for caller in [&ann, &ann, &bob, &ann] {
+        scene.counting.count_daily(fetched(), caller).await;
+    }
+    assert_eq!(scene.log.counted(), 4);
+    *scene.clock.0.lock().unwrap() += chrono::TimeDelta::days(1);
+    let other = Fetched { plugin: "223e4567-e89b-42d3-a456-426614174000".parse().unwrap(), ..fetched() };
+    for fetched in [fetched(), other, fetched()] {
+        scene.counting.count_daily(fetched, &ann).await;
+    }
+    assert_eq!(scene.log.counted(), 6);
+    scene.counting.count(fetched(), &ann).await;
+    assert_eq!(scene.log.counted(), 7, "downloads are counted as before");
 }
 
 #[tokio::test]

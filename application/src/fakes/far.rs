@@ -12,14 +12,16 @@ use application::{
             Answer, CATEGORIES, Category, Changes, Circuit, FromMarketplace, ListedVersion, Listing,
             Marketplace, Page, Search, Shown, Status, Upstream, Upstreams,
         },
-        packaging::OnBytes,
+        packaging::{OnBytes, Received},
     },
     queries::repositories::RepositoryView,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use domain::values::PluginIdentity;
+use domain::values::{Digest, PluginIdentity};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 const PAGE: usize = 2;
@@ -27,6 +29,8 @@ const PAGE: usize = 2;
 #[derive(Default)]
 pub(crate) struct Far {
     state: Mutex<State>,
+    /// It has packages, and lets as many come as this has permits.
+    packages: Option<Arc<Semaphore>>,
 }
 
 #[derive(Default)]
@@ -53,7 +57,11 @@ pub(crate) fn listed(author: &str, name: &str, version: &str, updated_at: DateTi
 impl Far {
     pub(crate) fn with(listings: Vec<Listing>) -> Arc<Self> {
         let state = State { listings, ..State::default() };
-        Arc::new(Self { state: Mutex::new(state) })
+        Arc::new(Self { state: Mutex::new(state), packages: None })
+    }
+
+    pub(crate) fn delivering(packages: Arc<Semaphore>) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), packages: Some(packages) })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -177,14 +185,24 @@ impl Marketplace for Far {
 
     async fn download(
         &self,
-        _: &PluginIdentity,
-        _: &Path,
+        plugin: &PluginIdentity,
+        into: &Path,
         _: u64,
         _: OnBytes<'_>,
+        _: Option<&str>,
         _: &CancellationToken,
     ) -> Result<FromMarketplace, Failure> {
-        let _state = self.up("download")?;
-        Err(Failure::internal())
+        drop(self.up("download")?);
+        let Some(packages) = &self.packages else { return Err(Failure::internal()) };
+        packages.acquire().await.unwrap().forget();
+        let bytes = plugin.to_string();
+        std::fs::write(into, &bytes).unwrap();
+        let sha256 = Digest::of_bytes(Sha256::digest(&bytes).into());
+        Ok(FromMarketplace {
+            received: Received { sha256, size: bytes.len() as u64 },
+            checksum: None,
+            binding: false,
+        })
     }
 
     fn status(&self) -> Status {

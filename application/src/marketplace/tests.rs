@@ -230,14 +230,15 @@ async fn what_is_held_back_or_removed_here_is_not_there_and_hides_nobody() {
     let directory = tempfile::tempdir().unwrap();
     let cancel = CancellationToken::new();
     let into = directory.path().join("package");
-    let asked = ground.market.download(&identity("held", "0.0.9"), &into, 100, &|_, _| {}, &cancel).await;
+    let asked =
+        ground.market.download(&identity("held", "0.0.9"), &into, 100, &|_, _| {}, None, &cancel).await;
     assert!(asked.is_err() && !into.exists());
     ground.plugin(1, PluginCommand::Remove { reason: reason() }).await;
     assert!(!ground.market.plugin("yard", "agent").await.unwrap().value.unwrap().hosted);
 }
 
 #[tokio::test]
-async fn a_package_of_here_is_copied_and_counted() {
+async fn a_package_of_here_is_copied_and_counted_once_for_a_task() {
     let ground = ground(Vec::new());
     ground.far.is_down(true);
     ground.publish(1, "agent", "0.0.9", digest(1)).await;
@@ -246,18 +247,26 @@ async fn a_package_of_here_is_copied_and_counted() {
     let into = directory.path().join("package");
     let cancel = CancellationToken::new();
     let download = async |name: &str, version: &str, limit| {
-        ground.market.download(&identity(name, version), &into, limit, &|_, _| {}, &cancel).await
+        ground
+            .market
+            .download(&identity(name, version), &into, limit, &|_, _| {}, Some("a task"), &cancel)
+            .await
     };
     let came = download("agent", "0.0.9", 100).await.unwrap();
     assert_eq!((came.checksum, came.binding), (Some("ab".repeat(32)), true));
     assert_eq!((came.received.sha256, std::fs::read(&into).unwrap().as_slice()), (digest(1), BYTES));
+    download("agent", "0.0.9", 100).await.unwrap();
     let counted = ground.shelf.recorded().into_iter().filter_map(|recorded| {
         let domain::recorded::Event::Download(_, event) = recorded.event else { return None };
         Some(event)
     });
     let counted: Vec<_> = counted.collect();
     let domain::download_log::DownloadLogEvent::DownloadRecorded(first) = &counted[0];
-    assert_eq!((counted.len(), first.channel, first.version.as_str()), (1, Channel::Repackage, "0.0.9"));
+    assert_eq!(
+        (counted.len(), first.channel, first.version.as_str()),
+        (1, Channel::Repackage, "0.0.9"),
+        "tried again"
+    );
     assert_eq!(download("agent", "0.0.9", 5).await.unwrap_err().reason, Reason::PackageTooLarge);
     assert_eq!(download("agent", "0.1.0", 100).await.unwrap_err().reason, Reason::PluginUnknown);
     assert!(download("lost", "0.0.9", 100).await.unwrap_err().transient);

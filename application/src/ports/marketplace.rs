@@ -44,13 +44,15 @@ pub trait Marketplace: Send + Sync {
     /// Where anybody may fetch this version, if it is not among those hosted here.
     async fn download_url(&self, plugin: &PluginIdentity) -> Result<String, Failure>;
 
-    /// Streams one version into the new file `into`, at most `limit` bytes.
+    /// Streams one version into the new file `into`, at most `limit` bytes. What is published here counts as one
+    /// download of the work that it is `wanted_for`, however often that asks; for none it counts nothing.
     async fn download(
         &self,
         plugin: &PluginIdentity,
         into: &Path,
         limit: u64,
         on_bytes: OnBytes<'_>,
+        wanted_for: Option<&str>,
         cancel: &CancellationToken,
     ) -> Result<FromMarketplace, Failure>;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use domain::values::PluginId;
 
 use crate::error::Error;
@@ -14,8 +15,10 @@ pub struct Notice {
     pub id: String,
     pub plugin: PluginId,
     pub news: News,
-    /// How often it was claimed before.
+    /// How often it was claimed before: the fence of this claim.
     pub tries: u32,
+    /// When the claim ends, by the clock of the outbox; another moment since, and the plugin was cleared meanwhile.
+    pub until: DateTime<Utc>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +43,11 @@ pub enum Fate {
 
 #[async_trait]
 pub trait Notices: Send + Sync {
-    /// The oldest that are due and not a day old; those that are older are given up.
-    async fn claim(&self, most: u32) -> Result<Vec<Notice>, Error>;
+    /// The one that is due for longest; what is a day old is given up. One at a time, so that a claim outlasts its post.
+    async fn claim(&self) -> Result<Option<Notice>, Error>;
 
-    async fn settle(&self, id: &str, fate: Fate) -> Result<(), Error>;
+    /// Does nothing when somebody else has claimed it since, nor withholds what was cleared since.
+    async fn settle(&self, notice: &Notice, fate: Fate) -> Result<(), Error>;
 }
 
 /// Where the operator wants to be told.

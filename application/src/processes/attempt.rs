@@ -68,6 +68,7 @@ impl RunTasks {
         })?;
         let reporter = Reporter::default();
         let (asked, targets) = (&claim.order, claim.order.options.targets());
+        let piece_of_work = asked.group.map_or_else(|| claim.task.to_string(), |group| group.to_string());
         let order = Order {
             source: &asked.subject,
             targets: &targets,
@@ -75,6 +76,7 @@ impl RunTasks {
             refresh: asked.options.refresh,
             verify_install: asked.options.verify_install,
             group: asked.group,
+            work: Some(&piece_of_work),
         };
         tokio::select! {
             outcome = self.repackaging.run(order, work, &reporter, cancel) => outcome,

@@ -17,7 +17,6 @@ use crate::{
     signal::Signal,
 };
 
-const AT_A_TIME: u32 = 10;
 /// What is due later becomes due without a hint.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_mins(10);
@@ -37,8 +36,8 @@ impl PostNotices {
         let mut projected = self.projected.waiter();
         loop {
             match self.post().await {
-                Ok(0) => {}
-                Ok(_) => continue,
+                Ok(false) => {}
+                Ok(true) => continue,
                 Err(error) => warn!(%error, "news could not be looked for"),
             }
             // Whichever comes first.
@@ -46,16 +45,13 @@ impl PostNotices {
         }
     }
 
-    /// How many were settled.
-    pub async fn post(&self) -> Result<usize, Error> {
-        let notices = self.notices.claim(AT_A_TIME).await?;
-        let number = notices.len();
-        for notice in notices {
-            let fate = self.fate(&notice).await?;
-            debug!(notice = notice.id, ?fate, "news");
-            self.notices.settle(&notice.id, fate).await?;
-        }
-        Ok(number)
+    /// Whether there was anything.
+    pub async fn post(&self) -> Result<bool, Error> {
+        let Some(notice) = self.notices.claim().await? else { return Ok(false) };
+        let fate = self.fate(&notice).await?;
+        debug!(notice = notice.id, ?fate, "news");
+        self.notices.settle(&notice, fate).await?;
+        Ok(true)
     }
 
     async fn fate(&self, notice: &Notice) -> Result<Fate, Error> {

@@ -13,13 +13,16 @@ use std::{
 use async_trait::async_trait;
 use domain::{
     plugin::PackageFormat,
+    repository::{Repository, RepositoryAdded, RepositoryCommand},
     values::{Digest, Role},
 };
 
 use super::*;
 use crate::{
+    commands::Commands,
     failure::Failure,
     fakes::{Registry, caller, wish},
+    far::listed,
     ports::{blobs::Body, packages::Package},
     queries::catalogue::PluginView,
     shelf::{Shelf, packed, prepared},
@@ -91,6 +94,22 @@ impl Ground {
         by: &Principal,
     ) -> Result<Option<Cursor>, Error> {
         self.publishing.change(plugin, change, Asker { principal: by, caller: caller() }).await
+    }
+
+    /// A repository lists this plugin.
+    pub(crate) async fn elsewhere(&self, author: &str, name: &str) {
+        let listing = listed(author, name, "1.0.0", chrono::DateTime::UNIX_EPOCH);
+        let added = RepositoryAdded {
+            name: "market".to_owned(),
+            url: "https://market.example".to_owned(),
+            description: String::new(),
+            kind: "dify".to_owned(),
+        };
+        let observe = RepositoryCommand::Observe { listings: vec![listing], gone: Vec::new() };
+        for command in [RepositoryCommand::Add(added), observe] {
+            let metadata = caller().metadata;
+            Commands::<Repository>::execute(&*self.shelf, "market", command, metadata).await.unwrap();
+        }
     }
 
     pub(crate) async fn view(&self, plugin: PluginId) -> PluginView {

@@ -74,7 +74,7 @@ impl Repackaging {
         progress: &dyn Progress,
         cancel: &CancellationToken,
     ) -> Result<Acquired, Failure> {
-        self.fetch_input(source, work, progress, cancel).await.map(|(acquired, _)| acquired)
+        self.fetch_input(source, None, work, progress, cancel).await.map(|(acquired, _)| acquired)
     }
 
     /// The same, once for all orders of a group on this node.
@@ -86,7 +86,8 @@ impl Repackaging {
         cancel: &CancellationToken,
     ) -> Result<Acquired, Failure> {
         let (Some(group), Source::Url(_) | Source::Marketplace(_)) = (order.group, order.source) else {
-            return self.acquire(order.source, work, progress, cancel).await;
+            let fetched = self.fetch_input(order.source, order.work, work, progress, cancel).await;
+            return fetched.map(|(acquired, _)| acquired);
         };
         let _first = tokio::select! {
             first = self.shared.first_of(group) => first,
@@ -98,7 +99,7 @@ impl Repackaging {
                 return Ok(Acquired { file, promised });
             }
         }
-        let (acquired, digest) = self.fetch_input(order.source, work, progress, cancel).await?;
+        let (acquired, digest) = self.fetch_input(order.source, order.work, work, progress, cancel).await?;
         if let Some(digest) = digest {
             self.blobs.put(&acquired.file, &digest).await?;
             self.shared.remember(group, digest, acquired.promised.clone());
@@ -110,6 +111,7 @@ impl Repackaging {
     async fn fetch_input(
         &self,
         source: &Source,
+        wanted_for: Option<&str>,
         work: &Path,
         progress: &dyn Progress,
         cancel: &CancellationToken,
@@ -127,8 +129,10 @@ impl Repackaging {
                 Ok((Acquired::brought(file), Some(received.sha256)))
             }
             Source::Marketplace(plugin) => {
-                let came =
-                    self.marketplace.download(plugin, &file, LARGEST_PACKAGE, &on_bytes, cancel).await?;
+                let came = self
+                    .marketplace
+                    .download(plugin, &file, LARGEST_PACKAGE, &on_bytes, wanted_for, cancel)
+                    .await?;
                 let promised =
                     Promise { plugin: plugin.clone(), checksum: came.checksum, binding: came.binding };
                 Ok((Acquired { file, promised: Some(promised) }, Some(came.received.sha256)))

@@ -76,6 +76,7 @@ mod tests {
             refresh: false,
             verify_install: false,
             group: None,
+            work: None,
         };
         let plain = selection("x", 1);
         let key = of(&input, order(&new), &plain, "1");

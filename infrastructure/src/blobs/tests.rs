@@ -104,3 +104,30 @@ async fn a_blob_that_is_used_again_is_young_again() {
         assert_eq!(read(blobs.open(&digest, 10, None).await.unwrap()).await, b"0123456789");
     }
 }
+
+/// Bytes that nobody named for a day are put again while a sweep removes them.
+async fn put_while_they_are_removed(dir: &Path, blobs: &ObjectBlobs, round: u64) -> bool {
+    let (file, digest) = some_file(dir, &round.to_be_bytes());
+    Blobs::put(blobs, &file, &digest).await.unwrap();
+    let root = blobs.local.clone().unwrap();
+    let stored = std::fs::File::open(root.join(blob_key(&digest).to_string())).unwrap();
+    stored.set_modified(SystemTime::now() - Duration::from_hours(24)).unwrap();
+    drop(std::fs::remove_file(&file));
+    let (file, digest) = some_file(dir, &round.to_be_bytes());
+    let removing = tokio_util::task::TaskTracker::new().spawn({
+        let (blobs, digest) = (blobs.clone(), digest.clone());
+        async move { blobs.delete(&digest, Duration::from_hours(1)).await }
+    });
+    Blobs::put(blobs, &file, &digest).await.unwrap();
+    removing.await.unwrap().unwrap();
+    blobs.open(&digest, 8, None).await.unwrap().is_some()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_put_stays_although_a_sweep_was_removing_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let blobs = ObjectBlobs::in_directory(&dir.path().join("store")).unwrap();
+    for round in 0..300 {
+        assert!(put_while_they_are_removed(dir.path(), &blobs, round).await, "lost in round {round}");
+    }
+}

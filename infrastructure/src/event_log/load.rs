@@ -1,4 +1,4 @@
-//! Loading a stream: the rows through `postgres-es`, the upcasters, the fold. It reads the view `es.streams`, which
+//! Loading a stream: the rows through `postgres-es`, the upcasters, the fold; or only its end. It reads the view `es.streams`, which
 //! gives it the chain where it expects metadata: an aggregate needs the one and not the other.
 
 use std::time::{Duration, Instant};
@@ -66,6 +66,24 @@ impl Loader {
             }
         }
         Ok(folded)
+    }
+
+    /// Where the stream ends, and nothing of what it says.
+    pub(super) async fn end<A: Aggregate>(&self, id: &str) -> Result<Folded<A>, LoadError> {
+        let last = || async {
+            Ok(sqlx::query_as::<_, (i64, Value)>(
+                "select sequence, metadata from es.streams where aggregate_type = $1 and aggregate_id = $2
+                  order by sequence desc limit 1",
+            )
+            .bind(A::TYPE)
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await?)
+        };
+        let last = again(last).await?;
+        let (version, chain) =
+            last.map_or((0, chain::BEGINNING), |(version, read)| (version, chain::read(&read)));
+        Ok(Folded { state: A::default(), version, chain })
     }
 
     /// The request hash and the answer that were stored under a key.

@@ -17,6 +17,8 @@ const LONGEST_URL: usize = 2_048;
 const MOST_TAGS: usize = 50;
 const MOST_LANGUAGES: usize = 32;
 const MOST_LISTED: usize = 2_000;
+/// Beyond what anybody counts, and small enough to be added up.
+const MOST_COUNTED: u64 = 1_000_000_000_000;
 
 /// Whether a plugin can have this name at all.
 pub(super) fn is_plugin(author: &str, name: &str) -> bool {
@@ -137,7 +139,8 @@ fn languages(value: &Value, longest: usize) -> BTreeMap<String, String> {
 }
 
 fn number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+    let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+    number.map(|number| number.min(MOST_COUNTED))
 }
 
 fn time(value: &Value) -> Option<DateTime<Utc>> {
@@ -240,6 +243,17 @@ mod tests {
         }
         for data in [json!(null), json!("x"), json!({"plugins": {}}), json!({"versions": 7})] {
             assert!(listings(&data).is_empty() && versions(&data).0.is_empty(), "{data}");
+        }
+    }
+
+    #[test]
+    fn no_number_is_so_large_that_a_sum_of_them_is_none() {
+        for number in [json!(u64::MAX), json!(i64::MAX), json!("9223372036854775807"), json!(1e30)] {
+            let plugin = json!({"org": "a", "name": "b", "install_count": number});
+            let (listed, total) = page(&json!({"plugins": [plugin], "total": number}));
+            let most = listed.into_iter().flatten().map(|plugin| plugin.download_count).chain([total]).max();
+            let sum = most.and_then(|most| i64::try_from(most).ok()?.checked_mul(1_000_000));
+            assert!(sum.is_some(), "{number} a million times");
         }
     }
 

@@ -242,7 +242,8 @@ fn versions() -> Told {
 async fn fetched(market: &HttpMarketplace, plugin: &PluginIdentity) -> Result<FromMarketplace, Failure> {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("p");
-    let came = market.download(plugin, &file, LARGEST_PACKAGE, &|_, _| {}, &CancellationToken::new()).await;
+    let came =
+        market.download(plugin, &file, LARGEST_PACKAGE, &|_, _| {}, None, &CancellationToken::new()).await;
     assert_eq!(file.exists(), came.is_ok(), "no part of a file is left");
     came
 }

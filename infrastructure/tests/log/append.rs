@@ -1,7 +1,14 @@
+use std::sync::Arc;
+
 use application::commands::{CommandError, Commands, Once, Outcome};
+use chrono::DateTime;
 use cqrs_es::EventStore;
-use domain::task::{Task, TaskCommand, TaskError};
-use infrastructure::event_log::{Heads, verify};
+use domain::{
+    download_log::{Channel, DownloadLog, DownloadRecorded, DownloadStream, RecordDownloads},
+    task::{Task, TaskCommand, TaskError},
+    values::{Dialect, PluginId},
+};
+use infrastructure::event_log::{Heads, LogCommands, verify};
 use serde_json::json;
 use sqlx::{Connection, Executor};
 
@@ -29,6 +36,38 @@ async fn a_hundred_commands_at_once_under_one_key_make_one_effect() {
     let repeated = outcomes.iter().filter(|outcome| **outcome == Outcome::Repeated(json!({"n": 1}))).count();
     assert_eq!(repeated, 99);
     assert_eq!(log.scalar::<i64>("select count(*) from es.events").await, 1);
+}
+
+fn downloaded(plugin: PluginId) -> RecordDownloads {
+    RecordDownloads(vec![DownloadRecorded {
+        plugin_uid: plugin,
+        version: "1.0.0".to_owned(),
+        dialect: Dialect::Dify,
+        channel: Channel::Download,
+        downloader: None,
+        client: None,
+        at: DateTime::UNIX_EPOCH,
+    }])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_without_a_decision_goes_on_from_its_end_whatever_stands_before_it() {
+    let log = Log::fresh().await;
+    let plugin = PluginId(new_task().0);
+    let node = |log: &Log| Arc::new(LogCommands::<DownloadLog>::of_history(&log.pools, log.writer.clone()));
+    let (one, other) = (node(&log), node(&log.second_node()));
+    let stream = DownloadStream::of(&downloaded(plugin).0[0]).to_string();
+    one.execute(&stream, downloaded(plugin), by()).await.unwrap();
+    let unreadable =
+        "insert into es.events (aggregate_type, aggregate_id, sequence, event_type, event_version,
+                                             payload, metadata)
+                      select aggregate_type, aggregate_id, sequence + 1, 'OfAnotherBuild', event_version,
+                             '{}', metadata from es.events";
+    sqlx::query(unreadable).execute(&mut log.owner().await).await.unwrap();
+    for node in [&one, &other, &one] {
+        node.execute(&stream, downloaded(plugin), by()).await.unwrap();
+    }
+    assert_eq!(log.scalar::<i64>("select max(sequence) from es.events").await, 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use domain::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::generation::Generation;
+use crate::{generation::Generation, reading::bounded};
 
 pub(super) fn of(number: i32) -> Generation {
     Generation { model: "download_totals", number }
@@ -78,7 +78,7 @@ pub(super) async fn apply(
 
 fn note(change: &mut Change, event: &PluginEvent) {
     if let PluginEvent::StatisticsImported { statistics, .. } = event {
-        change.imported = Some(i64::try_from(statistics.downloads).unwrap_or(i64::MAX));
+        change.imported = Some(bounded(statistics.downloads));
     } else if let PluginEvent::MilestoneReached { threshold, .. } = event {
         change.reached.extend(i64::try_from(*threshold));
     } else if let PluginEvent::PluginRegistered(_) = event {

@@ -1,4 +1,7 @@
-use application::queries::catalogue::{CatalogueQueries as _, Origin, Which};
+use application::queries::{
+    catalogue::{CatalogueQueries as _, Origin, Which},
+    downloads::DownloadQueries as _,
+};
 use domain::{
     download_log::{Channel, DownloadRecorded},
     plugin::{ImportedStatistics, PluginEvent},
@@ -105,6 +108,34 @@ async fn imported_totals_and_what_is_counted_add_up() {
     assert_eq!(counted.downloads_by_version, [("0.9.0".to_owned(), 1), ("1.0.0".to_owned(), 702)].into());
     assert_eq!((counted.rating.average, counted.rating.count), (Some(4.5), 128));
     assert_eq!(counted.rating.distribution, [1, 2, 5, 20, 100]);
+    yard.rebuilt_is_the_same().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_installation_is_no_download_beside_the_one_that_it_began_with() {
+    let yard = Yard::start().await;
+    let plugin_uid = id(1);
+    yard.given([published(1, "acme", "tool").downloaded(98).story()]).await;
+    let installed = DownloadRecorded { channel: Channel::Install, ..download(plugin_uid, "1.0.0") };
+    let counted = async || {
+        let counted = yard.catalogue().plugin(&Which::Id(plugin_uid)).await.unwrap().unwrap().counted;
+        let milestones = yard.downloads().milestones_due(10).await.unwrap();
+        (counted.downloads, counted.downloads_by_version.get("1.0.0").copied(), milestones)
+    };
+    yard.given(downloads(vec![installed.clone(), download(plugin_uid, "1.0.0"), installed.clone()])).await;
+    assert_eq!(counted().await, (99, Some(1), Vec::new()));
+    yard.given(downloads(vec![download(plugin_uid, "1.0.0"), installed])).await;
+    assert_eq!(counted().await, (100, Some(2), vec![(plugin_uid, 100)]));
+    yard.rebuilt_is_the_same().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn totals_beyond_all_numbers_stop_no_counting() {
+    let yard = Yard::start().await;
+    yard.given([published(1, "acme", "tool").downloaded(u64::MAX).story()]).await;
+    yard.given(downloads(vec![download(id(1), "1.0.0")])).await;
+    let counted = yard.catalogue().plugin(&Which::Id(id(1))).await.unwrap().unwrap().counted;
+    assert!(counted.downloads > 1_000_000_000, "{counted:?}");
     yard.rebuilt_is_the_same().await;
 }
 

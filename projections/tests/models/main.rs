@@ -8,6 +8,7 @@ mod catalogue;
 mod cluster;
 mod finding;
 mod given;
+mod notices;
 mod repositories;
 mod reviews;
 mod yard;

@@ -9,7 +9,7 @@ use domain::{
 };
 
 use crate::{
-    given::{id, published},
+    given::{id, published, registered},
     yard::{Yard, at, plugin, repository},
 };
 
@@ -80,6 +80,25 @@ async fn what_others_list_is_shown_until_it_is_gone_hidden_or_ours() {
     let view = yard.catalogue().plugin(&pair).await.unwrap().unwrap();
     assert_eq!((view.upstream.as_ref().unwrap().version.as_str(), view.counted.downloads), ("0.0.9", 120));
     assert!(view.is_visible(Dialect::Dify) && !view.is_visible(Dialect::Backstage));
+    yard.rebuilt_is_the_same().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_namesake_that_is_not_shown_where_the_other_is_hides_nothing() {
+    let yard = Yard::start().await;
+    let page = vec![listing("langgenius", "agent", 100), listing("langgenius", "elsewhere", 50)];
+    yard.given([repository("market", vec![added(), observed(page, &[])])]).await;
+    let held = |reason: &str| PluginEvent::PluginQuarantined { plugin_uid: id(1), reason: reason.to_owned() };
+    let of_agent = published(1, "langgenius", "agent").downloaded(7).event(held("not checked yet"));
+    let of_inkdrop = registered(2, "langgenius", "elsewhere").release("1.0.0").listed(Dialect::Inkdrop);
+    yard.given([of_agent.story(), of_inkdrop.story()]).await;
+    assert_eq!(shown(&yard).await, ["langgenius/agent 100", "langgenius/elsewhere 50"]);
+    let cleared = PluginEvent::PluginCleared { plugin_uid: id(1), evidence: "checked".to_owned() };
+    let listed = PluginEvent::PluginListed { plugin_uid: id(2), dialect: Dialect::Dify };
+    yard.given([plugin(id(1), vec![cleared]), plugin(id(2), vec![listed])]).await;
+    assert_eq!(shown(&yard).await, ["langgenius/agent 7", "langgenius/elsewhere 0"]);
+    yard.given([plugin(id(1), vec![held("again")])]).await;
+    assert_eq!(shown(&yard).await, ["langgenius/agent 100", "langgenius/elsewhere 0"]);
     yard.rebuilt_is_the_same().await;
 }
 

@@ -28,12 +28,12 @@ struct Told {
 
 #[async_trait]
 impl Notices for Told {
-    async fn claim(&self, _: u32) -> Result<Vec<Notice>, Error> {
-        let news = self.news.clone();
-        Ok(vec![Notice { id: "one".to_owned(), plugin: PLUGIN.parse().unwrap(), news, tries: 3 }])
+    async fn claim(&self) -> Result<Option<Notice>, Error> {
+        let (news, until) = (self.news.clone(), chrono::DateTime::UNIX_EPOCH);
+        Ok(Some(Notice { id: "one".to_owned(), plugin: PLUGIN.parse().unwrap(), news, tries: 3, until }))
     }
 
-    async fn settle(&self, _: &str, fate: Fate) -> Result<(), Error> {
+    async fn settle(&self, _: &Notice, fate: Fate) -> Result<(), Error> {
         self.fates.lock().unwrap().push(fate);
         Ok(())
     }
@@ -106,7 +106,7 @@ async fn posted(publication: Publication, news: News, answer: Posted) -> (Vec<St
         catalogue: shelf,
         projected: Signal::default(),
     };
-    assert_eq!(post.post().await.unwrap(), 1);
+    assert!(post.post().await.unwrap());
     let texts = told.texts.lock().unwrap().clone();
     let fate = told.fates.lock().unwrap()[0];
     (texts, fate)

@@ -140,6 +140,27 @@ async fn a_plugin_is_not_transferred_onto_anothers_name() {
 }
 
 #[tokio::test]
+async fn only_an_operator_transfers_a_plugin_to_a_publisher_that_is_known_elsewhere() {
+    let ground = Ground::new();
+    let ann = ground.holder("ann", Role::Publisher).await;
+    let plugin = ground.publish(&difypkg("acme", "agent", "0.0.1"), for_dify(), &ann).await.unwrap().plugin;
+    ground.elsewhere("langgenius", "other").await;
+    let to = |publisher: &str| Change::Transfer {
+        to_owner: ann.account.unwrap(),
+        to_publisher: publisher.parse().unwrap(),
+    };
+    let refused = ground.change(plugin, to("LangGenius"), &ann).await.unwrap_err();
+    assert_eq!(refused.kind, Kind::Invalid, "Dify takes no such name: {refused}");
+    let refused = ground.change(plugin, to("langgenius"), &ann).await.unwrap_err();
+    assert_eq!(refused.kind, Kind::Forbidden, "{refused}");
+    assert!(refused.message.contains("langgenius of the repository market"), "{refused}");
+    assert_eq!(ground.view(plugin).await.publisher, "acme");
+    ground.change(plugin, to("free"), &ann).await.unwrap();
+    ground.change(plugin, to("langgenius"), &Principal::bootstrap()).await.unwrap();
+    assert_eq!(ground.view(plugin).await.publisher, "langgenius");
+}
+
+#[tokio::test]
 async fn a_name_that_is_not_listed_any_more_is_given_back() {
     let ground = Ground::new();
     let ann = ground.holder("ann", Role::Publisher).await;

@@ -114,6 +114,25 @@ async fn a_package_that_says_otherwise_than_its_request_is_refused() {
 }
 
 #[tokio::test]
+async fn a_release_that_another_listed_dialect_cannot_take_is_refused() {
+    let ground = Ground::new();
+    let ann = ground.holder("ann", Role::Publisher).await;
+    let package = |format, version: &str| prepared(format, Some("acme"), "agent", version);
+    let both = order(PackageFormat::Zip, &[Dialect::Backstage, Dialect::Nexus]);
+    let plugin = ground.publish(&package(PackageFormat::Zip, "1.0.0"), both, &ann).await.unwrap().plugin;
+    let tarball = package(PackageFormat::Tarball, "1.1.0");
+    let for_backstage = || order(PackageFormat::Tarball, &[Dialect::Backstage]);
+    let refused = ground.publish(&tarball, for_backstage(), &ann).await.unwrap_err();
+    assert_eq!(refused.kind, Kind::Invalid, "{refused}");
+    assert!(refused.message.starts_with("Nexus takes ZIP files"), "{refused}");
+    assert_eq!(ground.view(plugin).await.releases.len(), 1);
+    let unlist = Change::Unlist { dialect: Dialect::Nexus, reason: "only here".to_owned() };
+    ground.change(plugin, unlist, &ann).await.unwrap();
+    ground.publish(&tarball, for_backstage(), &ann).await.unwrap();
+    assert_eq!(ground.view(plugin).await.releases.len(), 2);
+}
+
+#[tokio::test]
 async fn a_dry_run_checks_everything_and_stores_nothing() {
     let ground = Ground::new();
     let ann = ground.holder("ann", Role::Publisher).await;
