@@ -44,9 +44,8 @@ struct Answer {
 
 impl Answers {
     pub(super) fn get(&self, validator: u128) -> Option<Response> {
-        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = shelf.answers.get(&validator).cloned();
-        answer.map(Answer::response)
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).answers.get(&validator).cloned();
+        kept.map(Answer::response)
     }
 
     /// Hands the answer on, and keeps it if it is one that can be handed out again.
