@@ -36,7 +36,6 @@ use domain::{
 };
 use futures::FutureExt as _;
 use serde_json::Value;
-use tokio::task::unconstrained;
 use uuid::Uuid;
 
 pub(crate) use packages::{packed, prepared};
@@ -133,8 +132,8 @@ fn decided<A: Aggregate<Services = ()>>(
     command: A::Command,
 ) -> Result<Vec<A::Event>, A::Error> {
     let sink = EventSink::default();
-    unconstrained(aggregate.handle(command, &(), &sink)).now_or_never().unwrap()?;
-    Ok(unconstrained(sink.collect()).now_or_never().unwrap())
+    aggregate.handle(command, &(), &sink).now_or_never().unwrap()?;
+    Ok(sink.collect().now_or_never().unwrap())
 }
 
 #[async_trait]

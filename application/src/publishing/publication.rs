@@ -281,7 +281,7 @@ pub(super) fn answered(answer: Value) -> Result<Published, Error> {
 }
 
 /// What of this plan is new, and whether this caller may carry it out.
-fn judged(
+pub(super) fn judged(
     plugin: PluginId,
     named: Named,
     package: Package,
