@@ -171,11 +171,11 @@ pub(super) async fn show(
     State(desk): State<Desk>,
     answering: Answering,
     named: Named,
-) -> Result<Response, Refusal> {
+) -> Result<Unclosed, Refusal> {
     let plugin = named.plugin(&*desk.catalogue).await?;
     let review = named.review(&plugin, &*desk.reviews).await?;
     let shown = desk.reviewing.opened(review).await?;
-    Ok(told(&answering, plugin.number, &shown))
+    one(&answering, plugin.number, &shown)
 }
 
 pub(super) async fn edit(
