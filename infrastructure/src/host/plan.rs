@@ -9,6 +9,8 @@ use std::{
 
 use application::ports::hosting::{Launch, Runtime, StartFault};
 
+#[cfg(feature = "langbot-runtime")]
+use super::channel::langbot::Langbot;
 use super::{
     channel::{Channel, Greeting, dify::Dify, native::Native},
     kin::MARK,
@@ -39,6 +41,8 @@ pub(super) struct Ground<'a> {
 }
 
 const NATIVE: Duration = Duration::from_secs(10);
+#[cfg(feature = "langbot-runtime")]
+const LANGBOT: Duration = Duration::from_secs(30);
 const DIFY: Duration = Duration::from_mins(2);
 /// Three of them fit into the time that a new version has to prove itself.
 const DIFY_BEAT: Duration = Duration::from_secs(3);
@@ -61,7 +65,10 @@ impl Plan {
         match launch.runtime {
             Runtime::Native => native(launch, ground),
             Runtime::Dify => dify(launch, ground),
-            Runtime::Langbot => Err(not_made("this host does not speak its protocol")),
+            #[cfg(feature = "langbot-runtime")]
+            Runtime::Langbot => langbot(launch, ground),
+            #[cfg(not(feature = "langbot-runtime"))]
+            Runtime::Langbot => Err(not_made("this build of the host does not speak LangBot's protocol")),
         }
     }
 }
@@ -115,6 +122,31 @@ fn dify(launch: &Launch, ground: &Ground<'_>) -> Result<Plan, StartFault> {
         writable: writable(launch, ground)?,
         ready_within: launch.ready_within.unwrap_or(DIFY).min(LONGEST),
         beat: Some(DIFY_BEAT),
+    })
+}
+
+/// Its SDK is the program, and finds the plugin where it is started. It proves that it was started by us with a word
+/// that nobody else knows, which is no secret of anybody.
+#[cfg(feature = "langbot-runtime")]
+fn langbot(launch: &Launch, ground: &Ground<'_>) -> Result<Plan, StartFault> {
+    let (program, mut readable) = python(launch, ground)?;
+    readable.extend(shown(launch)?);
+    let mut variables = environment(launch, ground);
+    let fixed = [
+        ("LANGBOT_PLUGIN_REGISTRATION_CAPABILITY", ground.capability.clone()),
+        ("LANGBOT_PLUGIN_RUNTIME_PROFILE", "oss_dev".to_owned()),
+        ("LANGBOT_PLUGIN_FILE_STORAGE_DIR", launch.data.to_string_lossy().into_owned()),
+    ];
+    variables.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
+    Ok(Plan {
+        channel: Box::new(Langbot::new(greeting(launch, ground))),
+        program,
+        arguments: ["-m", "langbot_plugin.cli.__init__", "run", "-s", "--prod"].map(str::to_owned).to_vec(),
+        environment: variables,
+        readable,
+        writable: writable(launch, ground)?,
+        ready_within: launch.ready_within.unwrap_or(LANGBOT).min(LONGEST),
+        beat: None,
     })
 }
 

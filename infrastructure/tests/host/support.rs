@@ -153,10 +153,7 @@ impl Yard {
         fs::create_dir_all(&code).unwrap();
         fs::create_dir_all(&data).unwrap();
         fs::copy(samples.join("helper.py"), code.join("helper.py")).unwrap();
-        for entry in fs::read_dir(samples.join(sample)).unwrap() {
-            let entry = entry.unwrap();
-            fs::copy(entry.path(), code.join(entry.file_name())).unwrap();
-        }
+        copy(&samples.join(sample), &code);
         let Value::Object(configuration) = configuration else { panic!("a configuration is an object") };
         Launch {
             instance,
@@ -274,4 +271,17 @@ pub(crate) fn sleepers(mark: &str) -> usize {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let lines = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
     lines.filter(|line| *line == format!("sleep\0{mark}\0").as_bytes()).count()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let into = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &into);
+        } else {
+            fs::copy(entry.path(), into).unwrap();
+        }
+    }
 }
