@@ -177,7 +177,7 @@ impl Langbot {
                     pieces.push(data);
                 }
                 if is_last {
-                    return vec![Effect::Answered(number, Ok(joined(pieces)))];
+                    return vec![Effect::Answered(number, Ok(joined(&pieces)))];
                 }
                 if pieces.len() > MOST_PIECES {
                     return error("its answer has more than 10000 pieces".to_owned());
@@ -284,7 +284,7 @@ fn told(message: &Value) -> Option<Vec<Effect>> {
     Some(chunks::split(&text)?.into_iter().map(Effect::Send).collect())
 }
 
-fn joined(pieces: Vec<Value>) -> Value {
+fn joined(pieces: &[Value]) -> Value {
     let texts = pieces.iter().filter_map(|piece| piece["command_response"]["text"].as_str());
     let text: String = texts.collect();
     json!({"text": text, "messages": pieces})
