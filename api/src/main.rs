@@ -54,6 +54,7 @@ mod sockets;
 mod space;
 mod stale;
 mod telemetry;
+mod validated;
 mod voice;
 mod wiring;
 mod work;

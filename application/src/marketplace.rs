@@ -5,14 +5,11 @@
 //! as questions come; once one was, searching asks nobody. What a marketplace does not say now is answered from what was
 //! taken in, and marked. Whatever is removed or in quarantine is not there.
 
+mod elsewhere;
 mod merging;
 mod own;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,6 +21,7 @@ use domain::{
 use futures::TryStreamExt as _;
 use tokio_util::sync::CancellationToken;
 
+use self::elsewhere::Elsewhere;
 use crate::{
     caller::Caller,
     catalogue::no_version,
@@ -40,10 +38,9 @@ use crate::{
     },
     queries::{
         catalogue::{CatalogueQueries, PluginView, Which},
-        listings::{ListingQueries, Taken},
-        repositories::{RepositoryQueries, RepositoryView},
+        listings::ListingQueries,
+        repositories::RepositoryQueries,
     },
-    syncing::{CONFIGURED, MARKETPLACE},
 };
 
 const LARGEST_ICON: u64 = 1024 * 1024;
@@ -60,85 +57,16 @@ pub struct OneMarketplace {
     pub upstreams: Arc<dyn Upstreams>,
 }
 
-/// The repositories as they are now.
-struct Repositories(Vec<RepositoryView>);
-
-/// A plugin of elsewhere: whom to ask, and what is known anyway.
-struct Elsewhere {
-    /// None: nobody is to be asked.
-    live: Option<Arc<dyn Marketplace>>,
-    taken: Option<Taken>,
-}
-
-impl Repositories {
-    fn shown(&self) -> impl Iterator<Item = &RepositoryView> {
-        self.0.iter().filter(|view| view.kind == MARKETPLACE && view.is_shown())
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.shown().map(|view| view.name.clone()).collect()
-    }
-
-    fn is_any_read(&self) -> bool {
-        self.shown().next().is_some()
-    }
-
-    fn is_stale(&self) -> bool {
-        self.shown().any(RepositoryView::is_failing)
-    }
-
-    /// The marketplace of the settings may be asked.
-    fn is_configured_enabled(&self) -> bool {
-        self.0.iter().find(|view| view.name == CONFIGURED).is_none_or(|view| view.enabled)
-    }
-}
-
 fn failed(error: Error) -> Failure {
     Failure::transient(error.reason.unwrap_or(Reason::Internal), error.message)
 }
 
 impl OneMarketplace {
-    async fn repositories(&self) -> Result<Repositories, Failure> {
-        Ok(Repositories(self.repositories.all().await.map_err(failed)?))
-    }
-
     /// Published here and shown.
     async fn own(&self, author: &str, name: &str) -> Result<Option<PluginView>, Failure> {
         let which = Which::Pair { publisher: author.to_owned(), name: name.to_owned() };
         let view = self.catalogue.plugin(&which).await.map_err(failed)?;
         Ok(view.filter(own::is_shown).filter(|view| view.publisher == author && view.name == name))
-    }
-
-    async fn elsewhere(&self, author: &str, name: &str) -> Result<Elsewhere, Failure> {
-        let repositories = self.repositories().await?;
-        let taken = if repositories.is_any_read() {
-            self.taken(&repositories, &[(author.to_owned(), name.to_owned())]).await?.pop()
-        } else {
-            None
-        };
-        let of = |taken: &Taken| repositories.0.iter().find(|view| view.name == taken.repository);
-        let live = match taken.as_ref().and_then(of) {
-            Some(view) => Some(self.upstreams.of(view)? as Arc<dyn Marketplace>),
-            None => repositories.is_configured_enabled().then(|| self.upstream.clone()),
-        };
-        Ok(Elsewhere { live, taken })
-    }
-
-    /// One for each name, of the first repository that lists it.
-    async fn taken(
-        &self,
-        repositories: &Repositories,
-        names: &[(String, String)],
-    ) -> Result<Vec<Taken>, Failure> {
-        let shown = repositories.names();
-        let mut first: HashMap<(String, String), Taken> = HashMap::new();
-        for taken in self.listings.named(names).await.map_err(failed)? {
-            let name = (taken.listing.author.clone(), taken.listing.name.clone());
-            if shown.contains(&taken.repository) {
-                first.entry(name).or_insert(taken);
-            }
-        }
-        Ok(names.iter().filter_map(|name| first.remove(name)).collect())
     }
 
     async fn copied(

@@ -2,6 +2,8 @@
 //! service, and read in passes: what changed since the last one, and once a day everything, which also finds what is
 //! gone. A pass writes only what differs. An upstream that is slow, broken or gone changes nothing of what is known.
 
+mod checking;
+mod naming;
 mod pass;
 
 use std::sync::Arc;
@@ -13,7 +15,10 @@ use domain::{
 };
 use url::Url;
 
-use self::pass::{Pass, Place};
+use self::{
+    checking::{checked, plain, without_credentials},
+    pass::{Pass, Place},
+};
 use crate::{
     commands::{CommandError, Commands},
     error::{Error, Kind},
@@ -175,13 +180,13 @@ impl Syncing {
             let changes = upstream.newest(page).await?;
             let mut news = pass.take(changes)?;
             on_listings(pass.read(), pass.total());
-            detail(upstream, &mut news).await?;
+            naming::detail(upstream, &mut news).await?;
             for listings in pass::events(news) {
                 self.observe(&view.name, listings, Vec::new(), metadata).await?;
             }
         }
         for missing in pass.missing().chunks(pass::AT_ONCE) {
-            let gone = really_gone(upstream, missing).await?;
+            let gone = naming::really_gone(upstream, missing).await?;
             pass.gone(&gone);
             self.observe(&view.name, Vec::new(), gone, metadata).await?;
         }
@@ -255,35 +260,6 @@ impl From<Error> for Trouble {
     }
 }
 
-/// What lists leave out.
-async fn detail(upstream: &dyn Upstream, changed: &mut [domain::repository::Listing]) -> Result<(), Failure> {
-    for page in changed.chunks_mut(pass::AT_ONCE) {
-        let names: Vec<_> = page.iter().map(|card| (card.author.clone(), card.name.clone())).collect();
-        let details = upstream.batch(&names).await?.value;
-        for card in page {
-            let is_card = |listing: &domain::repository::Listing| {
-                (&listing.author, &listing.name) == (&card.author, &card.name)
-            };
-            if let Some(found) = details.iter().find(|shown| is_card(&shown.listing)) {
-                pass::complete(card, &found.listing);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A page that moved while it was read may have hidden one: those that are asked for by name decide.
-async fn really_gone(upstream: &dyn Upstream, missing: &[String]) -> Result<Vec<String>, Failure> {
-    let pair = |id: &String| id.split_once('/').map(|(author, name)| (author.to_owned(), name.to_owned()));
-    let names: Vec<_> = missing.iter().filter_map(pair).collect();
-    let still = upstream.batch(&names).await?;
-    if still.stale {
-        return Ok(Vec::new());
-    }
-    let is_there = |id: &&String| still.value.iter().any(|shown| pass::id(&shown.listing) == **id);
-    Ok(missing.iter().filter(|id| !is_there(id)).cloned().collect())
-}
-
 fn told(error: CommandError<RepositoryError>) -> Error {
     error.told("repository", |refusal| {
         let kind = match refusal {
@@ -297,42 +273,6 @@ fn told(error: CommandError<RepositoryError>) -> Error {
 
 fn unknown(name: &str) -> Error {
     Error::not_found(format!("No repository {}", plain(name, 64)))
-}
-
-/// A name is a word of a path, and an address one that can be asked.
-fn checked(mut repository: RepositoryAdded) -> Result<RepositoryAdded, Error> {
-    let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
-    let name = &repository.name;
-    if !(1..=64).contains(&name.len()) || !name.chars().all(is_word) {
-        return Err(Error::invalid("A repository's name is 1 to 64 of a-z, 0-9, - and _"));
-    }
-    if !matches!(repository.kind.as_str(), MARKETPLACE | "nexus") {
-        return Err(Error::invalid("The kind of a repository is dify or nexus"));
-    }
-    let url = Url::parse(&repository.url).ok();
-    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    let url = url.filter(|url| url.as_str().len() <= 2_048);
-    let url = url.ok_or_else(|| Error::invalid("The address of a repository is an http or https URL"))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(Error::invalid(
-            "The address of a repository holds no credential: PLUGYARD_MARKETPLACE_URL may, others are read without",
-        ));
-    }
-    repository.url = url.into();
-    repository.description = plain(&repository.description, 500);
-    Ok(repository)
-}
-
-fn without_credentials(url: &Url) -> String {
-    let mut url = url.clone();
-    // Fails only for URLs that cannot have user info.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.into()
-}
-
-fn plain(text: &str, longest: usize) -> String {
-    text.chars().filter(|c| !c.is_control()).take(longest).collect()
 }
 
 #[cfg(test)]

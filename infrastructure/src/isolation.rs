@@ -50,6 +50,7 @@ pub(crate) enum Work {
     Rewrite(Box<rewrite::Request>),
     Pylock(Box<pylock::Request>),
     ReadPackage(Box<read::Request>),
+    ReadFile(Box<read::FileRequest>),
     ReadSigned(Box<verify::Request>),
     /// Misbehaves in a named way.
     #[cfg(test)]

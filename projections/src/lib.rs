@@ -4,9 +4,11 @@ mod accounts;
 mod activity;
 mod api_keys;
 mod catalogue;
+mod device_logins;
 mod downloads;
 mod generation;
 mod job_queue;
+mod likes;
 mod listings;
 mod notices;
 mod per_stream;
@@ -25,6 +27,7 @@ pub use accounts::PgAccounts;
 pub use activity::PgActivity;
 pub use api_keys::PgKeys;
 pub use catalogue::PgCatalogue;
+pub use device_logins::PgDeviceLogins;
 pub use downloads::PgDownloads;
 pub use listings::PgListings;
 pub use repositories::PgRepositories;
@@ -46,6 +49,7 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(Rows::<publishers::Publishers>::default()),
         Arc::new(Rows::<reviews::Reviews>::default()),
         Arc::new(Rows::<repositories::Repositories>::default()),
+        Arc::new(likes::Likes),
         Arc::new(activity::Activity),
     ]);
     all

@@ -18,6 +18,7 @@ use crate::{
     ports::{blobs::Body, marketplace::Listing, vault::Secret},
     queries::catalogue::{Order, Sort},
     shelf::Shelf,
+    syncing::{CONFIGURED, MARKETPLACE},
 };
 
 /// Blobs in memory.
