@@ -43,6 +43,8 @@ pub(crate) struct Operation {
     pub(crate) built: bool,
     /// May take longer than half a minute, and takes more than JSON: bytes in either direction, sockets.
     patient: bool,
+    /// May take longer than half a minute, and ends by itself.
+    slow: bool,
     cache: Option<Cache>,
     route: MethodRouter<Services>,
 }
@@ -95,6 +97,7 @@ impl Operation {
             charges: vec![Charge::Usual],
             built: true,
             patient: false,
+            slow: false,
             cache: None,
             route,
         }
@@ -120,6 +123,10 @@ impl Operation {
         Self { patient: true, ..self }
     }
 
+    pub(crate) fn slow(self) -> Self {
+        Self { slow: true, ..self }
+    }
+
     /// Its 200 is made of read models alone and the same for everybody: it gets validators, and a client that has it
     /// already 304.
     pub(crate) fn cached(self, cache: Cache) -> Self {
@@ -137,7 +144,10 @@ impl Operation {
     fn guarded(self, services: &Services) -> (String, MethodRouter<Services>) {
         let mut route = self.route;
         if !self.patient {
-            route = route.layer(middleware::from_fn(json_body)).layer(middleware::from_fn(in_time));
+            route = route.layer(middleware::from_fn(json_body));
+        }
+        if !self.patient && !self.slow {
+            route = route.layer(middleware::from_fn(in_time));
         }
         if let Some(cache) = self.cache {
             let conditional = Conditional { validators: services.validators.clone(), cache };

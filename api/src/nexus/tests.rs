@@ -42,6 +42,7 @@ async fn every_fault_has_its_status_and_code_in_the_one_shape() {
         (Fault::KeyReused, 422, "IDEMPOTENCY_KEY_REUSED"),
         (Fault::UpgradeRequired, 426, "UPGRADE_REQUIRED"),
         (Fault::HeadersTooLarge, 431, "REQUEST_HEADERS_TOO_LARGE"),
+        (Fault::Plugin, 500, "PLUGIN_INSTALLATION_FAILED"),
         (Fault::Internal, 500, "INTERNAL_ERROR"),
         (Fault::NotBuilt, 501, "NOT_IMPLEMENTED"),
         (Fault::Unavailable, 503, "SERVICE_UNAVAILABLE"),
