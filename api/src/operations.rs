@@ -26,6 +26,7 @@ use crate::{
     refusal::{Fault, Refusal},
     security,
     services::Services,
+    validated,
     voice::{Speaking, Voice, speak},
 };
 
@@ -46,6 +47,7 @@ pub(crate) struct Operation {
     /// May take longer than half a minute, and ends by itself.
     slow: bool,
     cache: Option<Cache>,
+    validated: bool,
     route: MethodRouter<Services>,
 }
 
@@ -99,8 +101,14 @@ impl Operation {
             patient: false,
             slow: false,
             cache: None,
+            validated: false,
             route,
         }
+    }
+
+    /// As the description writes it, which knows no parameter of several segments.
+    pub(crate) fn template(&self) -> String {
+        self.path.replace("{*", "{")
     }
 
     /// Answers the truth of today, which is not yet what it is for: the description leaves it out.
@@ -133,6 +141,12 @@ impl Operation {
         Self { cache: Some(cache), ..self }
     }
 
+    /// Its 200 is the same for everybody, and made of more than read models: a client that has it already gets 304, after
+    /// everything was looked up.
+    pub(crate) fn validated(self) -> Self {
+        Self { validated: true, ..self }
+    }
+
     /// Around the handler, inside everything else.
     pub(crate) fn layered(
         self,
@@ -148,6 +162,9 @@ impl Operation {
         }
         if !self.patient && !self.slow {
             route = route.layer(middleware::from_fn(in_time));
+        }
+        if self.validated {
+            route = route.layer(middleware::from_fn(validated::answer));
         }
         if let Some(cache) = self.cache {
             let conditional = Conditional { validators: services.validators.clone(), cache };

@@ -24,6 +24,7 @@ pub use acquiring::Acquired;
 pub use combining::combined;
 pub use making::{Made, PackageJob};
 pub use progress::{Progress, Step};
+pub use settling::resolve;
 pub use sharing::Sharing;
 
 use crate::{

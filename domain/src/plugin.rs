@@ -92,7 +92,11 @@ impl Plugin {
                     evidence,
                 })
             }
-            C::Remove { reason } => self.unless(false, |plugin_uid| E::PluginRemoved { plugin_uid, reason }),
+            C::Remove { reason } => self.unless(false, |plugin_uid| E::PluginRemoved {
+                plugin_uid,
+                reason,
+                shown_in: self.shown_in(),
+            }),
             C::Yank { version, reason } => self.yank(version, reason),
             C::Unyank { version } => self.unyank(version),
             C::RemoveRelease { version, reason } => self.remove_release(version, reason),
@@ -136,6 +140,12 @@ impl Plugin {
             Some(_) => Err(PluginError::Removed),
             None => Err(PluginError::Unknown),
         }
+    }
+
+    /// Where it is listed, if there is anything of it to be had.
+    fn shown_in(&self) -> BTreeSet<Dialect> {
+        let is_shown = self.quarantine.is_none() && self.releases.values().any(Release::is_offered);
+        if is_shown { self.listed.clone() } else { BTreeSet::new() }
     }
 
     /// The plugin too, if it is not there, or not any more.

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 mod backend;
 mod forge;
+pub(crate) mod inside;
 mod making;
 mod policy;
 mod record;

@@ -12,6 +12,7 @@ use crate::{
     packaging::{inspect, pack, version},
     resolver::pylock,
     signing::verify,
+    workplace::{unpacking, wanting},
 };
 
 mod child;
@@ -50,7 +51,10 @@ pub(crate) enum Work {
     Rewrite(Box<rewrite::Request>),
     Pylock(Box<pylock::Request>),
     ReadPackage(Box<read::Request>),
+    ReadFile(Box<read::FileRequest>),
     ReadSigned(Box<verify::Request>),
+    Unpack(Box<unpacking::Request>),
+    Want(Box<wanting::Request>),
     /// Misbehaves in a named way.
     #[cfg(test)]
     Misbehave(String),

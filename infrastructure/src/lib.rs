@@ -9,6 +9,9 @@ mod disk;
 pub mod embedded_postgres;
 pub mod event_log;
 pub mod fetch;
+// Plugins are held in by what Linux alone has.
+#[cfg(target_os = "linux")]
+pub mod host;
 pub mod housekeeping;
 pub mod isolation;
 pub mod jobs;
@@ -19,6 +22,7 @@ pub mod numbers;
 pub mod packages;
 pub mod packaging;
 pub mod passwords;
+pub mod plugin_storage;
 pub mod postgres;
 pub mod quotas;
 pub mod resolver;
@@ -35,4 +39,5 @@ pub mod uv;
 pub mod vault;
 pub mod verifier;
 pub mod wheels;
+pub mod workplace;
 pub mod workspace;

@@ -127,6 +127,7 @@ async fn grant(owner: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
                              and has_table_privilege(oid, 'es.rate_buckets', 'update')
                              and has_sequence_privilege(oid, 'es.key_changes', 'usage')
                              and has_sequence_privilege(oid, 'es.user_numbers', 'usage')
+                             and has_table_privilege(oid, 'es.reviewers', 'insert')
                              and has_schema_privilege(oid, 'read', 'usage')
                              and not exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
                                   where n.nspname = 'read' and c.relkind = 'r'

@@ -2,7 +2,6 @@
 //! in the sandbox.
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -24,11 +23,12 @@ use unpacked::Unpacked;
 use crate::{
     builder::{
         Host,
+        inside::{Inside, Order},
         said::last_words,
         tools::{Python, Toolbox, UV},
     },
     disk,
-    sandbox::{Caps, Ended, Fault, Outcome, Sandbox, Shown, Spec, Watch},
+    sandbox::{Ended, Fault, Outcome, Sandbox},
 };
 
 /// Trying out is off.
@@ -121,7 +121,7 @@ impl SandboxVerifier {
         let trial = Trial { sandbox: &self.sandbox, python, uv, job: work.join("job"), cancel };
         fs::create_dir(&trial.job).map_err(disk::failure)?;
         trial.check_libc(package, target).await?;
-        let (package, into) = (package.to_owned(), trial.job.join("plugin"));
+        let (package, into) = (package.to_owned(), trial.job.join(PLUGIN));
         let unpacked = tokio::task::spawn_blocking(move || Unpacked::of(&package, &into)).await;
         let unpacked = unpacked.map_err(|_stopped| Failure::internal())??;
         trial.install(&unpacked).await?;
@@ -146,6 +146,10 @@ struct Trial<'a> {
     cancel: &'a CancellationToken,
 }
 
+/// Where it is unpacked.
+const PLUGIN: &str = "plugin";
+const SETTINGS: [(&str, &str); 3] =
+    [("INSTALL_METHOD", "local"), ("HEARTBEAT_INTERVAL", "1"), ("VIRTUAL_ENV", "/job/plugin/.venv")];
 const LIBC: &str = "import os; print('libc', os.confstr('CS_GNU_LIBC_VERSION'))";
 
 impl Trial<'_> {
@@ -156,7 +160,9 @@ impl Trial<'_> {
         let needs = read.map_err(|_stopped| Failure::internal())??;
         if let (Os::Linux, Some(needs)) = (target.os, needs) {
             let ask = ["-I", "-S", "-c", LIBC].map(str::to_owned).to_vec();
-            let outcome = self.run(&self.python.path, ask, "/job", INSTALL_TIME, None).await?;
+            let program = self.python.path.clone();
+            let order = Order { program, arguments: ask, time: INSTALL_TIME, ..Order::default() };
+            let outcome = self.run(order).await?;
             let own = outcome.output.lines().find_map(|line| line.strip_prefix("libc glibc "));
             let own: Option<Floor> = own.and_then(|own| own.trim().parse().ok());
             if own.is_none_or(|own| own < needs) {
@@ -174,8 +180,8 @@ impl Trial<'_> {
         let script =
             format!("{UV} venv .venv --python \"$1\" && {UV} pip install -r requirements.txt {import}");
         let python = self.python.path.to_string_lossy().into_owned();
-        let arguments = vec!["-c".to_owned(), script, "sh".to_owned(), python];
-        let outcome = self.run(Path::new("/bin/sh"), arguments, "/job/plugin", INSTALL_TIME, None).await?;
+        let order = Order::script(script, &[&python], INSTALL_TIME);
+        let outcome = self.run(Order { cwd: PLUGIN, ..order }).await?;
         match outcome.ended {
             Ended::Code(0) => Ok(()),
             Ended::OutOfTime => {
@@ -198,11 +204,9 @@ impl Trial<'_> {
             .clone()
             .ok_or_else(|| Stop::Broken("No heartbeat: its manifest names no entry point.".to_owned()))?;
         let script = ".venv/bin/python -m \"$1\"; exit $?".to_owned();
-        let arguments = vec!["-c".to_owned(), script, "sh".to_owned(), entry];
         let mut is_heartbeat = is_heartbeat;
-        let outcome = self
-            .run(Path::new("/bin/sh"), arguments, "/job/plugin", START_TIME, Some(&mut is_heartbeat))
-            .await?;
+        let order = Order::script(script, &[&entry], START_TIME);
+        let outcome = self.run(Order { cwd: PLUGIN, until: Some(&mut is_heartbeat), ..order }).await?;
         let why = match outcome.ended {
             Ended::Enough => return Ok(()),
             Ended::OutOfTime => format!("nothing came within {} s", START_TIME.as_secs()),
@@ -214,39 +218,10 @@ impl Trial<'_> {
         Err(Stop::Broken(format!("No heartbeat: {}", why.trim_end_matches([':', ' ']))))
     }
 
-    async fn run(
-        &self,
-        program: &Path,
-        arguments: Vec<String>,
-        cwd: &str,
-        time: Duration,
-        until: Option<&mut (dyn FnMut(&str) -> bool + Send)>,
-    ) -> Result<Outcome, Stop> {
-        let mut shown = self.python.shown();
-        shown.push(Shown { outside: self.uv.clone(), inside: UV.into() });
-        let environment: BTreeMap<String, String> = [
-            ("INSTALL_METHOD", "local"),
-            ("HEARTBEAT_INTERVAL", "1"),
-            ("VIRTUAL_ENV", "/job/plugin/.venv"),
-            ("UV_CACHE_DIR", "/job/cache"),
-            ("UV_OFFLINE", "1"),
-            ("UV_PYTHON_DOWNLOADS", "never"),
-            ("UV_NO_CONFIG", "1"),
-            ("LC_ALL", "C.UTF-8"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
-        let spec = Spec {
-            program: program.to_owned(),
-            arguments,
-            environment,
-            cwd: cwd.into(),
-            directory: self.job.clone(),
-            shown,
-            input: String::new(),
-            caps: Caps { file_size: 16 << 30, disk: 32 << 30, address_space: 16 << 30, ..Caps::default() },
-        };
-        self.sandbox.run(&spec, Watch { time, until }, self.cancel).await.map_err(|fault| match fault {
+    async fn run(&self, order: Order<'_>) -> Result<Outcome, Stop> {
+        let (sandbox, python, uv, cancel) = (self.sandbox, &self.python, self.uv.as_path(), self.cancel);
+        let inside = Inside { sandbox, python, uv, job: &self.job, cancel };
+        inside.run(Order { environment: &SETTINGS, ..order }).await.map_err(|fault| match fault {
             Fault::Cancelled => Stop::Failed(Failure::cancelled()),
             Fault::Unavailable(why) => {
                 Stop::Untried(format!("Not tried out: the sandbox does not work on this server ({why})."))

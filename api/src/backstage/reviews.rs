@@ -167,6 +167,17 @@ pub(super) async fn submit(
     Ok((StatusCode::CREATED, location, LogPosition(position), told).into_response())
 }
 
+pub(super) async fn show(
+    State(desk): State<Desk>,
+    answering: Answering,
+    named: Named,
+) -> Result<Response, Refusal> {
+    let plugin = named.plugin(&*desk.catalogue).await?;
+    let review = named.review(&plugin, &*desk.reviews).await?;
+    let shown = desk.reviewing.opened(review).await?;
+    Ok(told(&answering, plugin.number, &shown))
+}
+
 pub(super) async fn edit(
     State(desk): State<Desk>,
     asker: Asker,

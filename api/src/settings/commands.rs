@@ -96,6 +96,12 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Becomes a plugin on behalf of a parent process
+    #[command(name = "__plugin", hide = true)]
+    Plugin {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Runs a tool that ends with a parent process
     #[command(name = "__attended", hide = true)]
     Attended {

@@ -41,7 +41,7 @@ pub type OnProgress<'a> = &'a (dyn Fn(&str, u64, u64) + Send + Sync);
 
 #[async_trait]
 pub trait Workplace: Send + Sync {
-    /// An empty file of its own for bytes that are on their way; whatever stays there is swept.
+    /// Where nothing is yet, for a file that is on its way; whatever stays there is swept.
     async fn incoming(&self) -> Result<PathBuf, Failure>;
 
     /// A copy of this file of the operator's import folder. Another place is a permanent failure, links that lead out

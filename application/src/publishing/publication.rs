@@ -16,6 +16,7 @@ use super::{
     checking::Held,
     claiming::{Claimant, Claimed, belongs_to_somebody_else},
     naming::{Named, must_not_be_anothers},
+    publishers::BY_PUBLISHER,
 };
 use crate::{
     commands::{CommandError, Outcome},
@@ -214,7 +215,7 @@ impl Publishing {
         let name = &plan.named.publisher;
         let view = self.catalogue.publisher(name.as_str()).await?;
         let verified = view.as_ref().and_then(|view| view.verified.as_ref());
-        let verified = verified.map(|_| ("publisher".to_owned(), name.to_string()));
+        let verified = verified.map(|_| (BY_PUBLISHER.to_owned(), name.to_string()));
         let owner = match &view {
             Some(view) if by.principal.standing == Standing::Admin => view.owner,
             Some(_) | None => by.principal.account,

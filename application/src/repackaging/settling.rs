@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Order, Progress, Repackaging, Step, combined};
 use crate::{
     failure::Failure,
-    ports::packaging::{Inspection, Needs, Plan, Requirements, Selection},
+    ports::packaging::{Inspection, Needs, Plan, Requirements, Resolutions, Resolver, Selection},
 };
 
 impl Repackaging {
@@ -64,7 +64,6 @@ impl Repackaging {
         Ok(selection)
     }
 
-    /// The answer of the last time, if there was one, so that a repetition gives the same bytes.
     async fn resolve(
         &self,
         wanted: &Requirements,
@@ -72,16 +71,29 @@ impl Repackaging {
         refresh: bool,
         cancel: &CancellationToken,
     ) -> Result<Selection, Failure> {
-        let key = question(wanted, *target, &self.resolver.name());
-        let kept = if refresh { None } else { self.resolutions.get(&key).await? };
-        let resolution = if let Some(kept) = kept {
-            kept
-        } else {
-            let answer = self.resolver.resolve(wanted, target, cancel).await?;
-            self.resolutions.keep(&key, answer, refresh).await?
-        };
-        self.resolver.select(wanted, resolution, target, cancel).await
+        let (resolver, resolutions) = (self.resolver.as_ref(), self.resolutions.as_ref());
+        resolve(resolver, resolutions, wanted, target, refresh, cancel).await
     }
+}
+
+/// The answer of the last time, if there was one, so that a repetition gives the same bytes.
+pub async fn resolve(
+    resolver: &dyn Resolver,
+    resolutions: &dyn Resolutions,
+    wanted: &Requirements,
+    target: &Target,
+    refresh: bool,
+    cancel: &CancellationToken,
+) -> Result<Selection, Failure> {
+    let key = question(wanted, *target, &resolver.name());
+    let kept = if refresh { None } else { resolutions.get(&key).await? };
+    let resolution = if let Some(kept) = kept {
+        kept
+    } else {
+        let answer = resolver.resolve(wanted, target, cancel).await?;
+        resolutions.keep(&key, answer, refresh).await?
+    };
+    resolver.select(wanted, resolution, target, cancel).await
 }
 
 /// The name of an answer before it exists.

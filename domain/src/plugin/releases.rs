@@ -18,6 +18,10 @@ pub(super) struct Release {
 }
 
 impl Release {
+    pub(super) fn is_offered(&self) -> bool {
+        !self.is_removed && !self.is_yanked && self.quarantine.is_none()
+    }
+
     pub(super) fn clear(&mut self) {
         (self.quarantine, self.described) = (None, None);
     }

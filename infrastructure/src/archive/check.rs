@@ -23,6 +23,8 @@ pub struct Entry {
     pub name: String,
     pub size: u64,
     pub compressed: u64,
+    /// Whether whoever packed it could run it.
+    pub executable: bool,
     pub(super) deflated: bool,
     pub(super) crc32: u32,
     pub(super) data: u64,
@@ -188,6 +190,7 @@ fn locate(
             name,
             size: central.size,
             compressed: central.compressed,
+            executable: (central.attributes >> 16) & 0o111 != 0,
             deflated: central.method == 8,
             crc32: central.crc32,
             data,

@@ -52,6 +52,10 @@ impl Limits {
         ..Self::PACKAGE
     };
 
+    /// A package that is installed here: it may bring its wheels.
+    pub const INSTALLED: Self =
+        Self { file: 512 * MIB, entries: 20_000, total: 2048 * MIB, entry: 512 * MIB, ..Self::PACKAGE };
+
     /// A package of Inkdrop, as its registry takes it.
     pub const TARBALL: Self = Self { file: 30 * MIB, ..Self::PACKAGE };
 

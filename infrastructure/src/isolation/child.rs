@@ -21,6 +21,7 @@ use crate::{
     packaging::{inspect, pack},
     resolver::pylock,
     signing::verify,
+    workplace::{unpacking, wanting},
 };
 
 const GIB: u64 = 1024 * 1024 * 1024;
@@ -71,10 +72,25 @@ fn serve() -> io::Result<()> {
             limit(Resource::Fsize, 0)?;
             end(read::run(&request))
         }
+        Work::ReadFile(request) => {
+            limit_cpu(60)?;
+            limit(Resource::Fsize, 0)?;
+            end(read::file(&request))
+        }
         Work::ReadSigned(request) => {
             limit_cpu(600)?;
             limit(Resource::Fsize, 0)?;
             end(verify::run(&request))
+        }
+        Work::Unpack(request) => {
+            limit_cpu(300)?;
+            limit(Resource::Fsize, GIB)?;
+            end(unpacking::run(&request))
+        }
+        Work::Want(request) => {
+            limit_cpu(60)?;
+            limit(Resource::Fsize, 0)?;
+            end(wanting::run(&request))
         }
         Work::Rewrite(request) => {
             limit_cpu(300)?;

@@ -100,6 +100,12 @@ pub(super) fn filters(query: &mut QueryBuilder<'_, Postgres>, find: &Find) {
     if !find.tags.is_empty() {
         query.push(" and c.tags && ").push_bind(keys(&find.tags));
     }
+    if !find.components.is_empty() {
+        let components: Vec<String> =
+            find.components.iter().map(|component| component.replace(char::is_control, " ")).collect();
+        query.push(" and c.plugin_id in (select plugin_id from read.catalogue_documents where ");
+        query.push(super::tables::COMPONENTS).push(" ?| ").push_bind(components).push(")");
+    }
     if find.themes_only {
         query.push(" and c.theme");
     }

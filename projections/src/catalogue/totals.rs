@@ -23,15 +23,8 @@ const NAMED: &str = "case $2 when 'category' then (select c.category from read.c
                                                     order by c.name_key limit 1)
                              else n.name end as name";
 
-/// Makes the table, and what keeps it: a statement that changes rows changes their totals by the difference.
-pub(super) fn statements(rows: &str, totals: &str) -> Vec<String> {
-    let (new, old) = (shown("new_rows", 1), shown("old_rows", -1));
-    let trigger = |event: &str, tables: &str| {
-        format!(
-            "create or replace trigger totals_{event} after {event} on {rows} referencing {tables}
-             for each statement execute function {totals}_change()"
-        )
-    };
+/// Makes the table.
+pub(super) fn statements(totals: &str) -> Vec<String> {
     vec![
         format!(
             "create table if not exists {totals} (
@@ -44,6 +37,21 @@ pub(super) fn statements(rows: &str, totals: &str) -> Vec<String> {
              ) with (fillfactor = 70)"
         ),
         format!("create index on {totals} (dialect) where own = 0 and others = 0"),
+    ]
+}
+
+/// Counts what is there, and makes what keeps the totals from then on: a statement that changes rows changes them by the
+/// difference.
+pub(super) fn kept(rows: &str, totals: &str) -> Vec<String> {
+    let (new, old) = (shown("new_rows", 1), shown("old_rows", -1));
+    let trigger = |event: &str, tables: &str| {
+        format!(
+            "create or replace trigger totals_{event} after {event} on {rows} referencing {tables}
+             for each statement execute function {totals}_change()"
+        )
+    };
+    vec![
+        format!("insert into {totals} {}", counted(&shown(rows, 1))),
         format!(
             "create or replace function {totals}_change() returns trigger language plpgsql as $change$
              begin
@@ -81,12 +89,19 @@ fn shown(rows: &str, by: i32) -> String {
 fn added(totals: &str, changes: &str) -> String {
     format!(
         "insert into {totals} as t (dialect, kind, name, own, others)
-         select dialect, kind, name, coalesce(sum(n) filter (where own), 0), coalesce(sum(n) filter (where not own), 0)
-           from ({changes}) c group by dialect, kind, name
-         having coalesce(sum(n) filter (where own), 0) <> 0 or coalesce(sum(n) filter (where not own), 0) <> 0
+         {}
          on conflict (dialect, kind, name) do update
            set own = t.own + excluded.own, others = t.others + excluded.others;
-         delete from {totals} where own = 0 and others = 0;"
+         delete from {totals} where own = 0 and others = 0;",
+        counted(changes)
+    )
+}
+
+fn counted(changes: &str) -> String {
+    format!(
+        "select dialect, kind, name, coalesce(sum(n) filter (where own), 0), coalesce(sum(n) filter (where not own), 0)
+           from ({changes}) c group by dialect, kind, name
+         having coalesce(sum(n) filter (where own), 0) <> 0 or coalesce(sum(n) filter (where not own), 0) <> 0"
     )
 }
 

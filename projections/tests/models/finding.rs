@@ -203,3 +203,37 @@ async fn what_is_alike_is_related() {
     let related: Vec<_> = related.iter().map(|card| card.name.as_str()).collect();
     assert_eq!(related, ["agent-pro"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plugins_are_found_by_the_kinds_of_their_components() {
+    let yard = Yard::start().await;
+    let with = |number, name: &str, kinds: &[&str]| {
+        published(number, "acme", name).described(|description| {
+            description.components = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+        })
+    };
+    yard.given([
+        with(1, "speaker", &["Command", "Tool"]).story(),
+        with(2, "listener", &["EventListener"]).story(),
+        published(3, "acme", "plain").story(),
+    ])
+    .await;
+    let of = |kinds: &[&str]| Find {
+        components: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+        order: Order { by: Sort::Name, descending: false },
+        ..find()
+    };
+    for (kinds, found) in [
+        (&["Tool"][..], vec!["speaker"]),
+        (&["Tool", "EventListener"], vec!["listener", "speaker"]),
+        (&["tool"], vec![]),
+        (&["\0"], vec![]),
+        (&[], vec!["listener", "plain", "speaker"]),
+    ] {
+        assert_eq!(names(&yard, &of(kinds)).await, found, "{kinds:?}");
+        let total = yard.catalogue().find(&of(kinds)).await.unwrap().total;
+        assert_eq!(total, found.len() as u64, "{kinds:?}");
+    }
+    let searched = Find { text: Some("speaker".to_owned()), ..of(&["EventListener"]) };
+    assert_eq!(names(&yard, &searched).await, Vec::<String>::new());
+}

@@ -18,6 +18,8 @@ pub struct Find {
     pub categories: Vec<String>,
     /// Any of them; none: all.
     pub tags: Vec<String>,
+    /// Kinds of components, as manifests write them: any of them; none: all.
+    pub components: Vec<String>,
     pub themes_only: bool,
     pub verified: Option<bool>,
     pub featured: Option<bool>,
@@ -98,6 +100,7 @@ impl Find {
             publisher: None,
             categories: Vec::new(),
             tags: Vec::new(),
+            components: Vec::new(),
             themes_only: false,
             verified: None,
             featured: None,

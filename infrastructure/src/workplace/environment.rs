@@ -1,0 +1,156 @@
+//! Making a virtual environment: uv in the sandbox, without a network, from wheels alone and a list that we wrote. What
+//! it made belongs to nobody then, and is made ours.
+
+use std::{
+    fs, io,
+    os::unix::fs::{PermissionsExt as _, lchown},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use application::failure::{Failure, Reason};
+use tokio_util::sync::CancellationToken;
+
+use super::layout::{Layout, Staged};
+use crate::{
+    builder::{
+        inside::{Inside, Order},
+        said::last_words,
+        tools::{Python, UV},
+    },
+    disk,
+    sandbox::{Ended, Fault, Sandbox, Shown},
+};
+
+/// As the daemon of Dify has it.
+const TIME: Duration = Duration::from_mins(15);
+const WANTED: &str = "wanted.txt";
+/// Where the wheels are inside.
+const WHEELS: &str = "/sandbox/wheels";
+
+pub(super) struct Making<'a> {
+    pub(super) sandbox: &'a Sandbox,
+    pub(super) layout: &'a Layout,
+    pub(super) python: &'a Python,
+    pub(super) uv: &'a Path,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+/// What goes in.
+pub(super) struct Content<'a> {
+    /// Requirements, in our own words.
+    pub(super) lines: &'a [String],
+    /// The lines are everything, dependencies included.
+    pub(super) is_whole: bool,
+    pub(super) wheels: &'a Path,
+}
+
+/// Why there is none.
+pub(super) enum NoEnvironment {
+    /// The wheels are not those that are needed; in uv's words.
+    Unfit(String),
+    Failed(Failure),
+}
+
+impl From<io::Error> for NoEnvironment {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(disk::failure(error))
+    }
+}
+
+/// A finished one, still where it was made.
+pub(super) struct Made(Staged);
+
+impl Made {
+    pub(super) fn path(&self) -> PathBuf {
+        self.0.path().join("env")
+    }
+}
+
+impl Making<'_> {
+    pub(super) async fn make(&self, content: &Content<'_>) -> Result<Made, NoEnvironment> {
+        let job = Staged::new(self.layout, "environment", 0o700)?;
+        fs::write(job.path().join(WANTED), content.lines.join("\n") + "\n")?;
+        // Scripts that find their interpreter wherever the environment will stand.
+        let script = format!(
+            "{UV} venv --relocatable --python \"$1\" /job/env && shift && exec {UV} pip install --no-index \
+             --find-links {WHEELS} --python /job/env/bin/python -r /job/{WANTED} \"$@\""
+        );
+        let python = self.python.path.to_string_lossy();
+        let mut arguments = vec![python.as_ref()];
+        arguments.extend(content.is_whole.then_some("--no-deps"));
+        let wheels = Shown { outside: content.wheels.to_owned(), inside: WHEELS.into() };
+        let order = Order { shown: vec![wheels], ..Order::script(script, &arguments, TIME) };
+        let (sandbox, python, uv, cancel) = (self.sandbox, self.python, self.uv, self.cancel);
+        let outcome = Inside { sandbox, python, uv, job: job.path(), cancel }.run(order).await;
+        let outcome = outcome.map_err(|fault| NoEnvironment::Failed(faulty(fault)))?;
+        let failed = |reason, text: &str| Err(NoEnvironment::Failed(Failure::permanent(reason, text)));
+        match outcome.ended {
+            Ended::Code(0) => {}
+            Ended::OutOfTime => {
+                return failed(
+                    Reason::Internal,
+                    "Installing the plugin's packages took more than 15 minutes",
+                );
+            }
+            Ended::OutOfDisk | Ended::OutOfMemory => {
+                return failed(
+                    Reason::PackageTooLarge,
+                    "The plugin's packages are too large to be installed",
+                );
+            }
+            Ended::Code(_) | Ended::Signal(_) | Ended::Enough if is_full(&outcome.output) => {
+                return Err(NoEnvironment::Failed(disk::failure(io::ErrorKind::StorageFull.into())));
+            }
+            Ended::Code(_) | Ended::Signal(_) | Ended::Enough => {
+                tracing::info!(output = outcome.output, "an environment could not be made");
+                return Err(NoEnvironment::Unfit(last_words(&outcome.output)));
+            }
+        }
+        let made = Made(job);
+        let environment = made.path();
+        let taken = tokio::task::spawn_blocking(move || take_over(&environment)).await;
+        taken.map_err(|_stopped| NoEnvironment::Failed(Failure::internal()))??;
+        Ok(made)
+    }
+}
+
+fn is_full(output: &str) -> bool {
+    output.contains("(os error 28)") || output.contains("(os error 122)")
+}
+
+fn faulty(fault: Fault) -> Failure {
+    match fault {
+        Fault::Cancelled => Failure::cancelled(),
+        Fault::Unavailable(why) => {
+            let text = format!(
+                "The plugin's packages cannot be installed: the sandbox does not work on this server ({why})"
+            );
+            Failure::permanent(Reason::Internal, text)
+        }
+    }
+}
+
+/// Everything is ours and can be read by everybody. Nobody is at work in there any more.
+fn take_over(environment: &Path) -> io::Result<()> {
+    let user = rustix::process::geteuid();
+    let group = rustix::process::getegid();
+    let mut left = vec![environment.to_owned()];
+    while let Some(path) = left.pop() {
+        let data = fs::symlink_metadata(&path)?;
+        if user.is_root() {
+            lchown(&path, Some(user.as_raw()), Some(group.as_raw()))?;
+        }
+        if data.is_symlink() {
+            continue;
+        }
+        let runs = data.is_dir() || data.permissions().mode() & 0o100 != 0;
+        fs::set_permissions(&path, fs::Permissions::from_mode(if runs { 0o755 } else { 0o644 }))?;
+        if data.is_dir() {
+            for entry in fs::read_dir(&path)? {
+                left.push(entry?.path());
+            }
+        }
+    }
+    Ok(())
+}
