@@ -115,6 +115,11 @@ impl Door {
         self.ask(method, path, headers, body).await
     }
 
+    /// What is behind it.
+    pub(crate) fn fakes(&self) -> &Fakes {
+        &self.fakes
+    }
+
     /// What the catalogue behind it shows.
     pub(crate) fn shelf(&self) -> &Shelf {
         &self.fakes.shelf

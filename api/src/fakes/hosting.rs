@@ -46,6 +46,7 @@ impl Fakes {
             installations: self.shelf.clone(),
             host: self.yard.clone(),
             workplace: self.yard.clone(),
+            storage: self.yard.clone(),
             vault: self.registry.clone(),
             freshness,
             clock: self.registry.clone(),

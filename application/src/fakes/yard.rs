@@ -150,6 +150,10 @@ impl PluginHost for Yard {
         Ok(())
     }
 
+    async fn probe(&self, instance: InstanceId) -> Result<Health, CallFault> {
+        self.snapshot(instance).map(|seen| seen.health).ok_or(CallFault::NotRunning)
+    }
+
     fn snapshot(&self, instance: InstanceId) -> Option<Snapshot> {
         let state = self.lock();
         let seen = state.seen.clone();
