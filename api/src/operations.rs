@@ -46,7 +46,7 @@ pub(crate) struct Operation {
     patient: bool,
     /// May take longer than half a minute, and ends by itself.
     slow: bool,
-    cache: Option<Cache>,
+    pub(crate) cache: Option<Cache>,
     validated: bool,
     route: MethodRouter<Services>,
 }
@@ -157,18 +157,18 @@ impl Operation {
 
     fn guarded(self, services: &Services) -> (String, MethodRouter<Services>) {
         let mut route = self.route;
-        if !self.patient {
-            route = route.layer(middleware::from_fn(json_body));
-        }
-        if !self.patient && !self.slow {
-            route = route.layer(middleware::from_fn(in_time));
-        }
         if self.validated {
             route = route.layer(middleware::from_fn(validated::answer));
         }
         if let Some(cache) = self.cache {
             let conditional = Conditional { validators: services.validators.clone(), cache };
             route = route.layer(middleware::from_fn_with_state(conditional, conditional::answer));
+        }
+        if !self.patient {
+            route = route.layer(middleware::from_fn(json_body));
+        }
+        if !self.patient && !self.slow {
+            route = route.layer(middleware::from_fn(in_time));
         }
         route = route
             .layer(middleware::from_fn_with_state(self.action, security::keep))

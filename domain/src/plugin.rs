@@ -1,7 +1,7 @@
 //! A plugin and its releases: what is published under one name by one owner.
 //!
 //! Guards: a version is released once and never with other bytes; what was removed comes back only by publishing
-//! again; a milestone is reached once. What is in quarantine is neither shown nor installed; a yanked release is not
+//! again; a milestone is reached once; there are never more releases than can be shown. What is in quarantine is neither shown nor installed; a yanked release is not
 //! offered and can still be had by its number.
 
 mod command;
@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::values::{AccountId, Dialect, PluginId, PublisherName, ReleaseVersion};
+pub use releases::MOST_RELEASES;
 use releases::Release;
 
 /// The state that decisions need; views are elsewhere.

@@ -149,8 +149,11 @@ impl Projection for Catalogue {
             Event::Task(..)
             | Event::Account(..)
             | Event::ApiKey(..)
+            | Event::DeviceLogin(..)
             | Event::NameClaim(..)
-            | Event::Publisher(..) => Some(0),
+            | Event::Publisher(..)
+            | Event::Installation(..)
+            | Event::Operation(..) => Some(0),
         }
     }
 }

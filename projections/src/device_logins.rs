@@ -39,7 +39,9 @@ impl DeviceLoginQueries for PgDeviceLogins {
             | Event::Publisher(..)
             | Event::Review(..)
             | Event::Repository(..)
-            | Event::Download(..) => view,
+            | Event::Download(..)
+            | Event::Installation(..)
+            | Event::Operation(..) => view,
         });
         match folded.await.map_err(unavailable)? {
             Folded { view, is_whole: true } => Ok(view),

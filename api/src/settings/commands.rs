@@ -247,6 +247,14 @@ pub(crate) enum Role {
     All,
 }
 
+/// What holds installed plugins in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PluginSandbox {
+    Required,
+    Available,
+    Off,
+}
+
 /// Whose the list of plugins is that two dialects document under one path, when nothing else tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PluginsDialect {

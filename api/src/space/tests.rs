@@ -60,7 +60,7 @@ async fn every_fault_has_its_status_and_its_code_in_the_one_shape() {
 
 #[test]
 fn a_handler_that_knows_a_better_word_or_number_is_heard() {
-    let heard = voice::Heard { request_id: "r".into(), at: chrono::DateTime::UNIX_EPOCH };
+    let heard = voice::Heard { request_id: "r".into(), ..voice::Heard::of_nobody() };
     for (code, written) in [("404", json!(404)), ("token_pending", json!("token_pending"))] {
         let (_, body) = (VOICE.refuse)(&Refusal::not_found("Not there").coded(code), &heard);
         assert_eq!(body, json!({"code": written, "msg": "Not there"}));

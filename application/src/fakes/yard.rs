@@ -216,6 +216,10 @@ impl Workplace for Yard {
         Ok(Received { sha256, size: bytes.len() as u64 })
     }
 
+    async fn pythons(&self) -> BTreeSet<u8> {
+        [11, 12].into()
+    }
+
     async fn unpack(&self, place: &Place, _: &Path, _: PackageFormat) -> Result<(), Failure> {
         let mut state = self.lock();
         if state.is_full {

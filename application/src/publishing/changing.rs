@@ -303,9 +303,10 @@ impl From<CommandError<PluginError>> for Error {
             PluginError::Unknown | PluginError::Removed | PluginError::NoSuchVersion(_) => {
                 Self::not_found(refusal.to_string())
             }
-            PluginError::AlreadyRegistered | PluginError::ChangedMeanwhile | PluginError::VersionTaken(_) => {
-                Self::new(Kind::Conflict, refusal.to_string())
-            }
+            PluginError::AlreadyRegistered
+            | PluginError::ChangedMeanwhile
+            | PluginError::VersionTaken(_)
+            | PluginError::TooManyReleases => Self::new(Kind::Conflict, refusal.to_string()),
         })
     }
 }

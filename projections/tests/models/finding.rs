@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use application::queries::catalogue::{CatalogueQueries as _, Engine, Find, Order, Sort};
 use domain::{
     plugin::{PluginEvent, Pricing},
@@ -133,6 +135,46 @@ async fn a_text_finds_names_first_and_says_why() {
     }
     let newest = Find { order: Order { by: Sort::Downloads, descending: true }, ..text("agent") };
     assert_eq!(names(&yard, &newest).await, ["notes", "agent", "agent-pro"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_very_many_matches_the_named_stand_first_and_every_one_on_one_page() {
+    let yard = Yard::start().await;
+    let told = |number: u16, name: String, downloads: u16| {
+        let given = published(number.into(), "acme", &name)
+            .described(|description| "a tool like others".clone_into(&mut description.summary));
+        given.downloaded(downloads.into()).story()
+    };
+    let named = [(1, "tool"), (2, "tool-box"), (3, "tool-kit")];
+    let much_used = (0..520).map(|number| told(10 + number, format!("aide-{number}"), 100 + number));
+    let hardly = (0..20).map(|number| told(600 + number, format!("zest-{number}"), 1));
+    yard.given(named.map(|(number, name)| published(number, "zoo", name).story())).await;
+    yard.given(much_used.chain(hardly)).await;
+    for (wanted, total) in
+        [(text("tool"), 543), (Find { publisher: Some("acme".to_owned()), ..text("tool") }, 540)]
+    {
+        let mut seen = Vec::new();
+        for page in 0..6 {
+            let found = yard
+                .catalogue()
+                .find(&Find { offset: page * 100, limit: 100, ..wanted.clone() })
+                .await
+                .unwrap();
+            assert_eq!((found.total, found.ranks.len()), (total, found.cards.len()));
+            seen.extend(found.cards.into_iter().map(|card| card.name));
+        }
+        assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), seen.len());
+        assert_eq!(u64::try_from(seen.len()).unwrap(), total);
+        let foremost = if total == 543 {
+            ["tool", "tool-box", "tool-kit", "aide-519"]
+        } else {
+            ["aide-519", "aide-518", "aide-517", "aide-516"]
+        };
+        assert_eq!(seen[..4], foremost);
+        assert!(
+            seen.iter().position(|name| name == "aide-20") < seen.iter().position(|name| name == "aide-19")
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
