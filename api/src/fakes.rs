@@ -4,6 +4,7 @@ mod cataloguing;
 pub(crate) mod door;
 pub(crate) mod form;
 mod gate;
+pub(crate) mod hosting;
 mod marketplace;
 mod operator;
 #[path = "../../application/src/fakes.rs"]
@@ -14,6 +15,8 @@ pub(crate) mod shelf;
 mod tasks;
 mod unset;
 mod views;
+#[path = "../../application/src/fakes/yard.rs"]
+pub(crate) mod yard;
 
 use std::{
     collections::HashMap,
@@ -53,12 +56,14 @@ use uuid::Uuid;
 
 pub(crate) use cataloguing::published;
 pub(crate) use gate::{Gate, Reply, voice};
+pub(crate) use hosting::Told;
 pub(crate) use registry::{BOOTSTRAP as ADMIN, Registry, caller, wish};
 pub(crate) use served::Served;
 pub(crate) use shelf::Shelf;
 pub(crate) use views::{ARTIFACT, completed_view, queued_view};
 
 use views::at;
+use yard::Yard;
 
 use crate::{
     services::{Identifying, Ports, Services, SigningPublicKey},
@@ -72,6 +77,8 @@ pub(crate) struct Fakes {
     state: Mutex<State>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) shelf: Arc<Shelf>,
+    pub(crate) yard: Arc<Yard>,
+    pub(crate) told: Arc<Told>,
 }
 
 #[derive(Default)]
@@ -79,6 +86,10 @@ struct State {
     tasks: HashMap<TaskId, TaskView>,
     once: HashMap<String, ([u8; 32], Value)>,
     blobs: HashMap<Digest, Bytes>,
+    /// What can be fetched.
+    addresses: HashMap<String, Bytes>,
+    /// What is asked for is not done.
+    idle: bool,
     /// The log and the read model are not reachable.
     down: bool,
     /// How many more tasks are taken; any number where nobody said.
@@ -90,7 +101,8 @@ impl Fakes {
     pub(crate) fn new() -> Arc<Self> {
         overheard::listen();
         let registry = Registry::at(at(0));
-        Arc::new(Self { state: Mutex::default(), shelf: Shelf::new(registry.clone()), registry })
+        let shelf = Shelf::new(registry.clone());
+        Arc::new(Self { state: Mutex::default(), shelf, yard: Yard::new(), told: Arc::default(), registry })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -106,6 +118,14 @@ impl Fakes {
     pub(crate) fn put_blob(&self, bytes: &'static [u8]) {
         let digest = Digest::of_bytes(Sha256::digest(bytes).into());
         self.lock().blobs.insert(digest, Bytes::from_static(bytes));
+    }
+
+    pub(crate) fn serve(&self, url: &str, bytes: Bytes) {
+        self.lock().addresses.insert(url.to_owned(), bytes);
+    }
+
+    pub(crate) fn set_idle(&self, idle: bool) {
+        self.lock().idle = idle;
     }
 
     pub(crate) fn lose_blobs(&self) {
@@ -153,6 +173,7 @@ impl Fakes {
             task_queries: self.clone(),
             watch,
             cataloguing: self.cataloguing(),
+            hosted: self.hosted(),
             health: self.clone(),
             projections: self.clone(),
             identifying: Identifying {
@@ -190,8 +211,10 @@ impl Blobs for Fakes {
         Ok(Some(async move { Ok(bytes) }.into_stream().boxed()))
     }
 
-    async fn copy(&self, _: &Digest, _: &Path) -> Result<bool, Failure> {
-        Ok(false)
+    async fn copy(&self, digest: &Digest, into: &Path) -> Result<bool, Failure> {
+        let Some(bytes) = self.lock().blobs.get(digest).cloned() else { return Ok(false) };
+        std::fs::write(into, bytes).unwrap();
+        Ok(true)
     }
 
     async fn delete(&self, _: &Digest, _: Duration) -> Result<(), Failure> {
@@ -214,13 +237,16 @@ impl Downloads for Fakes {
 
     async fn download(
         &self,
-        _: &str,
-        _: &Path,
+        url: &str,
+        into: &Path,
         _: u64,
         _: OnBytes<'_>,
         _: &CancellationToken,
     ) -> Result<Received, Failure> {
-        Err(Failure::internal())
+        let bytes = self.lock().addresses.get(url).cloned().ok_or_else(Failure::internal)?;
+        std::fs::write(into, &bytes).unwrap();
+        let sha256 = Digest::of_bytes(Sha256::digest(&bytes).into());
+        Ok(Received { sha256, size: bytes.len() as u64 })
     }
 }
 

@@ -26,11 +26,21 @@ pub(crate) struct Fields {
 impl Fields {
     pub(crate) async fn of_json(body: Body) -> Result<Self, Refusal> {
         let bytes = whole(body).await?;
-        let malformed = |issue| Err(Refusal::malformed(vec![issue]));
         if bytes.is_empty() {
-            return malformed(Issue::missing(&["body"]));
+            return Err(Refusal::malformed(vec![Issue::missing(&["body"])]));
         }
-        match serde_json::from_slice(&bytes).map(|Unambiguous(value)| value) {
+        Self::of_bytes(&bytes)
+    }
+
+    /// Of a body that may be left out.
+    pub(crate) async fn of_json_or_nothing(body: Body) -> Result<Self, Refusal> {
+        let bytes = whole(body).await?;
+        if bytes.is_empty() { Ok(Self::new(Map::new(), "body")) } else { Self::of_bytes(&bytes) }
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
+        let malformed = |issue| Err(Refusal::malformed(vec![issue]));
+        match serde_json::from_slice(bytes).map(|Unambiguous(value)| value) {
             Ok(Value::Object(members)) => Ok(Self::new(members, "body")),
             Ok(other) => {
                 let text = "Input should be a valid dictionary or object to extract fields from";

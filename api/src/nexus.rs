@@ -1,18 +1,27 @@
-//! The Nexus plugin API, at its own mount and at the documented paths. Plugins can be searched for; this version runs
-//! none: what it says of them is that none is there, and what it cannot do it refuses as not built, to whom it would be
-//! allowed.
+//! The Nexus plugin API, at its own mount and at the documented paths: what could be installed, what is, and everything
+//! that can be done with it. Whatever was installed through another dialect is shown and changed here as well.
 
 mod auth;
+mod changing;
+mod configuration;
 mod discovery;
 mod error;
+mod installing;
+mod manifest;
+mod messages;
+mod named;
+mod orders;
+mod permissions;
 mod plugins;
+mod running;
+mod shown;
+mod telemetry;
 
 use application::{
     identity,
     policy::Action,
-    queries::{catalogue, repositories},
+    queries::{catalogue, installations, operations as work, repositories},
 };
-use axum::http::Method;
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::values::Dialect;
 use serde_json::{Value, json};
@@ -20,7 +29,7 @@ use serde_json::{Value, json};
 use crate::{
     credential::Accepts,
     limits::{Charge, ResetForm},
-    operations::{Operation, delete, get, later, post, put},
+    operations::{Operation, delete, get, post, put},
     voice::{Heard, JSON, Voice, no_stamp},
 };
 
@@ -40,6 +49,8 @@ pub(crate) static VOICE: Voice = Voice {
         catalogue::READ_MODEL,
         catalogue::PUBLISHERS,
         repositories::READ_MODEL,
+        installations::READ_MODEL,
+        work::READ_MODEL,
     ],
 };
 
@@ -76,24 +87,26 @@ fn of_plugins(base: &str) -> Vec<Operation> {
     let (read, change) = (Action::ReadHost, Action::ChangeHost);
     vec![
         get(base, read, plugins::list),
-        get(plugin(""), read, plugins::none_there).for_later(),
-        put(plugin(""), change, plugins::none_there).for_later(),
-        delete(plugin(""), change, plugins::none_there).for_later(),
-        later(Method::POST, format!("{base}/install"), change).patient(),
-        later(Method::POST, format!("{base}/broadcast"), Action::MessagePlugin),
+        get(plugin(""), read, plugins::details),
+        put(plugin(""), change, changing::update).slow(),
+        delete(plugin(""), change, changing::uninstall).slow(),
+        post(format!("{base}/install"), change, installing::install).patient(),
+        post(format!("{base}/broadcast"), Action::MessagePlugin, messages::broadcast).slow(),
         get(format!("{base}/search"), read, discovery::search),
         get(format!("{base}/repositories"), read, discovery::repositories),
-        get(plugin("/config"), read, plugins::configuration).for_later(),
-        put(plugin("/config"), change, plugins::none_there).for_later(),
-        post(plugin("/enable"), change, plugins::none_there).for_later(),
-        post(plugin("/disable"), change, plugins::none_there).for_later(),
-        post(plugin("/restart"), change, plugins::none_there).for_later(),
-        get(plugin("/health"), read, plugins::none_there).for_later(),
-        get(plugin("/metrics"), read, plugins::none_there).for_later(),
-        get(plugin("/logs"), read, plugins::none_there).for_later(),
-        post(plugin("/message"), Action::MessagePlugin, plugins::none_there).for_later(),
-        get(plugin("/permissions"), read, plugins::none_there).for_later(),
-        put(plugin("/permissions"), change, plugins::none_there).for_later(),
+        get(plugin("/config"), read, configuration::show),
+        put(plugin("/config"), change, configuration::change).slow(),
+        post(plugin("/enable"), change, running::enable).slow(),
+        post(plugin("/disable"), change, running::disable).slow(),
+        post(plugin("/restart"), change, running::restart).slow(),
+        get(plugin("/backups"), read, changing::backups),
+        post(plugin("/rollback"), change, changing::roll_back).slow(),
+        get(plugin("/health"), read, running::health),
+        get(plugin("/metrics"), read, telemetry::metrics),
+        get(plugin("/logs"), read, telemetry::logs),
+        post(plugin("/message"), Action::MessagePlugin, messages::send).slow(),
+        get(plugin("/permissions"), read, permissions::show),
+        put(plugin("/permissions"), change, permissions::change).slow(),
     ]
 }
 

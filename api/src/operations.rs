@@ -44,6 +44,8 @@ pub(crate) struct Operation {
     pub(crate) built: bool,
     /// May take longer than half a minute, and takes more than JSON: bytes in either direction, sockets.
     patient: bool,
+    /// May take longer than half a minute, and ends by itself.
+    slow: bool,
     pub(crate) cache: Option<Cache>,
     validated: bool,
     route: MethodRouter<Services>,
@@ -97,6 +99,7 @@ impl Operation {
             charges: vec![Charge::Usual],
             built: true,
             patient: false,
+            slow: false,
             cache: None,
             validated: false,
             route,
@@ -126,6 +129,10 @@ impl Operation {
 
     pub(crate) fn patient(self) -> Self {
         Self { patient: true, ..self }
+    }
+
+    pub(crate) fn slow(self) -> Self {
+        Self { slow: true, ..self }
     }
 
     /// Its 200 is made of read models alone and the same for everybody: it gets validators, and a client that has it
@@ -158,7 +165,10 @@ impl Operation {
             route = route.layer(middleware::from_fn_with_state(conditional, conditional::answer));
         }
         if !self.patient {
-            route = route.layer(middleware::from_fn(json_body)).layer(middleware::from_fn(in_time));
+            route = route.layer(middleware::from_fn(json_body));
+        }
+        if !self.patient && !self.slow {
+            route = route.layer(middleware::from_fn(in_time));
         }
         route = route
             .layer(middleware::from_fn_with_state(self.action, security::keep))

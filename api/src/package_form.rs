@@ -44,6 +44,8 @@ pub(crate) struct PackageForm {
 pub(crate) struct PackageFile {
     pub(crate) path: TempPath,
     pub(crate) sha256: Digest,
+    /// As its sender calls it.
+    pub(crate) name: Option<String>,
 }
 
 /// Whether the body says that it is a form with parts.
@@ -100,6 +102,7 @@ impl PackageFile {
         largest: u64,
         arrival: &mut Arrival,
     ) -> Result<Self, Refusal> {
+        let name = field.file_name().map(str::to_owned);
         let (file, path) = new_file(uploads).await.map_err(|error| stored(&error))?;
         let (mut file, mut hash, mut size) = (tokio::fs::File::from_std(file), Sha256::new(), 0_u64);
         while let Some(bytes) = in_time(arrival, field.chunk()).await? {
@@ -113,7 +116,7 @@ impl PackageFile {
             file.write_all(&bytes).await.map_err(|error| stored(&error))?;
         }
         file.flush().await.map_err(|error| stored(&error))?;
-        Ok(Self { path, sha256: Digest::of_bytes(hash.finalize().into()) })
+        Ok(Self { path, sha256: Digest::of_bytes(hash.finalize().into()), name })
     }
 }
 

@@ -7,9 +7,11 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::limits::Standing;
+
+mod hosted;
 
 /// How long a fault of the moment is worth waiting for, in seconds.
 const PAUSE: HeaderValue = HeaderValue::from_static("2");
@@ -43,6 +45,8 @@ pub(crate) enum Fault {
     /// Documented, and not served by this version.
     NotBuilt,
     Unavailable,
+    /// A plugin could not be installed or started: its fault, and told.
+    Plugin,
     Internal,
 }
 
@@ -63,6 +67,8 @@ pub(crate) struct Refusal {
     /// The dialect's own word, where the handler knows a better one than the fault gives.
     pub(crate) code: Option<&'static str>,
     pub(crate) reason: Option<Reason>,
+    /// What else is told, where the dialect has a place for it.
+    pub(crate) details: Map<String, Value>,
     /// Of a malformed request, where somebody has listed them.
     pub(crate) issues: Vec<Issue>,
     /// Of a limit that was reached.
@@ -139,7 +145,7 @@ impl Fault {
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::NotBuilt => StatusCode::NOT_IMPLEMENTED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Plugin | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -174,6 +180,7 @@ impl Refusal {
             message: message.into(),
             code: None,
             reason: None,
+            details: Map::new(),
             issues: Vec::new(),
             standing: None,
             headers: HeaderMap::new(),

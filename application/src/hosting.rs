@@ -33,7 +33,7 @@ use crate::{
     queries::installations::{InstallationQueries, InstallationView, LiveView, READ_MODEL},
 };
 
-pub use changing::{Changed, Configured, Permitted};
+pub use changing::{Changed, Configured, Permitted, Refused};
 pub use messaging::{Answer, Broadcast, Message, Undelivered};
 pub use router::Router;
 pub use showing::{Shown, Status};

@@ -17,20 +17,21 @@ use std::{sync::Arc, time::Duration};
 use domain::{
     operation::{Operation, OperationCommand, OperationError, OperationRequested, Work},
     recorded::Cursor,
-    values::{AccountId, InstallScope, OperationId},
+    values::{AccountId, InstallScope, OperationId, Sealed},
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::{
     caller::Caller,
     commands::{CommandError, Commands, Outcome},
     error::{Error, Kind},
-    hosting::Hosting,
+    hosting::{CONFIGURATION, Hosting},
     ports::{
         blobs::Blobs,
         marketplace::Marketplace,
         packages::{Numbered, Numbers, PackageReader},
         packaging::Downloads,
+        vault::Secret,
     },
     queries::{
         catalogue::CatalogueQueries,
@@ -123,6 +124,12 @@ impl Operating {
                 Ok(Accepted { id, number, position: None })
             }
         }
+    }
+
+    /// What is sent with an order, whole: what of it is a secret only the package says.
+    pub async fn sealed(&self, id: OperationId, sent: &Map<String, Value>) -> Result<Sealed, Error> {
+        let text = Secret::from(json!(sent).to_string());
+        self.hosting.vault.seal(&format!("operation/{id}"), CONFIGURATION, &text).await
     }
 
     pub async fn view(&self, id: OperationId) -> Result<OperationView, Error> {

@@ -3,7 +3,7 @@
 use application::failure::Reason;
 use axum::http::StatusCode;
 use chrono::SecondsFormat;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
     refusal::{Fault, Refusal},
@@ -39,13 +39,14 @@ fn code(refusal: &Refusal) -> &'static str {
         Fault::HeadersTooLarge => "HEADERS_TOO_LARGE",
         Fault::NotBuilt => "NOT_IMPLEMENTED",
         Fault::Unavailable => "SERVICE_UNAVAILABLE",
+        Fault::Plugin => "INSTALLATION_FAILED",
         Fault::Internal => "INTERNAL_ERROR",
     }
 }
 
 /// Always an object.
 fn details(refusal: &Refusal) -> Value {
-    let mut details = Map::new();
+    let mut details = refusal.details.clone();
     if let Some(reason) = refusal.told_reason() {
         details.insert("reason".to_owned(), reason.as_str().into());
     }

@@ -27,13 +27,14 @@ use crate::{
 };
 
 /// Faults that no layer makes by itself; the test routes answer with them.
-const SAID: [(&str, Fault); 6] = [
+const SAID: [(&str, Fault); 7] = [
     ("/test/not-found", Fault::NotFound),
     ("/test/conflict", Fault::Conflict),
     ("/test/gone", Fault::Gone),
     ("/test/key-reused", Fault::KeyReused),
     ("/test/upgrade", Fault::UpgradeRequired),
     ("/test/not-built", Fault::NotBuilt),
+    ("/test/plugin", Fault::Plugin),
 ];
 
 pub(crate) struct Door {
@@ -114,6 +115,11 @@ impl Door {
         self.ask(method, path, headers, body).await
     }
 
+    /// What is behind it.
+    pub(crate) fn fakes(&self) -> &Fakes {
+        &self.fakes
+    }
+
     /// What the catalogue behind it shows.
     pub(crate) fn shelf(&self) -> &Shelf {
         &self.fakes.shelf
@@ -184,7 +190,8 @@ impl Door {
             | Fault::Gone
             | Fault::KeyReused
             | Fault::UpgradeRequired
-            | Fault::NotBuilt => {
+            | Fault::NotBuilt
+            | Fault::Plugin => {
                 let (path, _) = SAID.iter().find(|(_, said)| *said == fault).unwrap();
                 self.get(path, &[]).await
             }

@@ -1,9 +1,10 @@
 //! Members within members, lists that may be left out, and values whose type is the one JSON has for it: in a body a
 //! number or a flag is not a text that looks like one.
 
-use serde_json::Value;
+use infrastructure::json::Unambiguous;
+use serde_json::{Map, Value};
 
-use super::Fields;
+use super::{Fields, holds_nul};
 use crate::refusal::{Issue, Refusal};
 
 impl Fields {
@@ -82,6 +83,42 @@ impl Fields {
             return None;
         }
         self.count(name, most)
+    }
+
+    /// Whatever it is.
+    pub(crate) fn any(&mut self, name: &str) -> Option<Value> {
+        self.take(name)
+    }
+
+    /// Whether it was sent, be it empty.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// Of a form: what has commas between its words becomes a list.
+    pub(crate) fn split(&mut self, name: &str) {
+        let Some(Value::String(text)) = self.members.get(name) else { return };
+        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+        let words: Vec<Value> = words.map(Value::from).collect();
+        self.members.insert(name.to_owned(), words.into());
+    }
+
+    /// Of a form: an object that is written as a text.
+    pub(crate) fn json_object(&mut self, name: &str) -> Option<Map<String, Value>> {
+        let text = self.text(name)?;
+        match serde_json::from_str(&text).map(|Unambiguous(value)| value) {
+            Ok(Value::Object(members)) if !holds_nul(&Value::Object(members.clone())) => Some(members),
+            Ok(_) | Err(_) => {
+                self.found("json_invalid", name, "Input should be the text of a JSON object", Value::Null);
+                None
+            }
+        }
+    }
+
+    /// All members as they came, where any name is one.
+    pub(crate) fn into_members(mut self) -> Result<Map<String, Value>, Refusal> {
+        let members = std::mem::take(&mut self.members);
+        self.well_formed().map(|()| members)
     }
 
     /// What was read, where it must not be missing.

@@ -109,7 +109,7 @@ async fn fetched(url: &str, dir: &Path, Fetching(tarballs): &Fetching) -> Result
     let (_, path) = new_file(dir).await.map_err(|error| stored(&error))?;
     let received = tarballs.fetch(url, &path, LARGEST).await.map_err(application::Error::from)?;
     let sha256: Digest = received.sha256;
-    Ok(PackageFile { path, sha256 })
+    Ok(PackageFile { path, sha256, name: None })
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ fn code(fault: Fault, status: StatusCode) -> Value {
         | Fault::UpgradeRequired
         | Fault::HeadersTooLarge
         | Fault::NotBuilt
+        | Fault::Plugin
         | Fault::Unavailable => status.as_u16().into(),
     }
 }

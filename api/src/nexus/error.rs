@@ -30,7 +30,7 @@ pub(crate) fn refuse(refusal: &Refusal, heard: &Heard) -> (StatusCode, Value) {
 }
 
 fn details(refusal: &Refusal) -> Map<String, Value> {
-    let mut details = Map::new();
+    let mut details = refusal.details.clone();
     if let Some(reason) = refusal.told_reason() {
         details.insert("reason".to_owned(), reason.as_str().into());
     }
@@ -42,7 +42,7 @@ fn details(refusal: &Refusal) -> Map<String, Value> {
     details
 }
 
-fn code(fault: Fault) -> &'static str {
+pub(super) fn code(fault: Fault) -> &'static str {
     match fault {
         Fault::Malformed | Fault::Meaningless => "VALIDATION_ERROR",
         Fault::NoCredential | Fault::BadCredential => "AUTHENTICATION_FAILED",
@@ -61,6 +61,7 @@ fn code(fault: Fault) -> &'static str {
         Fault::HeadersTooLarge => "REQUEST_HEADERS_TOO_LARGE",
         Fault::NotBuilt => "NOT_IMPLEMENTED",
         Fault::Unavailable => "SERVICE_UNAVAILABLE",
+        Fault::Plugin => "PLUGIN_INSTALLATION_FAILED",
         Fault::Internal => "INTERNAL_ERROR",
     }
 }

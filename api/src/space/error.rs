@@ -40,6 +40,7 @@ fn code(fault: Fault) -> Value {
         | Fault::UpgradeRequired
         | Fault::HeadersTooLarge
         | Fault::NotBuilt
+        | Fault::Plugin
         | Fault::Unavailable => (-1).into(),
     }
 }

@@ -50,6 +50,13 @@ pub(crate) struct State {
     /// What a plugin makes of a new configuration.
     pub(crate) told: Option<Configured>,
     pub(crate) is_full: bool,
+    /// By the type of a message, what comes of it; others are echoed.
+    pub(crate) answers: HashMap<String, Result<Reply, CallFault>>,
+    /// What was sent.
+    pub(crate) calls: Vec<Call>,
+    /// How the processes do, where it is not well and idle.
+    pub(crate) seen: Option<Snapshot>,
+    pub(crate) sandbox: Option<SandboxReport>,
     /// What was begun and ended, in order.
     pub(crate) happened: Vec<String>,
     kept: BTreeMap<(InstallationId, String), Value>,
@@ -117,9 +124,13 @@ impl PluginHost for Yard {
     }
 
     async fn call(&self, instance: InstanceId, call: Call) -> Result<Reply, CallFault> {
-        let is_there = self.lock().running.contains_key(&instance);
-        let answer = Ok(call.data);
-        if is_there { Ok(Reply { answer, took: Duration::ZERO }) } else { Err(CallFault::NotRunning) }
+        let mut state = self.lock();
+        if !state.running.contains_key(&instance) {
+            return Err(CallFault::NotRunning);
+        }
+        state.calls.push(call.clone());
+        let said = state.answers.get(&call.message_type).cloned();
+        said.unwrap_or(Ok(Reply { answer: Ok(call.data), took: Duration::ZERO }))
     }
 
     async fn deliver(&self, _: InstanceId, _: Delivery) -> Result<(), CallFault> {
@@ -140,12 +151,13 @@ impl PluginHost for Yard {
     }
 
     async fn probe(&self, instance: InstanceId) -> Result<Health, CallFault> {
-        let is_there = self.lock().running.contains_key(&instance);
-        if is_there { Ok(Health::Healthy) } else { Err(CallFault::NotRunning) }
+        self.snapshot(instance).map(|seen| seen.health).ok_or(CallFault::NotRunning)
     }
 
     fn snapshot(&self, instance: InstanceId) -> Option<Snapshot> {
-        self.lock().running.get(&instance).map(|_| Snapshot {
+        let state = self.lock();
+        let seen = state.seen.clone();
+        let usual = || Snapshot {
             state: ProcessState::Running,
             health: Health::Healthy,
             checks: Vec::new(),
@@ -159,7 +171,8 @@ impl PluginHost for Yard {
             processes: 1,
             sandboxed: true,
             why: None,
-        })
+        };
+        state.running.contains_key(&instance).then(|| seen.unwrap_or_else(usual))
     }
 
     fn tail(&self, _: InstanceId, _: u64) -> Option<Tail> {
@@ -167,7 +180,7 @@ impl PluginHost for Yard {
     }
 
     fn sandbox(&self) -> SandboxReport {
-        SandboxReport::UNTESTED
+        self.lock().sandbox.unwrap_or(SandboxReport::UNTESTED)
     }
 
     async fn examine(&self) -> SandboxReport {
