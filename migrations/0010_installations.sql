@@ -45,3 +45,13 @@ create table read.plugin_callers (
   primary key (installation_id, caller)
 );
 comment on table read.plugin_callers is 'Written with es.telemetry, read by the metrics of a plugin';
+
+-- What plugins keep with their host, by key; not history. Goes with the data of its installation.
+create table es.plugin_storage (
+  installation_id uuid not null,
+  key text not null,
+  value jsonb not null,
+  bytes bigint not null,
+  primary key (installation_id, key)
+);
+comment on table es.plugin_storage is 'Written and read by plugins through their host';

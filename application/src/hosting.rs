@@ -25,6 +25,7 @@ use crate::{
     ports::{
         freshness::Freshness,
         hosting::PluginHost,
+        storage::PluginStorage,
         system::{Clock, Ids},
         vault::Vault,
         workplace::Workplace,
@@ -47,6 +48,7 @@ pub struct Hosting {
     pub installations: Arc<dyn InstallationQueries>,
     pub host: Arc<dyn PluginHost>,
     pub workplace: Arc<dyn Workplace>,
+    pub storage: Arc<dyn PluginStorage>,
     pub vault: Arc<dyn Vault>,
     pub freshness: Arc<dyn Freshness>,
     pub clock: Arc<dyn Clock>,

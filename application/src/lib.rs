@@ -1,6 +1,7 @@
 //! What people come for, in terms of ports: services, queries and process managers. Names no adapter.
 
 pub mod authenticating;
+pub mod brokering;
 pub mod caller;
 pub mod catalogue;
 pub mod commands;

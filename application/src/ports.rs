@@ -10,6 +10,7 @@ pub mod notices;
 pub mod packages;
 pub mod packaging;
 pub mod quotas;
+pub mod storage;
 pub mod system;
 pub mod telemetry;
 pub mod turns;

@@ -19,6 +19,7 @@ pub mod numbers;
 pub mod packages;
 pub mod packaging;
 pub mod passwords;
+pub mod plugin_storage;
 pub mod postgres;
 pub mod quotas;
 pub mod resolver;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use application::{
+    error::Error,
     failure::{Failure, Reason},
     ports::{
         hosting::{
@@ -16,6 +17,7 @@ use application::{
             Tail,
         },
         packaging::Received,
+        storage::{PluginStorage, Put},
         vault::Secret,
         workplace::{OnProgress, Paths, Place, Workplace},
     },
@@ -50,6 +52,7 @@ pub(crate) struct State {
     pub(crate) is_full: bool,
     /// What was begun and ended, in order.
     pub(crate) happened: Vec<String>,
+    kept: BTreeMap<(InstallationId, String), Value>,
     made: u32,
 }
 
@@ -254,6 +257,37 @@ impl Workplace for Yard {
     }
 
     async fn sweep(&self, _: &[Place]) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl PluginStorage for Yard {
+    async fn get(&self, of: InstallationId, key: &str) -> Result<Option<Value>, Error> {
+        Ok(self.lock().kept.get(&(of, key.to_owned())).cloned())
+    }
+
+    async fn put(&self, of: InstallationId, key: &str, value: &Value) -> Result<Put, Error> {
+        let mut state = self.lock();
+        if state.is_full {
+            return Ok(Put::Full);
+        }
+        state.kept.insert((of, key.to_owned()), value.clone());
+        Ok(Put::Kept)
+    }
+
+    async fn delete(&self, of: InstallationId, key: &str) -> Result<bool, Error> {
+        Ok(self.lock().kept.remove(&(of, key.to_owned())).is_some())
+    }
+
+    async fn keys(&self, of: InstallationId, prefix: &str, most: u32) -> Result<Vec<String>, Error> {
+        let state = self.lock();
+        let own = state.kept.keys().filter(|(owner, key)| *owner == of && key.starts_with(prefix));
+        Ok(own.map(|(_, key)| key.clone()).take(most as usize).collect())
+    }
+
+    async fn clear(&self, of: InstallationId) -> Result<(), Error> {
+        self.lock().kept.retain(|(owner, _), _| *owner != of);
         Ok(())
     }
 }

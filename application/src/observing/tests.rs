@@ -44,7 +44,7 @@ async fn what_happens_to_the_current_process_is_written_down_and_what_it_says_is
         (InstanceId(Uuid::from_u128(2)), InstanceId(Uuid::from_u128(3)), InstanceId(Uuid::from_u128(4)));
     router.announce(installation, beside);
     router.switch(installation, current);
-    shelf.install("echo", installation);
+    shelf.install("echo", installation, &[]);
     let at = DateTime::UNIX_EPOCH;
     let crash = || Happening::State {
         from: State::Running,

@@ -439,6 +439,9 @@ impl Run<'_> {
         let (hosting, id) = (&self.operating.hosting, self.installation()?);
         let Some((view, live)) = self.before().await? else { return Ok(()) };
         hosting.workplace.remove(id, uninstall.cleanup_data).await?;
+        if uninstall.cleanup_data {
+            hosting.storage.clear(id).await?;
+        }
         let command = InstallationCommand::Remove {
             operation: self.view.id,
             forced: uninstall.force,

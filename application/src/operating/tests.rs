@@ -50,6 +50,7 @@ impl Ground {
             installations: shelf.clone(),
             host: yard.clone(),
             workplace: yard.clone(),
+            storage: yard.clone(),
             vault: registry.clone(),
             freshness: registry.clone(),
             clock: registry.clone(),

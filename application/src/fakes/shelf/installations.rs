@@ -1,6 +1,6 @@
 //! Installations and operations on the shelf.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use application::{
     Error,
@@ -25,7 +25,7 @@ use super::Shelf;
 
 impl Shelf {
     /// As if it had been installed and enabled, without any process.
-    pub(crate) fn install(&self, name: &str, id: InstallationId) {
+    pub(crate) fn install(&self, name: &str, id: InstallationId, granted: &[&str]) {
         let operation_uid = OperationId(uuid::Uuid::from_u128(1));
         let requested = InstallationRequested {
             inst_uid: id,
@@ -44,7 +44,7 @@ impl Shelf {
             origin: Origin::Folder { file: "plugin.zip".to_owned() },
             manifest: serde_json::json!({"entry_point": "main.py"}),
             schema: None,
-            permissions: BTreeSet::new(),
+            permissions: granted.iter().map(|one| (*one).to_owned()).collect(),
             dependencies: BTreeMap::new(),
             is_exclusive: false,
         };
@@ -52,7 +52,7 @@ impl Shelf {
             operation_uid,
             release,
             configuration: Configuration::default(),
-            granted: BTreeSet::new(),
+            granted: granted.iter().map(|one| (*one).to_owned()).collect(),
             security_level: SecurityLevel::default(),
             limits: ResourceLimits::default(),
             enabled: true,
