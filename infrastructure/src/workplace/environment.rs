@@ -108,8 +108,12 @@ impl Making<'_> {
             }
         }
         let made = Made(job);
-        let environment = made.path();
-        let taken = tokio::task::spawn_blocking(move || take_over(&environment)).await;
+        let (environment, python) = (made.path(), self.python.path.clone());
+        let taken = tokio::task::spawn_blocking(move || {
+            take_over(&environment)?;
+            check_interpreter(&environment, &python)
+        })
+        .await;
         taken.map_err(|_stopped| NoEnvironment::Failed(Failure::internal()))??;
         Ok(made)
     }
@@ -129,6 +133,16 @@ fn faulty(fault: Fault) -> Failure {
             Failure::permanent(Reason::Internal, text)
         }
     }
+}
+
+/// What starts the plugin is the Python that it was made with, and no file of a wheel.
+fn check_interpreter(environment: &Path, python: &Path) -> Result<(), NoEnvironment> {
+    let own = environment.join("bin/python");
+    if own.is_symlink() && own.canonicalize()? == python.canonicalize()? {
+        return Ok(());
+    }
+    let text = "A package that the plugin needs puts itself in the place of Python";
+    Err(NoEnvironment::Failed(Failure::permanent(Reason::PackageUnsafePath, text)))
 }
 
 /// Everything is ours and can be read by everybody. Nobody is at work in there any more.
