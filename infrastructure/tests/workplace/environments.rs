@@ -168,12 +168,13 @@ async fn hashes(ready: &Ready) {
 async fn impostor(ready: &Ready) {
     let ground = Ground::new(ready, None);
     let release = native(&json!({"alpha": "*"}));
-    let script = ("alpha-2.1.data/scripts/python", "#!/bin/sh\necho owned\n");
-    let alpha = wheel_with("alpha", "2.1", &[], Some(script));
-    let place = ground.unpacked(&release, &[("wheels/alpha-2.1-py3-none-any.whl", &alpha)]).await;
-    let failure = ground.furnish(&place, &release).await.unwrap_err();
-    assert_eq!((failure.reason, failure.transient), (Reason::PackageUnsafePath, false), "{failure}");
-    assert_eq!((ground.environments(), ground.incoming()), (0, 0));
+    for file in ["alpha-2.1.data/scripts/python", "alpha-2.1.data/data/bin/python"] {
+        let alpha = wheel_with("alpha", "2.1", &[], Some((file, "#!/bin/sh\necho owned\n")));
+        let place = ground.unpacked(&release, &[("wheels/alpha-2.1-py3-none-any.whl", &alpha)]).await;
+        let failure = ground.furnish(&place, &release).await.unwrap_err();
+        assert!(!failure.transient && failure.message.contains("ython"), "{failure}");
+        assert_eq!((ground.environments(), ground.incoming()), (0, 0));
+    }
 }
 
 async fn cancelled(ready: &Ready) {
