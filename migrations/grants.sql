@@ -18,7 +18,7 @@ grant select, insert on es.events to plugyard_app;   -- no update, delete, trunc
 grant select on es.log_epoch, es.streams, es.notices_since to plugyard_app;
 grant select, insert, update, delete
    on es.commands, es.checkpoints, es.parked_events, es.snapshots, es.jobs, es.job_runtime, es.subject_keys,
-      es.tickets, es.rate_buckets, es.notices, es.telemetry, es.plugin_storage to plugyard_app;
+      es.tickets, es.rate_buckets, es.notices, es.reviewers, es.telemetry, es.plugin_storage to plugyard_app;
 grant usage, select
    on es.key_changes, es.plugin_numbers, es.publisher_numbers, es.review_numbers, es.user_numbers,
       es.operation_numbers to plugyard_app;

@@ -1,7 +1,10 @@
 //! What happens in the catalogue, for feed readers.
 
-use plugyard_tests::{Shelved, Yard};
-use reqwest::Method;
+use plugyard_tests::{Shelved, Yard, packages::lbpkg};
+use reqwest::{
+    Method,
+    multipart::{Form, Part},
+};
 use serde_json::{Value, json};
 
 async fn items(yard: &Yard, path: &str) -> Vec<Value> {
@@ -57,4 +60,35 @@ async fn what_others_have_written_stays_text_in_a_feed() {
     plugin.record(&yard, &[("PluginDescribed", described)]).await;
     let atom = yard.get("/feed.atom").await.expect(200).text();
     assert!(atom.contains("&lt;script&gt;") && !atom.contains("<script>"), "{atom}");
+}
+
+#[tokio::test]
+async fn whoever_follows_a_plugin_hears_that_it_was_removed() {
+    let yard = Yard::start().await;
+    let token = yard.key_for("ada", &["space"], "publisher").await;
+    let form = |name: &str| {
+        let package = lbpkg("ada", name, "1.0.0");
+        Form::new().part("file", Part::bytes(package.bytes()).file_name(package.file_name()))
+    };
+    let publish = async |name: &str| {
+        let path = "/space/api/v1/marketplace/plugins/publish";
+        yard.send(yard.bearing(Method::POST, path, &token.secret).multipart(form(name))).await.expect(200);
+        let all = items(&yard, "/feed.json").await;
+        let released =
+            all.iter().find(|item| item["title"] == format!("The {name} plugin 1.0.0 was released"));
+        let url = released.unwrap_or_else(|| panic!("{all:?}"))["url"].as_str().unwrap().to_owned();
+        url.split('/').nth_back(1).unwrap().to_owned()
+    };
+    let (seen, held) = (publish("Seen").await, publish("Held").await);
+    yard.command(&["package", "quarantine", &held, "--reason", "odd"]).await;
+    for id in [&seen, &held] {
+        yard.command(&["package", "remove", id, "--reason", "no longer needed"]).await;
+    }
+    let removal = items(&yard, &format!("/packages/{seen}/feed.json")).await;
+    assert_eq!(removal.len(), 1, "{removal:?}");
+    assert_eq!(removal[0]["title"], "The Seen plugin was removed");
+    assert_eq!(removal[0]["content_text"], "no longer needed", "{removal:?}");
+    assert_eq!(items(&yard, "/feed.json?dialect=space").await, removal);
+    assert_eq!(items(&yard, "/feed.json?dialect=dify").await, Vec::<Value>::new());
+    yard.get(&format!("/packages/{held}/feed.json")).await.expect(404);
 }

@@ -175,6 +175,29 @@ async fn the_command_line_publishes_beside_a_server() {
     assert_eq!((&shown["latest"], &shown["verified"]["method"]), (&json!("1.0.0"), &json!("publisher")));
     let listed = yard.command(&["package", "list", "--publisher", acme]).await;
     assert!(listed.out.contains("verified"), "{}", listed.out);
+    let say = async |arguments: &[&str]| yard.command(&[&["publisher"][..], arguments].concat()).await;
+    say(&["describe", acme, "--display-name", "ACME", "--url", "https://acme.example.org"]).await;
+    let told = say(&["unverify", acme, "--reason", "the domain was sold"]).await;
+    assert!(told.out.contains("is not verified any more"), "{}", told.out);
+    let seen = say(&["show", acme]).await.json();
+    assert_eq!(
+        (&seen["display_name"], &seen["email"], &seen["verified"]),
+        (&json!("ACME"), &Value::Null, &Value::Null)
+    );
+    assert_eq!(yard.command(&["package", "show", package]).await.json()["verified"], Value::Null);
+    yard.cli().args(["publisher", "transfer", acme, "--to", "bob"]).run().await.expect(1);
+    yard.cli().args(["publisher", "show", "nobody"]).run().await.expect(1);
+    let other = yard.ground().join("other.zip");
+    std::fs::write(&other, zip("other", "1.0.0").bytes()).expect("a package to publish");
+    let other = other.to_str().expect("a path in UTF-8");
+    let named = ["publish", other, "--dialect", "nexus", "--as", "ann", "--publisher", "tools", "--json"];
+    let moved = yard.command(&named).await.json();
+    assert!(say(&["transfer", "tools", "--to", "bob"]).await.out.contains("belongs to bob"));
+    let bob = yard.command(&["user", "list", "--json"]).await.json();
+    let bob = bob.as_array().unwrap().iter().find(|user| user["name"] == "bob").expect("bob is there")["id"]
+        .clone();
+    let shown = yard.command(&["package", "show", moved["id"].as_str().expect("an id")]).await.json();
+    assert_eq!((&shown["owner"], &shown["publisher"]), (&bob, &json!("tools")));
     yard.command(&["package", "remove", package, "--reason", "done"]).await;
     yard.cli().args(["package", "show", "nobody/nothing"]).run().await.expect(1);
 }

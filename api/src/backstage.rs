@@ -67,6 +67,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         get(format!("{plugin}/stats"), ReadCatalogue, browse::figures),
         get(format!("{plugin}/reviews"), ReadCatalogue, reviews::list),
         post(format!("{plugin}/reviews"), Review, reviews::submit),
+        get(&review, ReadCatalogue, reviews::show),
         put(&review, Review, reviews::edit),
         delete(&review, Review, reviews::withdraw),
         post(format!("{review}/helpful"), Review, reviews::vote),

@@ -1,8 +1,11 @@
 //! Answers that a client may hold already: a validator made of the state of the read models and of what was asked, so
-//! that 304 is said before anything is looked up. A new state makes every validator a new one; whoever has written
-//! never gets the answer of before.
+//! that 304 is said before anything is looked up, and so is what somebody else was answered in the same state. A new
+//! state makes every validator a new one; whoever has written never gets the answer of before. What other nodes write is
+//! seen as late as [`KnownState`] says.
 //!
 //! Only for answers that are made of read models alone, and the same for everybody.
+
+mod kept;
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +13,7 @@ use application::{known_state::KnownState, ports::system::Clock, queries::catalo
 use axum::{
     extract::{Request, State},
     http::{
-        HeaderMap, HeaderName, HeaderValue, StatusCode,
+        HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
         header::{CACHE_CONTROL, ETAG, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED},
     },
     middleware::Next,
@@ -20,6 +23,7 @@ use chrono::{DateTime, NaiveTime, Utc};
 use domain::values::Dialect;
 use sha2::{Digest as _, Sha256};
 
+use self::kept::Answers;
 use crate::{mount::Mount, refusal::Refusal, voice::Voice};
 
 /// For how long an answer may be used without asking.
@@ -57,6 +61,7 @@ pub(crate) struct Validators {
     state: KnownState,
     clock: Arc<dyn Clock>,
     newest: Mutex<Option<Named>>,
+    answers: Answers,
 }
 
 /// The state that a second belongs to: a date has no finer parts, and must not stand for two states.
@@ -69,6 +74,8 @@ struct Named {
 /// A state as a client can name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Validator {
+    /// Of the state, and of what was asked of whom.
+    number: u128,
     etag: String,
     /// None: the second is another state's.
     modified: Option<DateTime<Utc>>,
@@ -76,7 +83,7 @@ struct Validator {
 
 impl Validators {
     pub(crate) fn new(state: KnownState, clock: Arc<dyn Clock>) -> Self {
-        Self { state, clock, newest: Mutex::default() }
+        Self { state, clock, newest: Mutex::default(), answers: Answers::default() }
     }
 
     async fn state(&self) -> Result<Position, application::Error> {
@@ -85,7 +92,22 @@ impl Validators {
 
     fn validator(&self, state: &Position, request: &Request) -> Validator {
         let modified = self.second_of(state, self.clock.now());
-        Validator { etag: etag(&state.tag, request), modified }
+        let number = number(&state.tag, request);
+        // Weak: what a dialect puts around an answer may tell the time.
+        Validator { number, etag: format!("W/\"{number:032x}\""), modified }
+    }
+
+    /// By the handler. The answer to HEAD may have lost its body already, so only that to GET is kept.
+    async fn made(&self, validator: &Validator, request: Request, next: Next) -> Response {
+        let voice = request.extensions().get::<&'static Voice>().copied();
+        let is_whole = request.method() == Method::GET;
+        let response = next.run(request).await;
+        match voice {
+            Some(voice) if is_whole && response.status() == StatusCode::OK => {
+                self.answers.keep(validator.number, voice, response).await
+            }
+            _ => response,
+        }
     }
 
     /// The first second since the state began that stands for no other state.
@@ -111,8 +133,8 @@ fn of_today(state: &Position, now: DateTime<Utc>) -> Position {
     Position { tag: format!("{} {}", state.tag, now.date_naive()), at: state.at.max(midnight) }
 }
 
-/// Weak: what a dialect puts around an answer may tell the time.
-fn etag(tag: &str, request: &Request) -> String {
+/// Another one for every state, dialect, mount, host, path and query: everything that an answer is made of.
+fn number(tag: &str, request: &Request) -> u128 {
     let (extensions, uri) = (request.extensions(), request.uri());
     let dialect = extensions.get::<&'static Voice>().map_or(Dialect::Yard, |voice| voice.dialect);
     let mount = extensions.get::<Mount>().map_or("", |mount| mount.prefix());
@@ -125,8 +147,7 @@ fn etag(tag: &str, request: &Request) -> String {
     }
     hash.update(host);
     let digest = hash.finalize();
-    let number = digest.iter().take(16).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
-    format!("W/\"{number:032x}\"")
+    digest.iter().take(16).fold(0_u128, |number, byte| number << 8 | u128::from(*byte))
 }
 
 /// Around the handler of one operation.
@@ -140,13 +161,17 @@ pub(crate) async fn answer(State(conditional): State<Conditional>, request: Requ
     if held == Held::This {
         return not_modified(&validator, conditional.cache);
     }
-    let mut response = next.run(request).await;
+    let response = match conditional.validators.answers.get(validator.number) {
+        Some(response) => response,
+        None => conditional.validators.made(&validator, request, next).await,
+    };
     if response.status() != StatusCode::OK {
         return response;
     }
     if held == Held::ThisIfThereIsOne {
         return not_modified(&validator, conditional.cache);
     }
+    let mut response = response;
     validator.write(response.headers_mut(), conditional.cache);
     response
 }

@@ -88,14 +88,15 @@ fn of_marketplace() -> Vec<Operation> {
     let plugin = format!("{market}/plugins/{{author}}/{{name}}");
     let read = Action::ReadCatalogue;
     vec![
-        get(format!("{market}/plugins"), read, marketplace::search),
-        get(format!("{market}/plugins/featured"), read, marketplace::featured),
-        get(format!("{market}/authors"), read, marketplace::authors),
-        get(format!("{market}/categories"), read, marketplace::categories),
+        // Other marketplaces may be asked for these: read models alone do not say whether they have changed.
+        get(format!("{market}/plugins"), read, marketplace::search).validated(),
+        get(format!("{market}/plugins/featured"), read, marketplace::featured).validated(),
+        get(format!("{market}/authors"), read, marketplace::authors).validated(),
+        get(format!("{market}/categories"), read, marketplace::categories).validated(),
         get(format!("{market}/status"), read, marketplace::status),
         post(format!("{market}/parse-url"), read, marketplace::parse_url),
-        get(&plugin, read, marketplace::details),
-        get(format!("{plugin}/versions"), read, marketplace::versions),
+        get(&plugin, read, marketplace::details).validated(),
+        get(format!("{plugin}/versions"), read, marketplace::versions).validated(),
         get(format!("{plugin}/icon"), read, marketplace::icon),
         post(format!("{plugin}/{{version}}/download-url"), read, marketplace::download_url),
     ]

@@ -107,8 +107,12 @@ async fn of_one(
     form: Form,
 ) -> Result<Response, Refusal> {
     let dialect = dialect(&uri)?;
-    let plugin = shown(&*catalogue, named, dialect).await?;
+    let plugin = known(&*catalogue, named).await?;
     let recent = activity.recent(Some(plugin.id), dialect, MOST).await?;
+    // Whoever follows a plugin hears that it was removed.
+    if recent.is_empty() && !is_shown(&plugin, dialect) {
+        return Err(unknown());
+    }
     let title = format!("{}/{}: what is new", plugin.publisher, plugin.name);
     Ok(Feed::new(&title, &links, &uri, recent.iter().map(|view| Entry::of(view, &links))).written(form))
 }
@@ -119,14 +123,24 @@ pub(crate) async fn shown(
     named: Named,
     dialect: Option<Dialect>,
 ) -> Result<PluginView, Refusal> {
-    let unknown = || Refusal::not_found("There is no such plugin");
+    let plugin = known(catalogue, named).await?;
+    if is_shown(&plugin, dialect) { Ok(plugin) } else { Err(unknown()) }
+}
+
+async fn known(catalogue: &dyn CatalogueQueries, named: Named) -> Result<PluginView, Refusal> {
     let id: Option<PluginId> = named.ok().and_then(|Path(text)| text.parse().ok());
-    let plugin = catalogue.plugin(&Which::Id(id.ok_or_else(unknown)?)).await?.ok_or_else(unknown)?;
-    let is_shown = match dialect {
+    catalogue.plugin(&Which::Id(id.ok_or_else(unknown)?)).await?.ok_or_else(unknown)
+}
+
+fn is_shown(plugin: &PluginView, dialect: Option<Dialect>) -> bool {
+    match dialect {
         Some(dialect) => plugin.is_visible(dialect),
         None => plugin.listed.iter().any(|dialect| plugin.is_visible(*dialect)),
-    };
-    if is_shown { Ok(plugin) } else { Err(unknown()) }
+    }
+}
+
+fn unknown() -> Refusal {
+    Refusal::not_found("There is no such plugin")
 }
 
 /// A dialect that has a catalogue.

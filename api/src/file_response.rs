@@ -68,6 +68,11 @@ pub(crate) fn plan(method: &Method, asked: &HeaderMap, file: &File<'_>) -> Plan 
     Plan { status, headers, bytes }
 }
 
+/// Whether the client says that it has the bytes of this digest.
+pub(crate) fn is_held(asked: &HeaderMap, sha256: &Digest) -> bool {
+    matches_any(asked, &format!("\"{sha256}\""))
+}
+
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
@@ -75,7 +80,7 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 }
 
 /// `If-None-Match` compares weakly.
-fn matches_any(asked: &HeaderMap, etag: &str) -> bool {
+pub(crate) fn matches_any(asked: &HeaderMap, etag: &str) -> bool {
     let lists = asked.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     lists
         .flat_map(|list| list.split(','))

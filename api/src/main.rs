@@ -54,6 +54,7 @@ mod sockets;
 mod space;
 mod stale;
 mod telemetry;
+mod validated;
 mod voice;
 mod wiring;
 mod work;
@@ -83,6 +84,9 @@ fn run() -> anyhow::Result<ExitCode> {
     if let Command::Sandboxed { .. } = command {
         return Ok(infrastructure::sandbox::serve_launcher());
     }
+    if let Command::Plugin { .. } = command {
+        return Ok(become_plugin());
+    }
     if let Command::Attended { arguments } = &command {
         return Ok(infrastructure::uv::serve_attendant(arguments));
     }
@@ -102,6 +106,17 @@ fn run() -> anyhow::Result<ExitCode> {
     // What still blocks a thread cannot be waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
     code
+}
+
+#[cfg(target_os = "linux")]
+fn become_plugin() -> ExitCode {
+    infrastructure::host::serve_launcher()
+}
+
+/// Nothing holds a plugin in here.
+#[cfg(not(target_os = "linux"))]
+fn become_plugin() -> ExitCode {
+    ExitCode::FAILURE
 }
 
 /// The chain of causes, each sentence once: some errors repeat their cause in their own words.
@@ -137,6 +152,7 @@ async fn dispatch(settings: &Settings, command: Command) -> anyhow::Result<ExitC
         Command::Openapi => return cli::openapi::run(),
         Command::Isolated { .. } => return Ok(infrastructure::isolation::serve_child()),
         Command::Sandboxed { .. } => return Ok(infrastructure::sandbox::serve_launcher()),
+        Command::Plugin { .. } => return Ok(become_plugin()),
         Command::Attended { arguments } => return Ok(infrastructure::uv::serve_attendant(&arguments)),
     }
     Ok(ExitCode::SUCCESS)

@@ -26,6 +26,7 @@ use crate::{
     refusal::{Fault, Refusal},
     security,
     services::Services,
+    validated,
     voice::{Speaking, Voice, speak},
 };
 
@@ -43,7 +44,8 @@ pub(crate) struct Operation {
     pub(crate) built: bool,
     /// May take longer than half a minute, and takes more than JSON: bytes in either direction, sockets.
     patient: bool,
-    cache: Option<Cache>,
+    pub(crate) cache: Option<Cache>,
+    validated: bool,
     route: MethodRouter<Services>,
 }
 
@@ -96,8 +98,14 @@ impl Operation {
             built: true,
             patient: false,
             cache: None,
+            validated: false,
             route,
         }
+    }
+
+    /// As the description writes it, which knows no parameter of several segments.
+    pub(crate) fn template(&self) -> String {
+        self.path.replace("{*", "{")
     }
 
     /// Answers the truth of today, which is not yet what it is for: the description leaves it out.
@@ -126,6 +134,12 @@ impl Operation {
         Self { cache: Some(cache), ..self }
     }
 
+    /// Its 200 is the same for everybody, and made of more than read models: a client that has it already gets 304, after
+    /// everything was looked up.
+    pub(crate) fn validated(self) -> Self {
+        Self { validated: true, ..self }
+    }
+
     /// Around the handler, inside everything else.
     pub(crate) fn layered(
         self,
@@ -136,12 +150,15 @@ impl Operation {
 
     fn guarded(self, services: &Services) -> (String, MethodRouter<Services>) {
         let mut route = self.route;
-        if !self.patient {
-            route = route.layer(middleware::from_fn(json_body)).layer(middleware::from_fn(in_time));
+        if self.validated {
+            route = route.layer(middleware::from_fn(validated::answer));
         }
         if let Some(cache) = self.cache {
             let conditional = Conditional { validators: services.validators.clone(), cache };
             route = route.layer(middleware::from_fn_with_state(conditional, conditional::answer));
+        }
+        if !self.patient {
+            route = route.layer(middleware::from_fn(json_body)).layer(middleware::from_fn(in_time));
         }
         route = route
             .layer(middleware::from_fn_with_state(self.action, security::keep))

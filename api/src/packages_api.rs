@@ -3,6 +3,7 @@
 
 pub(crate) mod body;
 mod changes;
+mod publishers;
 mod publishing;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::{
     credential::Asking,
-    operations::{Operation, delete, get, post},
+    operations::{Operation, delete, get, post, put},
     refusal::Refusal,
     voice::Said,
 };
@@ -39,7 +40,11 @@ pub(crate) fn operations() -> Vec<Operation> {
         get("/packages/{id}", PublishPackage, show),
         delete("/packages/{id}", RemovePackage, changes::remove),
         delete("/packages/{id}/versions/{version}", RemovePackage, changes::remove),
-        post("/publishers/{name}/verify", Operate, changes::verify_publisher),
+        get("/publishers/{name}", PublishPackage, publishers::show),
+        put("/publishers/{name}", PublishPackage, publishers::describe),
+        post("/publishers/{name}/verify", Operate, publishers::verify),
+        post("/publishers/{name}/unverify", Operate, publishers::unverify),
+        post("/publishers/{name}/transfer", Operate, publishers::transfer),
         post("/reviews/{number}/moderate", Operate, changes::moderate),
     ];
     operations.extend(by_owners.into_iter().map(change(PublishPackage)));

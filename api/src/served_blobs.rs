@@ -29,10 +29,10 @@ use crate::{
 
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 /// A picture that is a document may have styles, and no scripts.
-const PICTURE: HeaderValue = HeaderValue::from_static(
+pub(crate) const PICTURE: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
 );
-const ANYWHERE: HeaderValue = HeaderValue::from_static("cross-origin");
+pub(crate) const ANYWHERE: HeaderValue = HeaderValue::from_static("cross-origin");
 
 pub(crate) async fn blob(
     State(catalogue): State<Arc<dyn CatalogueQueries>>,
@@ -91,7 +91,7 @@ fn held(plugin: &PluginView, sha256: &Digest) -> Option<Held> {
 }
 
 /// Of what browsers show; the rest is bytes.
-fn picture(media_type: &str) -> &'static str {
+pub(crate) fn picture(media_type: &str) -> &'static str {
     const PICTURES: [&str; 5] = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"];
     PICTURES.into_iter().find(|known| *known == media_type).unwrap_or(BYTES)
 }

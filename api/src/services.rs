@@ -6,7 +6,9 @@ use application::{
     authenticating::Authenticating,
     commands::Commands,
     counting::Counting,
+    hosting::Hosting,
     identity::Identity,
+    operating::Operating,
     passing::Passing,
     ports::{
         blobs::Blobs,
@@ -21,8 +23,13 @@ use application::{
     processes::watch_tasks::WatchTasks,
     publishing::Publishing,
     queries::{
-        activity::ActivityQueries, catalogue::CatalogueQueries, downloads::DownloadQueries,
-        repositories::RepositoryQueries, reviews::ReviewQueries, tasks::TaskQueries,
+        activity::ActivityQueries,
+        catalogue::CatalogueQueries,
+        downloads::DownloadQueries,
+        repositories::RepositoryQueries,
+        reviews::ReviewQueries,
+        tasks::TaskQueries,
+        telemetry::{LogQueries, MetricQueries},
     },
     removing::Removing,
     reviewing::Reviewing,
@@ -66,6 +73,10 @@ pub(crate) struct Services {
     pub(crate) counting: Counting,
     pub(crate) syncing: Syncing,
     pub(crate) passing: Arc<Passing>,
+    pub(crate) operating: Operating,
+    pub(crate) hosting: Hosting,
+    pub(crate) logs: Arc<dyn LogQueries>,
+    pub(crate) metrics: Arc<dyn MetricQueries>,
     pub(crate) validators: Arc<Validators>,
     pub(crate) public_url: PublicUrl,
     pub(crate) categories: Categories,
@@ -125,6 +136,7 @@ pub(crate) struct Ports {
     /// Running already.
     pub(crate) watch: Arc<WatchTasks>,
     pub(crate) cataloguing: Cataloguing,
+    pub(crate) hosted: Hosted,
     pub(crate) identifying: Identifying,
     pub(crate) signing: SigningPublicKey,
     pub(crate) health: Arc<dyn Health>,
@@ -146,6 +158,14 @@ pub(crate) struct Cataloguing {
     pub(crate) validators: Arc<Validators>,
 }
 
+/// Plugins that are installed: how they are changed, and what they say.
+#[derive(Clone)]
+pub(crate) struct Hosted {
+    pub(crate) operating: Operating,
+    pub(crate) logs: Arc<dyn LogQueries>,
+    pub(crate) metrics: Arc<dyn MetricQueries>,
+}
+
 /// What a service needs to know who asks, and how much of it.
 #[derive(Clone)]
 pub(crate) struct Identifying {
@@ -165,6 +185,7 @@ impl Services {
     ) -> Self {
         let Identifying { identity, authenticating, quotas, address_key } = ports.identifying;
         let cataloguing = ports.cataloguing;
+        let Hosted { operating, logs, metrics } = ports.hosted;
         Self {
             catalogue: cataloguing.catalogue.clone(),
             reviews: cataloguing.reviews,
@@ -184,6 +205,7 @@ impl Services {
             removing: Removing {
                 tasks: ports.task_queries.clone(),
                 catalogue: cataloguing.catalogue,
+                installations: operating.hosting.installations.clone(),
                 commands: ports.commands.clone(),
                 blobs: ports.blobs.clone(),
                 freshness: ports.freshness.clone(),
@@ -199,6 +221,10 @@ impl Services {
                 policy: settings.floors,
                 verifies_installs: settings.verify_install,
             },
+            hosting: operating.hosting.clone(),
+            operating,
+            logs,
+            metrics,
             marketplace: ports.marketplace,
             categories: settings.categories,
             plugins_dialect: settings.plugins_dialect,

@@ -24,7 +24,7 @@ use url::Url;
 pub(crate) use application::ports::vault::Secret;
 pub(crate) use arguments::Options;
 pub(crate) use commands::{
-    Command, EventsCommand, PackageCommand, PackageName, PluginsDialect, ProjectionsCommand,
+    Command, EventsCommand, PackageCommand, PackageName, PluginSandbox, PluginsDialect, ProjectionsCommand,
     PublishArguments, PublisherCommand, RepackageArguments, RepositoryCommand, Role, SecretsCommand,
     SeedArguments, SignCommand, TokenArguments, TokenCommand, UserCommand, Verify,
 };
@@ -88,7 +88,16 @@ pub(crate) struct Settings {
     pub(crate) verify_install: bool,
     /// None: packages are not scanned.
     pub(crate) scan_command: Option<ScanCommand>,
+    pub(crate) hosting: HostingSettings,
     pub(crate) log: Option<Level>,
+}
+
+/// Installed plugins at work.
+#[derive(Debug, Clone)]
+pub(crate) struct HostingSettings {
+    pub(crate) sandbox: PluginSandbox,
+    /// None: no file of this machine is installed by its path.
+    pub(crate) imports: Option<PathBuf>,
 }
 
 /// What is built from source.
@@ -189,6 +198,10 @@ impl Settings {
             building: building(options.build, options.allow_git)?,
             verify_install: options.verify_install,
             scan_command: options.scan_command.and_then(|line| scan_command(&line, environment)),
+            hosting: HostingSettings {
+                sandbox: options.plugin_sandbox,
+                imports: program(options.import_dir).context("PLUGYARD_IMPORT_DIR is not a usable path")?,
+            },
             log: options.log,
         })
     }

@@ -2,17 +2,21 @@
 //! at the root. Reading is open; publishing needs an `lbpat_` token.
 
 mod asked;
+mod assets;
 mod body;
+mod device_page;
+mod devices;
 mod error;
+mod likes;
 mod plugins;
 mod publishing;
 
 use application::{
     identity::{ACCOUNTS, KEYS},
-    policy::Action::{LogIn, PublishPackage, ReadCatalogue, Review},
-    queries::catalogue,
+    policy::Action::{IssueKey, LogIn, PublishPackage, ReadCatalogue, Review},
+    queries::{catalogue, reviews},
 };
-use axum::{extract::DefaultBodyLimit, http::Method};
+use axum::extract::DefaultBodyLimit;
 use domain::values::Dialect;
 use serde_json::{Value, json};
 
@@ -20,7 +24,7 @@ use crate::{
     conditional::Cache,
     credential::Accepts,
     limits::{Charge, ResetForm},
-    operations::{Operation, get, later, post},
+    operations::{Operation, get, post, put},
     refusal::Refusal,
     voice::{Heard, JSON, Voice, no_stamp},
 };
@@ -33,7 +37,7 @@ pub(crate) static VOICE: Voice = Voice {
     accept: data,
     stamp: no_stamp,
     reset: ResetForm::UnixSeconds,
-    read_models: &[KEYS, ACCOUNTS, catalogue::READ_MODEL, catalogue::PUBLISHERS],
+    read_models: &[KEYS, ACCOUNTS, catalogue::READ_MODEL, catalogue::PUBLISHERS, reviews::LIKES],
 };
 
 pub(crate) fn operations() -> Vec<Operation> {
@@ -58,16 +62,20 @@ pub(crate) fn operations() -> Vec<Operation> {
         get(format!("{plugin}/versions"), ReadCatalogue, plugins::versions).cached(Cache::Revalidated),
         get(format!("{plugin}/resources/README"), ReadCatalogue, plugins::readme).cached(Cache::Revalidated),
         get(format!("{plugin}/resources/icon"), ReadCatalogue, plugins::icon),
-        later(Method::GET, format!("{plugin}/resources/assets/{{*path}}"), ReadCatalogue),
+        get(format!("{plugin}/resources/assets/{{*path}}"), ReadCatalogue, assets::asset),
         post(format!("{extensions}/search"), ReadCatalogue, plugins::search_extensions),
-        post(format!("{extensions}/likes/status"), ReadCatalogue, plugins::liked),
-        later(Method::PUT, format!("{extensions}/{{type}}/{{author}}/{{name}}/like"), Review),
+        post(format!("{extensions}/likes/status"), ReadCatalogue, likes::status),
+        put(format!("{extensions}/{{type}}/{{author}}/{{name}}/like"), Review, likes::set),
         get(format!("{market}/tags"), ReadCatalogue, plugins::tags).cached(Cache::Revalidated),
         get(format!("{market}/recommendation-lists"), ReadCatalogue, plugins::recommended)
             .cached(Cache::Revalidated),
-        later(Method::POST, format!("{tokens}/generate"), LogIn).charged(Charge::Login),
-        later(Method::POST, format!("{tokens}/get"), LogIn),
-        later(Method::POST, format!("{tokens}/refresh"), LogIn).charged(Charge::Login),
+        post(format!("{tokens}/generate"), LogIn, devices::begin).charged(Charge::Login),
+        // Devices ask every few seconds.
+        post(format!("{tokens}/get"), LogIn, devices::collect).charged(Charge::Identity),
+        post(format!("{tokens}/refresh"), LogIn, devices::renew).charged(Charge::Login),
+        post(format!("{tokens}/approve"), IssueKey, devices::approve).charged_too(Charge::Identity),
+        get(devices::PAGE, LogIn, device_page::show),
+        post(devices::PAGE, LogIn, device_page::approve).charged(Charge::Login).patient(),
     ]
 }
 

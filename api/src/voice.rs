@@ -1,7 +1,11 @@
 //! How a dialect speaks: the one outermost layer that puts refusals and shared answers into its words, whatever made
 //! them: a handler, a layer, an extractor, a path that is not there, a panic.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use application::{ports::system::Clock, principal::Principal};
 use axum::{
@@ -15,9 +19,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use domain::values::Dialect;
 use futures::FutureExt as _;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
@@ -52,6 +58,14 @@ pub(crate) struct Voice {
 pub(crate) struct Heard {
     pub(crate) request_id: Arc<str>,
     pub(crate) at: DateTime<Utc>,
+    pub(crate) took: Duration,
+}
+
+impl Heard {
+    /// A request that says nothing.
+    pub(crate) fn of_nobody() -> Self {
+        Self { request_id: "".into(), at: DateTime::UNIX_EPOCH, took: Duration::ZERO }
+    }
 }
 
 /// An answer of a shared handler, before a dialect has put it into its envelope.
@@ -76,6 +90,44 @@ impl Said {
     }
 }
 
+/// A JSON object whose last member speaks of the request: written up to there, so that the rest serves every request.
+#[derive(Debug, Clone)]
+pub(crate) struct Unclosed {
+    pub(crate) body: Bytes,
+    pub(crate) close: Close,
+}
+
+/// Writes the last member and the end of the object.
+pub(crate) type Close = fn(&Heard) -> String;
+
+impl Unclosed {
+    /// The value is written as an object with at least one member.
+    pub(crate) fn of(value: &impl Serialize, close: Close) -> Result<Self, Refusal> {
+        let mut body = serde_json::to_vec(value).map_err(|error| {
+            tracing::error!(%error, "an answer could not be written");
+            Refusal::internal()
+        })?;
+        body.pop();
+        Ok(Self { body: body.into(), close })
+    }
+
+    fn closed(self, heard: &Heard) -> Body {
+        let end = (self.close)(heard);
+        let mut body = Vec::with_capacity(self.body.len() + end.len());
+        body.extend_from_slice(&self.body);
+        body.extend_from_slice(end.as_bytes());
+        body.into()
+    }
+}
+
+impl IntoResponse for Unclosed {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
 impl IntoResponse for Said {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
@@ -97,13 +149,14 @@ pub(crate) struct Speaking {
 
 /// Around everything of one dialect.
 pub(crate) async fn speak(State(speaking): State<Speaking>, mut request: Request, next: Next) -> Response {
+    let began = Instant::now();
     let Speaking { clock, limits, cross_origin, voice, mount } = speaking;
     let request_id = request.extensions().get::<RequestId>().map_or_else(|| "".into(), |id| id.0.clone());
     let client = request.extensions().get::<Client>().copied();
     request.extensions_mut().insert(voice);
     request.extensions_mut().insert(mount);
     let response = caught(next.run(request)).await;
-    let heard = Heard { request_id, at: clock.now() };
+    let heard = Heard { request_id, at: clock.now(), took: began.elapsed() };
     let mut response = put_into_words(voice, response, &heard);
     let standing = response.extensions().get::<Standing>().copied();
     let looked = || {
@@ -126,6 +179,11 @@ pub(crate) async fn caught(answer: impl Future<Output = Response>) -> Response {
 }
 
 fn put_into_words(voice: &Voice, mut response: Response, heard: &Heard) -> Response {
+    if let Some(unclosed) = response.extensions_mut().remove::<Unclosed>() {
+        response.headers_mut().insert(CONTENT_TYPE, JSON);
+        *response.body_mut() = unclosed.closed(heard);
+        return response;
+    }
     if let Some(Said { status, value }) = response.extensions_mut().remove::<Said>() {
         let body = (voice.accept)(value, heard);
         return match (status, &body) {

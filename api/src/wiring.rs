@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod cataloguer;
+mod hosting;
 mod identity;
 mod marketplace;
 mod node;

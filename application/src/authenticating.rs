@@ -158,7 +158,9 @@ impl Authenticating {
     async fn of_secret(&self, secret: &Secret, id: Option<KeyId>) -> Result<Arc<KeyView>, Error> {
         match SecretKind::read(secret.reveal()) {
             Some(SecretKind::Key | SecretKind::LangbotKey | SecretKind::SpaceToken) => {}
-            Some(SecretKind::Refresh | SecretKind::Ticket) | None => return Err(refused()),
+            Some(SecretKind::Refresh | SecretKind::Ticket | SecretKind::Device) | None => {
+                return Err(refused());
+            }
         }
         let key = self.by_secret(fingerprint(secret.reveal())).await?;
         if key.kind != KeyKind::Token || id.is_some_and(|id| id != key.id) {

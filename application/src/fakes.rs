@@ -25,9 +25,11 @@ use application::{
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use cqrs_es::Aggregate as _;
 use domain::{
     account::{Account, AccountCommand, AccountError, AccountEvent},
     api_key::{ApiKey, ApiKeyCommand, ApiKeyError, ApiKeyEvent},
+    device_login::{DeviceLogin, DeviceLoginCommand, DeviceLoginError, DeviceLoginEvent},
     recorded::Cursor,
     values::{AccountId, Actor, Dialect, KeyId, Metadata, Role},
 };
@@ -54,6 +56,7 @@ struct State {
     subjects: HashMap<Uuid, (String, bool)>,
     signed: HashMap<String, Claims>,
     tickets: HashMap<[u8; 32], (Option<KeyId>, DateTime<Utc>)>,
+    devices: HashMap<String, Vec<DeviceLoginEvent>>,
     buckets: HashMap<String, Duration>,
     made: u64,
 }
@@ -70,6 +73,7 @@ impl Registry {
             subjects: HashMap::new(),
             signed: HashMap::new(),
             tickets: HashMap::new(),
+            devices: HashMap::new(),
             buckets: HashMap::new(),
             made: 0,
         };
@@ -80,8 +84,10 @@ impl Registry {
         Identity {
             account_commands: self.clone(),
             key_commands: self.clone(),
+            device_commands: self.clone(),
             accounts: self.clone(),
             keys: self.clone(),
+            device_logins: self.clone(),
             vault: self.clone(),
             passwords: self.clone(),
             tokens: self.clone(),
@@ -289,6 +295,39 @@ impl Commands<ApiKey> for Registry {
     }
 
     async fn answered(&self, once: &Once) -> Result<Option<Value>, CommandError<ApiKeyError>> {
+        self.known(once)
+    }
+}
+
+#[async_trait]
+impl Commands<DeviceLogin> for Registry {
+    async fn execute(
+        &self,
+        id: &str,
+        command: DeviceLoginCommand,
+        _: Metadata,
+    ) -> Result<Option<Cursor>, CommandError<DeviceLoginError>> {
+        let mut state = self.up().map_err(|_down| CommandError::Unavailable)?;
+        let told = state.devices.entry(id.to_owned()).or_default();
+        let mut login = DeviceLogin::default();
+        for event in told.iter() {
+            login.apply(event.clone());
+        }
+        told.extend(login.decide(command).map_err(CommandError::Refused)?);
+        Ok(Some(state.moved()))
+    }
+
+    async fn execute_once(
+        &self,
+        id: &str,
+        command: DeviceLoginCommand,
+        by: Metadata,
+        _: Once,
+    ) -> Result<Outcome, CommandError<DeviceLoginError>> {
+        Commands::<DeviceLogin>::execute(self, id, command, by).await.map(Outcome::Written)
+    }
+
+    async fn answered(&self, once: &Once) -> Result<Option<Value>, CommandError<DeviceLoginError>> {
         self.known(once)
     }
 }

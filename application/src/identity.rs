@@ -2,6 +2,7 @@
 //! to whoever asked for it, and only its SHA-256 is kept.
 
 mod accounts;
+mod devices;
 mod erasing;
 mod issuing;
 mod sessions;
@@ -11,6 +12,7 @@ use std::{sync::Arc, time::Duration};
 use domain::{
     account::{Account, AccountError},
     api_key::{ApiKey, ApiKeyCommand, ApiKeyError},
+    device_login::DeviceLogin,
     recorded::Cursor,
     values::{AccountId, Digest, KeyId},
 };
@@ -30,12 +32,16 @@ use crate::{
         vault::{Secret, Vault},
     },
     principal::Principal,
-    queries::keys::{AccountQueries, KeyQueries, KeyView},
+    queries::{
+        device_logins::DeviceLoginQueries,
+        keys::{AccountQueries, KeyQueries, KeyView},
+    },
     secret_text::SecretKind,
     texts::one_line,
 };
 
 pub use accounts::{AccountName, NamedAccount};
+pub use devices::{CODES_LAST, DEVICE_LASTS, DeviceCodes};
 pub use issuing::{IssuedKey, KeyWish};
 pub use sessions::{ACCESS_LASTS, OpenedSession, REFRESH_LASTS};
 
@@ -61,8 +67,10 @@ const DONE: &str = "account";
 pub struct Identity {
     pub account_commands: Arc<dyn Commands<Account>>,
     pub key_commands: Arc<dyn Commands<ApiKey>>,
+    pub device_commands: Arc<dyn Commands<DeviceLogin>>,
     pub accounts: Arc<dyn AccountQueries>,
     pub keys: Arc<dyn KeyQueries>,
+    pub device_logins: Arc<dyn DeviceLoginQueries>,
     pub vault: Arc<dyn Vault>,
     pub passwords: Arc<dyn Passwords>,
     pub tokens: Arc<dyn SignedTokens>,

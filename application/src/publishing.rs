@@ -3,6 +3,7 @@
 //! Guards: of many who want a name one gets it; a release is shown whole or not at all, whenever the service dies; what
 //! could not be checked is held back. Names belong to claims, decisions are made on streams, lists may lag.
 
+mod assets;
 mod changing;
 pub(crate) mod checking;
 mod claiming;
@@ -23,7 +24,9 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use assets::LARGEST_ASSET;
 pub use naming::personal_publisher;
+pub use publishers::NO_PUBLISHER;
 
 use crate::{
     caller::Caller,
@@ -212,6 +215,27 @@ impl Publishing {
         by: Asker<'_>,
     ) -> Result<Option<Cursor>, Error> {
         self.verify_all(name, method, evidence, &by).await
+    }
+
+    /// Neither it is any more, nor what was verified with it.
+    pub async fn unverify_publisher(
+        &self,
+        name: &PublisherName,
+        reason: String,
+        by: Asker<'_>,
+    ) -> Result<Option<Cursor>, Error> {
+        self.unverify_all(name, reason, &by).await
+    }
+
+    /// To another account, with everything under its name. An operator's, because nobody gets a name that he did not
+    /// choose.
+    pub async fn transfer_publisher(
+        &self,
+        name: &PublisherName,
+        to_owner: AccountId,
+        by: Asker<'_>,
+    ) -> Result<Option<Cursor>, Error> {
+        self.hand_publisher_over(name, to_owner, &by).await
     }
 
     pub async fn describe_publisher(

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod catalogue;
+pub mod device_logins;
 pub mod downloads;
 pub mod installations;
 pub mod keys;

@@ -24,7 +24,7 @@ use crate::{
     publishing::{Asker, NO_PLUGIN},
     queries::{
         catalogue::{self, CatalogueQueries},
-        reviews::{READ_MODEL, ReviewQueries, ReviewSort, ReviewView, WhichReview},
+        reviews::{LIKES, READ_MODEL, ReviewQueries, ReviewSort, ReviewView, WhichReview},
     },
     texts::{one_line, prose},
 };
@@ -76,7 +76,7 @@ impl Reviewing {
             account_uid: account,
             user_number: match self.queries.user_number(account).await? {
                 Some(number) => number,
-                None => self.numbers.next(Numbered::User).await?,
+                None => self.numbers.of_reviewer(account).await?,
             },
             user_name: match user_name {
                 Some(name) => Some(self.sealed(account, name).await?),
@@ -114,6 +114,27 @@ impl Reviewing {
         }
         self.command(review, ReviewCommand::Vote { by: account, helpful }, "vote", &by).await?;
         self.opened(self.there(review).await?).await
+    }
+
+    /// Once an account, of a plugin that this dialect shows; answers how many like it now.
+    pub async fn like(
+        &self,
+        plugin: PluginId,
+        dialect: Dialect,
+        liked: bool,
+        by: Asker<'_>,
+    ) -> Result<(u64, Option<Cursor>), Error> {
+        let account = writer(&by)?;
+        let view = self.catalogue.current(plugin).await?.filter(|view| view.is_visible(dialect));
+        view.ok_or_else(|| Error::not_found(NO_PLUGIN))?;
+        let id = ReviewId::of(plugin, account).to_string();
+        let command = ReviewCommand::Like { plugin, by: account, liked };
+        let position = self.reviews.execute(&id, command, by.caller.metadata.clone()).await?;
+        if let Some(position) = position {
+            self.freshness.reached(LIKES, position).await;
+        }
+        let counts = self.queries.likes(&[plugin]).await?;
+        Ok((counts.get(&plugin).copied().unwrap_or(0), position))
     }
 
     /// An operator's.
@@ -157,7 +178,8 @@ impl Reviewing {
         self.vault.seal(&format!("account/{account}"), NAME, &name.into()).await
     }
 
-    async fn opened(&self, review: ReviewView) -> Result<Shown, Error> {
+    /// With the names that are sealed in it.
+    pub async fn opened(&self, review: ReviewView) -> Result<Shown, Error> {
         let user_name = match &review.user_name {
             Some(sealed) => self.vault.open(sealed, NAME).await?.shown(),
             None => format!("user_{}", review.user_number),

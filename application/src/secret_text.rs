@@ -25,10 +25,13 @@ pub enum SecretKind {
     Refresh,
     /// Good once, for a moment.
     Ticket,
+    /// What a device asks with whether its login was approved.
+    Device,
 }
 
 impl SecretKind {
-    const ALL: [Self; 5] = [Self::LangbotKey, Self::SpaceToken, Self::Key, Self::Refresh, Self::Ticket];
+    const ALL: [Self; 6] =
+        [Self::LangbotKey, Self::SpaceToken, Self::Key, Self::Refresh, Self::Ticket, Self::Device];
 
     pub fn prefix(self) -> &'static str {
         match self {
@@ -37,6 +40,7 @@ impl SecretKind {
             Self::Key => "pyk_",
             Self::Refresh => "pyr_",
             Self::Ticket => "pyt_",
+            Self::Device => "pyd_",
         }
     }
 

@@ -1,7 +1,7 @@
 //! A plugin and its releases: what is published under one name by one owner.
 //!
 //! Guards: a version is released once and never with other bytes; what was removed comes back only by publishing
-//! again; a milestone is reached once. What is in quarantine is neither shown nor installed; a yanked release is not
+//! again; a milestone is reached once; there are never more releases than can be shown. What is in quarantine is neither shown nor installed; a yanked release is not
 //! offered and can still be had by its number.
 
 mod command;
@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::values::{AccountId, Dialect, PluginId, PublisherName, ReleaseVersion};
+pub use releases::MOST_RELEASES;
 use releases::Release;
 
 /// The state that decisions need; views are elsewhere.
@@ -92,7 +93,11 @@ impl Plugin {
                     evidence,
                 })
             }
-            C::Remove { reason } => self.unless(false, |plugin_uid| E::PluginRemoved { plugin_uid, reason }),
+            C::Remove { reason } => self.unless(false, |plugin_uid| E::PluginRemoved {
+                plugin_uid,
+                reason,
+                shown_in: self.shown_in(),
+            }),
             C::Yank { version, reason } => self.yank(version, reason),
             C::Unyank { version } => self.unyank(version),
             C::RemoveRelease { version, reason } => self.remove_release(version, reason),
@@ -136,6 +141,12 @@ impl Plugin {
             Some(_) => Err(PluginError::Removed),
             None => Err(PluginError::Unknown),
         }
+    }
+
+    /// Where it is listed, if there is anything of it to be had.
+    fn shown_in(&self) -> BTreeSet<Dialect> {
+        let is_shown = self.quarantine.is_none() && self.releases.values().any(Release::is_offered);
+        if is_shown { self.listed.clone() } else { BTreeSet::new() }
     }
 
     /// The plugin too, if it is not there, or not any more.

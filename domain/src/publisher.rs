@@ -96,7 +96,13 @@ impl Publisher {
                 unless(!self.is_verified, E::PublisherVerificationRevoked { reason })
             }
             PublisherCommand::Transfer { to_owner } => {
-                unless(self.owner == Some(to_owner), E::PublisherTransferred { to_owner })
+                let mut events = unless(self.owner == Some(to_owner), E::PublisherTransferred { to_owner })?;
+                // What was proved of one owner says nothing of another.
+                if !events.is_empty() && self.is_verified {
+                    let reason = "it was transferred".to_owned();
+                    events.push(E::PublisherVerificationRevoked { reason });
+                }
+                Ok(events)
             }
         }
     }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     account::{Account, AccountEvent},
     api_key::{ApiKey, ApiKeyEvent},
+    device_login::{DeviceLogin, DeviceLoginEvent},
     download_log::{DownloadLog, DownloadLogEvent, DownloadStream},
     installation::{Installation, InstallationEvent},
     name_claim::{NameClaim, NameClaimEvent},
@@ -21,8 +22,8 @@ use crate::{
     review::{Review, ReviewEvent},
     task::{Task, TaskEvent},
     values::{
-        AccountId, ClaimKey, InstallationId, KeyId, Metadata, OperationId, PluginId, PublisherName, ReviewId,
-        TaskId,
+        AccountId, ClaimKey, DeviceLoginId, InstallationId, KeyId, Metadata, OperationId, PluginId,
+        PublisherName, ReviewId, TaskId,
     },
 };
 
@@ -32,6 +33,7 @@ pub enum Event {
     Task(TaskId, TaskEvent),
     Account(AccountId, AccountEvent),
     ApiKey(KeyId, ApiKeyEvent),
+    DeviceLogin(DeviceLoginId, DeviceLoginEvent),
     Plugin(PluginId, PluginEvent),
     NameClaim(ClaimKey, NameClaimEvent),
     Publisher(PublisherName, PublisherEvent),
@@ -56,10 +58,11 @@ pub enum Unreadable {
 impl Event {
     /// Every event type the product knows.
     pub fn known_types() -> impl Iterator<Item = &'static str> {
-        let all: [&[&str]; 11] = [
+        let all: [&[&str]; 12] = [
             &TaskEvent::TYPES,
             &AccountEvent::TYPES,
             &ApiKeyEvent::TYPES,
+            DeviceLoginEvent::TYPES,
             PluginEvent::TYPES,
             NameClaimEvent::TYPES,
             PublisherEvent::TYPES,
@@ -73,13 +76,20 @@ impl Event {
     }
 
     /// Reads a payload that the upcasters have brought to its newest version.
-    pub fn read(stream: &Stream, event_type: &str, payload: Value) -> Result<Self, Unreadable> {
+    pub fn read<'a>(
+        stream: &'a Stream,
+        event_type: &'a str,
+        payload: impl Into<Payload<'a>>,
+    ) -> Result<Self, Unreadable> {
         let of = |types: &[&str]| types.contains(&event_type);
-        let stored = Stored { stream, event_type, payload };
+        let stored = Stored { stream, event_type, payload: payload.into() };
         match stream.aggregate_type.as_str() {
             Task::TYPE if of(&TaskEvent::TYPES) => stored.read(TaskEvent::name, Self::Task),
             Account::TYPE if of(&AccountEvent::TYPES) => stored.read(AccountEvent::name, Self::Account),
             ApiKey::TYPE if of(&ApiKeyEvent::TYPES) => stored.read(ApiKeyEvent::name, Self::ApiKey),
+            DeviceLogin::TYPE if of(DeviceLoginEvent::TYPES) => {
+                stored.read(DeviceLoginEvent::name, Self::DeviceLogin)
+            }
             Plugin::TYPE if of(PluginEvent::TYPES) => stored.read(PluginEvent::name, Self::Plugin),
             NameClaim::TYPE if of(NameClaimEvent::TYPES) => {
                 stored.read(NameClaimEvent::name, Self::NameClaim)
@@ -105,11 +115,39 @@ impl Event {
     }
 }
 
+/// What was stored of an event: as it came from the database, or as something has changed it since.
+#[derive(Debug)]
+pub enum Payload<'a> {
+    Text(&'a str),
+    Value(Value),
+}
+
+impl<'a> From<&'a str> for Payload<'a> {
+    fn from(json: &'a str) -> Self {
+        Self::Text(json)
+    }
+}
+
+impl From<Value> for Payload<'_> {
+    fn from(json: Value) -> Self {
+        Self::Value(json)
+    }
+}
+
+impl Payload<'_> {
+    fn read<E: DeserializeOwned>(self) -> Result<E, serde_json::Error> {
+        match self {
+            Self::Text(json) => serde_json::from_str(json),
+            Self::Value(json) => serde_json::from_value(json),
+        }
+    }
+}
+
 /// One stored event of a type that is known.
 struct Stored<'a> {
     stream: &'a Stream,
     event_type: &'a str,
-    payload: Value,
+    payload: Payload<'a>,
 }
 
 impl Stored<'_> {
@@ -125,7 +163,7 @@ impl Stored<'_> {
     {
         let malformed = |why: String| Unreadable::Malformed(self.event_type.to_owned(), why);
         let id = self.stream.aggregate_id.parse().map_err(|error: Id::Err| malformed(error.to_string()))?;
-        let event: E = serde_json::from_value(self.payload).map_err(|error| malformed(error.to_string()))?;
+        let event: E = self.payload.read().map_err(|error| malformed(error.to_string()))?;
         if name(&event) != self.event_type {
             return Err(malformed(format!("the payload is a {}", name(&event))));
         }

@@ -1,6 +1,6 @@
-//! What somebody says of a plugin: one review an account and plugin.
+//! What somebody says of a plugin: one review and one like an account and plugin, each without the other.
 //!
-//! Guards: one at a time; one to five stars; nobody votes for his own, and everybody once. Events say what a rating was
+//! Guards: one at a time; one to five stars; nobody votes for his own, and everybody once; who likes it likes it once. Events say what a rating was
 //! before, so that averages can be counted from them alone.
 
 mod event;
@@ -19,6 +19,8 @@ pub struct Review {
     /// None: never submitted, or withdrawn.
     live: Option<Live>,
     votes: BTreeMap<AccountId, bool>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    liked: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +47,11 @@ pub enum ReviewCommand {
     Vote {
         by: AccountId,
         helpful: bool,
+    },
+    Like {
+        plugin: PluginId,
+        by: AccountId,
+        liked: bool,
     },
 }
 
@@ -81,6 +88,10 @@ impl Review {
                 Ok(vec![ReviewEvent::ReviewModerated { plugin_uid, rating, is_hidden, reason }])
             }
             ReviewCommand::Vote { by, helpful } => self.vote(by, helpful),
+            ReviewCommand::Like { liked, .. } if liked == self.liked => Ok(Vec::new()),
+            ReviewCommand::Like { plugin, by, liked } => {
+                Ok(vec![ReviewEvent::PluginLiked { plugin_uid: plugin, by, liked }])
+            }
         }
     }
 
@@ -127,6 +138,7 @@ impl Review {
                 }
             }
             ReviewEvent::ReviewVoted { by, helpful, .. } => drop(self.votes.insert(by, helpful)),
+            ReviewEvent::PluginLiked { liked, .. } => self.liked = liked,
         }
     }
 }

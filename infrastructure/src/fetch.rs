@@ -14,6 +14,6 @@ pub(crate) mod stub;
 
 pub use allow::{FetchAllow, InvalidAllow};
 pub use clients::{ClientError, GuardedClient, OperatorClient};
-pub use download::GuardedDownloads;
+pub use download::{GuardedDownloads, Packages};
 pub use guard::FetchPolicy;
 pub use tarballs::GuardedTarballs;

@@ -51,6 +51,7 @@ pub(crate) enum Work {
     Rewrite(Box<rewrite::Request>),
     Pylock(Box<pylock::Request>),
     ReadPackage(Box<read::Request>),
+    ReadFile(Box<read::FileRequest>),
     ReadSigned(Box<verify::Request>),
     Unpack(Box<unpacking::Request>),
     Want(Box<wanting::Request>),

@@ -9,6 +9,9 @@ mod disk;
 pub mod embedded_postgres;
 pub mod event_log;
 pub mod fetch;
+// Plugins are held in by what Linux alone has.
+#[cfg(target_os = "linux")]
+pub mod host;
 pub mod housekeeping;
 pub mod isolation;
 pub mod jobs;

@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use sqlx::{
-    Executor, PgPool,
+    Connection as _, Executor, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+
+const RESTED: Duration = Duration::from_millis(250);
 
 /// What a node does with its connections.
 #[derive(Debug, Clone)]
@@ -47,7 +49,16 @@ impl Pools {
                 .idle_timeout(Duration::from_mins(1))
                 .max_lifetime(Duration::from_hours(1))
         };
-        let reads = base().max_connections(8).after_connect(|connection, _| {
+        // Whether it still stands is asked of a connection that has rested, not before every question.
+        let reads = base().max_connections(8).test_before_acquire(false).before_acquire(|connection, met| {
+            Box::pin(async move {
+                if met.idle_for > RESTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        });
+        let reads = reads.after_connect(|connection, _| {
             Box::pin(async move {
                 connection
                     .execute(
@@ -127,6 +138,7 @@ async fn grant(owner: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
                              and has_table_privilege(oid, 'es.rate_buckets', 'update')
                              and has_sequence_privilege(oid, 'es.key_changes', 'usage')
                              and has_sequence_privilege(oid, 'es.user_numbers', 'usage')
+                             and has_table_privilege(oid, 'es.reviewers', 'insert')
                              and has_schema_privilege(oid, 'read', 'usage')
                              and not exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
                                   where n.nspname = 'read' and c.relkind = 'r'

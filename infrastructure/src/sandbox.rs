@@ -12,15 +12,15 @@ use serde::{Deserialize, Serialize};
 
 mod canary;
 #[cfg(target_os = "linux")]
-mod confine;
+pub(crate) mod confine;
 #[cfg(target_os = "linux")]
 mod inside;
 #[cfg(target_os = "linux")]
-mod launcher;
+pub(crate) mod launcher;
 mod parent;
 #[cfg(target_os = "linux")]
-mod root;
-mod started;
+pub(crate) mod root;
+pub(crate) mod started;
 mod usage;
 
 pub use parent::{Ended, Fault, Outcome, Sandbox, Watch};

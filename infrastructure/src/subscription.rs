@@ -13,12 +13,13 @@
 mod checkpoint;
 mod parked;
 mod rebuild;
+mod replay;
 mod runner;
 mod status;
 
 use application::signal::Signal;
 use async_trait::async_trait;
-use domain::recorded::Recorded;
+use domain::recorded::{Event, Recorded};
 use sqlx::PgConnection;
 
 pub use rebuild::{RebuildError, Rebuilt, first_generation, rebuild};
@@ -44,7 +45,7 @@ pub trait Projection: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Makes what only readers need of them, as the owner: after the load, because that is far faster.
+    /// Makes what only readers and `apply` need of them, as the owner: after the load, because that is far faster.
     async fn index(&self, _owner: &mut PgConnection, _generation: i32) -> Result<(), sqlx::Error> {
         Ok(())
     }
@@ -64,6 +65,18 @@ pub trait Projection: Send + Sync + 'static {
         true
     }
 
+    /// Whether two generations have the same rows; each is read through the connection beside it, and the second one also
+    /// sees the first.
+    async fn is_same(
+        &self,
+        (one, before): (&mut PgConnection, i32),
+        (other, after): (&mut PgConnection, i32),
+    ) -> Result<bool, sqlx::Error> {
+        let (before, after) =
+            tokio::try_join!(self.fingerprint(one, before), self.fingerprint(other, after))?;
+        Ok(before == after)
+    }
+
     /// A text that is equal exactly when the rows are.
     async fn fingerprint(
         &self,
@@ -78,6 +91,22 @@ pub trait Projection: Send + Sync + 'static {
         generation: i32,
         events: &[Recorded],
     ) -> Result<(), ApplyError>;
+
+    /// The same for a generation that is not indexed yet and that nobody reads.
+    async fn load(
+        &self,
+        transaction: &mut PgConnection,
+        generation: i32,
+        events: &[Recorded],
+    ) -> Result<(), ApplyError> {
+        self.apply(transaction, generation, events).await
+    }
+
+    /// Events of different numbers change different rows, so that they may be loaded beside each other. None: loaded
+    /// after all that came before, and before all that comes after.
+    fn lane(&self, _event: &Event) -> Option<u64> {
+        None
+    }
 }
 
 /// What happens to an event that cannot be applied.

@@ -30,6 +30,7 @@ pub mod unpacking;
 pub mod wanting;
 
 use std::{
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -66,6 +67,8 @@ use crate::{
 
 /// The largest package takes a minute on a slow disk.
 const UNPACKING: Duration = Duration::from_mins(5);
+/// Minor versions that are looked for.
+const PYTHONS: std::ops::RangeInclusive<u8> = 9..=14;
 
 /// What it is made of.
 pub struct Parts {
@@ -130,6 +133,14 @@ impl Workplace for LocalWorkplace {
             Ok(Received { sha256, size })
         })
         .await
+    }
+
+    async fn pythons(&self) -> BTreeSet<u8> {
+        let mut found = BTreeSet::new();
+        for minor in PYTHONS {
+            found.extend(self.parts.tools.python(minor).await.map(|python| python.minor));
+        }
+        found
     }
 
     async fn unpack(&self, place: &Place, package: &Path, format: PackageFormat) -> Result<(), Failure> {

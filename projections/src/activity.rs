@@ -56,6 +56,8 @@ impl Projection for Activity {
                    version text,
                    body text,
                    at timestamptz not null,
+                   -- Of a removal: where it was shown until then.
+                   dialects text[],
                    -- What happened at one time is told in the order of the log.
                    position bigint not null
                  )"
@@ -76,7 +78,11 @@ impl Projection for Activity {
 
     async fn fingerprint(&self, connection: &mut PgConnection, number: i32) -> Result<String, sqlx::Error> {
         of(number)
-            .fingerprint(connection, "event_id", "event_id, plugin_id, kind, version, body, at, position")
+            .fingerprint(
+                connection,
+                "event_id",
+                "event_id, plugin_id, kind, version, body, at, dialects, position",
+            )
             .await
     }
 
@@ -88,7 +94,7 @@ impl Projection for Activity {
     ) -> Result<(), ApplyError> {
         let (mut ids, mut plugins, mut kinds) = (Vec::new(), Vec::new(), Vec::new());
         let (mut versions, mut bodies, mut times) = (Vec::new(), Vec::new(), Vec::new());
-        let mut positions = Vec::new();
+        let (mut dialects, mut positions) = (Vec::new(), Vec::new());
         for recorded in events {
             let Event::Plugin(plugin, event) = &recorded.event else { continue };
             let Some(entry) = entry(event, recorded.recorded_at) else { continue };
@@ -98,12 +104,15 @@ impl Projection for Activity {
             versions.push(entry.version);
             bodies.push(entry.text);
             times.push(entry.at);
+            dialects.push(shown_in(event));
             positions.push(recorded.cursor.position);
         }
         let query = format!(
-            "insert into {} (event_id, plugin_id, kind, version, body, at, position)
-             select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
-                                  $7::bigint[])",
+            "insert into {} (event_id, plugin_id, kind, version, body, at, dialects, position)
+             select event_id, plugin_id, kind, version, body, at, string_to_array(dialects, ' '), position
+               from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[],
+                           $7::text[], $8::bigint[])
+                 as u (event_id, plugin_id, kind, version, body, at, dialects, position)",
             of(number).table()
         );
         sqlx::query(&query)
@@ -113,11 +122,18 @@ impl Projection for Activity {
             .bind(versions)
             .bind(bodies)
             .bind(times)
+            .bind(dialects)
             .bind(positions)
             .execute(transaction)
             .await?;
         Ok(())
     }
+}
+
+/// None for whatever is shown wherever its plugin is.
+fn shown_in(event: &PluginEvent) -> Option<String> {
+    let PluginEvent::PluginRemoved { shown_in, .. } = event else { return None };
+    Some(shown_in.iter().copied().map(Dialect::as_str).collect::<Vec<_>>().join(" "))
 }
 
 struct Entry {
@@ -214,15 +230,19 @@ impl ActivityQueries for PgActivity {
         limit: u32,
     ) -> Result<Vec<ActivityView>, Error> {
         let which = if plugin.is_some() { "a.plugin_id = $1" } else { "$1::uuid is null" };
-        // A version that can be had by nobody is not told of.
+        // A version that can be had by nobody is not told of, and a removal to those who could see what was removed.
         let query = format!(
             "select a.event_id, a.plugin_id, c.publisher, c.name, d.card ->> 'display_name' as display_name,
                     a.kind, a.version, a.body, a.at
                from read.activity a
                join read.catalogue c on c.plugin_id = a.plugin_id
                join read.catalogue_documents d on d.plugin_id = a.plugin_id
-              where {which} and c.shown and ($2::text is null or c.dialects @> array[$2])
-                and (a.version is null or a.version = any(d.versions))
+              where {which}
+                and case when a.kind = 'removed'
+                         then (c.shown or c.removed) and cardinality(a.dialects) > 0
+                              and ($2::text is null or a.dialects @> array[$2])
+                         else c.shown and ($2::text is null or c.dialects @> array[$2])
+                              and (a.version is null or a.version = any(d.versions)) end
               order by a.at desc, a.position desc limit $3"
         );
         let rows = sqlx::query(&query)

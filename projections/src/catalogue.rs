@@ -28,6 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use application::queries::catalogue::{PluginView, READ_MODEL};
 use async_trait::async_trait;
 use domain::{
+    download_log::DownloadLogEvent,
     recorded::{Event, Recorded},
     repository::RepositoryEvent,
 };
@@ -104,6 +105,14 @@ impl Projection for Catalogue {
         Tables::of(number).fingerprint(connection).await
     }
 
+    async fn is_same(
+        &self,
+        (_, before): (&mut PgConnection, i32),
+        (connection, after): (&mut PgConnection, i32),
+    ) -> Result<bool, sqlx::Error> {
+        Tables::of(before).is_same(Tables::of(after), connection).await
+    }
+
     async fn apply(
         &self,
         transaction: &mut PgConnection,
@@ -112,9 +121,45 @@ impl Projection for Catalogue {
     ) -> Result<(), ApplyError> {
         let tables = Tables::of(number);
         let page = Page::fold(&mut *transaction, tables, events).await?;
-        page.store(transaction, tables).await?;
+        page.store(transaction, tables, true).await?;
         Ok(())
     }
+
+    async fn load(
+        &self,
+        transaction: &mut PgConnection,
+        number: i32,
+        events: &[Recorded],
+    ) -> Result<(), ApplyError> {
+        let tables = Tables::of(number);
+        let page = Page::fold(&mut *transaction, tables, events).await?;
+        page.store(transaction, tables, false).await?;
+        Ok(())
+    }
+
+    /// What changes one plugin. Repositories change many, and whoever reviews or downloads may do so with theirs.
+    fn lane(&self, event: &Event) -> Option<u64> {
+        match event {
+            Event::Plugin(plugin, _) => Some(lane(plugin.0)),
+            Event::Review(_, event) => Some(lane(event.plugin().0)),
+            Event::Download(_, DownloadLogEvent::DownloadRecorded(recorded)) => {
+                Some(lane(recorded.plugin_uid.0))
+            }
+            Event::Repository(..) => None,
+            Event::Task(..)
+            | Event::Account(..)
+            | Event::ApiKey(..)
+            | Event::DeviceLogin(..)
+            | Event::NameClaim(..)
+            | Event::Publisher(..)
+            | Event::Installation(..)
+            | Event::Operation(..) => Some(0),
+        }
+    }
+}
+
+fn lane(plugin: Uuid) -> u64 {
+    plugin.as_u64_pair().1
 }
 
 /// What a page of events comes to.
@@ -149,6 +194,7 @@ impl Page {
                 Event::Task(..)
                 | Event::Account(..)
                 | Event::ApiKey(..)
+                | Event::DeviceLogin(..)
                 | Event::NameClaim(..)
                 | Event::Publisher(..)
                 | Event::Installation(..)
@@ -184,7 +230,13 @@ impl Page {
         }
     }
 
-    async fn store(self, transaction: &mut PgConnection, tables: Tables) -> Result<(), sqlx::Error> {
+    /// What is hidden is settled once for a generation that is being loaded.
+    async fn store(
+        self,
+        transaction: &mut PgConnection,
+        tables: Tables,
+        hides: bool,
+    ) -> Result<(), sqlx::Error> {
         store::remove(&mut *transaction, tables, self.gone.into_iter().collect()).await?;
         self.counts.store(&mut *transaction, tables).await?;
         let mut counted = self.counts.touched();
@@ -192,7 +244,8 @@ impl Page {
         let views: Vec<PluginView> = self.views.into_values().collect();
         store::store(&mut *transaction, tables, &views).await?;
         counts::refresh(&mut *transaction, tables, counted.into_iter().collect()).await?;
-        self.hiding.store(transaction, tables).await
+        self.hiding.store_sources(&mut *transaction, tables).await?;
+        if hides { self.hiding.hide(transaction, tables).await } else { Ok(()) }
     }
 }
 

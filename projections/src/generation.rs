@@ -42,6 +42,30 @@ impl Generation {
         execute(owner, [format!("drop table if exists {}", self.table())]).await
     }
 
+    /// Whether these columns of all rows are the same in another one. Rows whose bytes are the same are looked at no further.
+    pub(crate) async fn is_same(
+        self,
+        other: Self,
+        connection: &mut PgConnection,
+        key: &str,
+        columns: &str,
+    ) -> Result<bool, sqlx::Error> {
+        let row = |of: &str| {
+            let columns = columns.split(',').map(|column| format!("{of}.{}", column.trim()));
+            format!("row({})::text", columns.collect::<Vec<_>>().join(", "))
+        };
+        let query = format!(
+            "select count(*) = (select count(*) from {one}) and count(*) = (select count(*) from {two})
+                    and count(*) filter (where a *<> b and {} <> {}) = 0
+               from {one} a join {two} b using ({key})",
+            row("a"),
+            row("b"),
+            one = self.table(),
+            two = other.table()
+        );
+        sqlx::query_scalar(&query).fetch_one(connection).await
+    }
+
     /// Equal exactly when these columns of all rows are.
     pub(crate) async fn fingerprint(
         self,
@@ -59,7 +83,7 @@ impl Generation {
     }
 }
 
-async fn execute(
+pub(crate) async fn execute(
     owner: &mut PgConnection,
     statements: impl IntoIterator<Item = String>,
 ) -> Result<(), sqlx::Error> {

@@ -4,10 +4,12 @@ mod accounts;
 mod activity;
 mod api_keys;
 mod catalogue;
+mod device_logins;
 mod downloads;
 mod generation;
 mod installations;
 mod job_queue;
+mod likes;
 mod listings;
 mod notices;
 mod operations;
@@ -28,6 +30,7 @@ pub use accounts::PgAccounts;
 pub use activity::PgActivity;
 pub use api_keys::PgKeys;
 pub use catalogue::PgCatalogue;
+pub use device_logins::PgDeviceLogins;
 pub use downloads::PgDownloads;
 pub use installations::PgInstallations;
 pub use listings::PgListings;
@@ -52,6 +55,7 @@ pub fn all() -> Vec<Arc<dyn Projection>> {
         Arc::new(Rows::<publishers::Publishers>::default()),
         Arc::new(Rows::<reviews::Reviews>::default()),
         Arc::new(Rows::<repositories::Repositories>::default()),
+        Arc::new(likes::Likes),
         Arc::new(activity::Activity),
         Arc::new(Rows::<installations::Installations>::default()),
         Arc::new(Rows::<operations::Operations>::default()),

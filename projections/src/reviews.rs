@@ -24,7 +24,8 @@ impl PerStream for Reviews {
     type View = ReviewView;
 
     const MODEL: &'static str = READ_MODEL;
-    const TYPES: &'static [&'static str] = ReviewEvent::TYPES;
+    const TYPES: &'static [&'static str] =
+        &["ReviewSubmitted", "ReviewEdited", "ReviewWithdrawn", "ReviewModerated", "ReviewVoted"];
     const KEY: &'static str = "review_id";
     const COLUMNS: &'static str =
         "review_id, number, plugin_id, account_id, user_number, shown, rating, helpful, created_at, view";
@@ -57,8 +58,10 @@ impl PerStream for Reviews {
     }
 
     fn id(event: &Event) -> Option<Uuid> {
-        let Event::Review(id, _) = event else { return None };
-        Some(id.0)
+        let Event::Review(id, event) = event else { return None };
+        // Without a review there may be a like.
+        let is_like = matches!(event, ReviewEvent::PluginLiked { .. });
+        (!is_like).then_some(id.0)
     }
 
     fn fold(view: Option<ReviewView>, recorded: &Recorded) -> Option<ReviewView> {

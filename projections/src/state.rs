@@ -9,10 +9,11 @@ use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
 /// Names of accounts are in reviews.
-const MODELS: [&str; 7] = [
+const MODELS: [&str; 8] = [
     catalogue::READ_MODEL,
     catalogue::PUBLISHERS,
     reviews::READ_MODEL,
+    reviews::LIKES,
     downloads::READ_MODEL,
     activity::READ_MODEL,
     repositories::READ_MODEL,

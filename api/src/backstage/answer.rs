@@ -1,6 +1,6 @@
 //! What an answer carries beside its data: where its links lead, and how it came about.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use application::ports::system::Clock;
 use axum::{
@@ -11,21 +11,19 @@ use axum::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use domain::plugin::Icon;
 use serde::Serialize;
+use serde_json::json;
 
 use super::BASE;
 use crate::{
-    asker::layered,
     links::{Links, PublicUrl},
     mount::Mount,
     refusal::Refusal,
-    telemetry::RequestId,
+    voice::{Heard, Unclosed},
 };
 
-/// The request, as far as its answer speaks of it.
+/// The request, as far as what it asks for depends on it.
 pub(super) struct Answering {
-    request_id: Arc<str>,
     pub(super) at: DateTime<Utc>,
-    began: Instant,
     places: Places,
 }
 
@@ -36,14 +34,19 @@ pub(super) struct Places {
     pub(super) links: Option<Links>,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Metadata {
-    version: &'static str,
-    timestamp: String,
-    request_id: String,
-    /// Milliseconds.
-    response_time: u64,
+/// What every request is told for itself stands behind everything else.
+pub(super) fn told(body: &impl Serialize) -> Result<Unclosed, Refusal> {
+    Unclosed::of(body, metadata)
+}
+
+fn metadata(heard: &Heard) -> String {
+    let metadata = json!({
+        "version": "v1",
+        "timestamp": moment(heard.at),
+        "requestId": &*heard.request_id,
+        "responseTime": u64::try_from(heard.took.as_millis()).unwrap_or(u64::MAX),
+    });
+    format!(",\"metadata\":{metadata}}}")
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Answering
@@ -54,27 +57,16 @@ where
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let began = Instant::now();
         let links = Links::from_request_parts(parts, state).await.ok();
         let mount = parts.extract::<Extension<Mount>>().await.map_or(Mount::ROOT, |Extension(mount)| mount);
-        let Extension(RequestId(request_id)) = layered::<RequestId>(parts).await?;
         let at = Arc::<dyn Clock>::from_ref(state).now();
-        Ok(Self { request_id, at, began, places: Places { mount, links } })
+        Ok(Self { at, places: Places { mount, links } })
     }
 }
 
 impl Answering {
     pub(super) fn places(&self) -> &Places {
         &self.places
-    }
-
-    pub(super) fn metadata(&self) -> Metadata {
-        Metadata {
-            version: "v1",
-            timestamp: moment(self.at),
-            request_id: self.request_id.to_string(),
-            response_time: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        }
     }
 }
 

@@ -10,19 +10,13 @@ use application::{
     },
     reviewing::Reviewing,
 };
-use axum::{
-    Json,
-    body::Body,
-    extract::State,
-    http::Uri,
-    response::{IntoResponse, Response},
-};
+use axum::{body::Body, extract::State, http::Uri};
 use domain::values::Dialect;
 use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    answer::{Answering, Metadata},
+    answer::{Answering, told},
     body::{
         Facets, Item,
         details::{self, Details, Links, Parts},
@@ -34,7 +28,7 @@ use super::{
     page::{Neighbours, Pagination},
     question::Question,
 };
-use crate::{fields::Fields, refusal::Refusal};
+use crate::{fields::Fields, refusal::Refusal, voice::Unclosed};
 
 /// Reviews in the details, the most helpful ones.
 const SHOWN_REVIEWS: u32 = 5;
@@ -50,24 +44,22 @@ struct Listed<'a> {
     links: Neighbours,
     #[serde(skip_serializing_if = "Option::is_none")]
     facets: Option<Facets<'a>>,
-    metadata: Metadata,
 }
 
 #[derive(Serialize)]
 struct Told<T, L> {
     data: T,
     links: L,
-    metadata: Metadata,
 }
 
 pub(super) async fn list(
     State(catalogue): Catalogue,
     answering: Answering,
     uri: Uri,
-) -> Result<Response, Refusal> {
+) -> Result<Unclosed, Refusal> {
     let question = Question::of_query(&uri)?;
     let found = catalogue.find(&question.find).await?;
-    Ok(listed(&answering, &question, &found, ""))
+    listed(&answering, &question, &found, "")
 }
 
 pub(super) async fn search(
@@ -75,23 +67,26 @@ pub(super) async fn search(
     answering: Answering,
     uri: Uri,
     body: Body,
-) -> Result<Response, Refusal> {
+) -> Result<Unclosed, Refusal> {
     let question = Question::of_search(&uri, Fields::of_json(body).await?)?;
     let found = catalogue.find(&question.find).await?;
-    Ok(listed(&answering, &question, &found, "/search"))
+    listed(&answering, &question, &found, "/search")
 }
 
-fn listed(answering: &Answering, question: &Question, found: &Found, tail: &str) -> Response {
+fn listed(
+    answering: &Answering,
+    question: &Question,
+    found: &Found,
+    tail: &str,
+) -> Result<Unclosed, Refusal> {
     let Question { find, page, active, explained } = question;
     let path = answering.places().plugins(tail);
-    let body = Listed {
+    told(&Listed {
         data: Item::all(found, *explained, answering.places()),
         pagination: page.pagination(found.total),
         links: page.neighbours(&path, active, found.total),
         facets: find.facets.then(|| Facets::of(found)),
-        metadata: answering.metadata(),
-    };
-    Json(body).into_response()
+    })
 }
 
 pub(super) async fn details(
@@ -100,7 +95,7 @@ pub(super) async fn details(
     State(reviewing): State<Reviewing>,
     answering: Answering,
     named: Named,
-) -> Result<Response, Refusal> {
+) -> Result<Unclosed, Refusal> {
     let plugin = named.plugin(&*catalogue).await?;
     let release = plugin.latest().ok_or_else(|| named.no_plugin())?;
     let today = answering.at.date_naive();
@@ -118,16 +113,16 @@ pub(super) async fn details(
     };
     let data = Details::of(parts, answering.places());
     let links = Links::of(&plugin, answering.places());
-    Ok(Json(Told { data, links, metadata: answering.metadata() }).into_response())
+    told(&Told { data, links })
 }
 
 pub(super) async fn versions(
     State(catalogue): Catalogue,
     answering: Answering,
     named: Named,
-) -> Result<Response, Refusal> {
+) -> Result<Unclosed, Refusal> {
     let plugin = named.plugin(&*catalogue).await?;
-    Ok(about(&answering, plugin.number, "/versions", details::versions(&plugin)))
+    about(&answering, plugin.number, "/versions", details::versions(&plugin))
 }
 
 pub(super) async fn related(
@@ -135,14 +130,14 @@ pub(super) async fn related(
     answering: Answering,
     named: Named,
     uri: Uri,
-) -> Result<Response, Refusal> {
+) -> Result<Unclosed, Refusal> {
     let mut fields = Fields::of_query(&uri);
     let most = fields.exact_count("limit", MOST_RELATED).unwrap_or(RELATED);
     fields.well_formed()?;
     let plugin = named.plugin(&*catalogue).await?;
     let cards = catalogue.related(&plugin, Dialect::Backstage, most).await?;
     let data: Vec<Item<'_>> = cards.iter().map(|card| Item::of(card, answering.places())).collect();
-    Ok(about(&answering, plugin.number, "/related", data))
+    about(&answering, plugin.number, "/related", data)
 }
 
 pub(super) async fn figures(
@@ -151,18 +146,18 @@ pub(super) async fn figures(
     State(reviews): State<Arc<dyn ReviewQueries>>,
     answering: Answering,
     named: Named,
-) -> Result<Response, Refusal> {
+) -> Result<Unclosed, Refusal> {
     let plugin = named.plugin(&*catalogue).await?;
     let today = answering.at.date_naive();
     let (counted, trend) = tokio::try_join!(
         downloads.of_plugin(plugin.id, since(today, 60), today),
         reviews.trend(plugin.id, answering.at),
     )?;
-    Ok(about(&answering, plugin.number, "/stats", stats::stats(&plugin, &counted, trend, today)))
+    about(&answering, plugin.number, "/stats", stats::stats(&plugin, &counted, trend, today))
 }
 
-fn about(answering: &Answering, plugin: u64, tail: &str, data: impl Serialize) -> Response {
+fn about(answering: &Answering, plugin: u64, tail: &str, data: impl Serialize) -> Result<Unclosed, Refusal> {
     let below = |tail: &str| answering.places().plugins(&format!("/{}{tail}", plugin_id(plugin)));
     let links = json!({"self": below(tail), "plugin": below("")});
-    Json(Told { data, links, metadata: answering.metadata() }).into_response()
+    told(&Told { data, links })
 }

@@ -13,7 +13,6 @@ use application::{
     reviewing::{Reviewing, Shown},
 };
 use axum::{
-    Json,
     body::Body,
     extract::{FromRef, State},
     http::{HeaderName, HeaderValue, StatusCode, Uri, header::LOCATION},
@@ -28,7 +27,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Answering, Metadata},
+    answer::{Answering, told},
     body::{
         details::Summary,
         plugin_id,
@@ -38,8 +37,13 @@ use super::{
     page::{Neighbours, Page, Pagination},
 };
 use crate::{
-    asker::Asker, consistency::LogPosition, fields::Fields, refusal::Refusal, services::Services,
-    voice::Said, work::Work,
+    asker::Asker,
+    consistency::LogPosition,
+    fields::Fields,
+    refusal::Refusal,
+    services::Services,
+    voice::{Said, Unclosed},
+    work::Work,
 };
 
 const SORTS: [&str; 4] = ["recent", "helpful", "rating_high", "rating_low"];
@@ -101,14 +105,12 @@ struct Listed<'a> {
     rating: Summary,
     pagination: Pagination,
     links: Neighbours,
-    metadata: Metadata,
 }
 
 #[derive(Serialize)]
 struct Told<'a> {
     data: Review<'a>,
     links: Value,
-    metadata: Metadata,
 }
 
 pub(super) async fn list(
@@ -116,7 +118,7 @@ pub(super) async fn list(
     answering: Answering,
     named: Named,
     uri: Uri,
-) -> Result<Response, Refusal> {
+) -> Result<Unclosed, Refusal> {
     let page = Page::of_query(&uri)?;
     let sort = sort(&uri)?;
     let plugin = named.plugin(&*desk.catalogue).await?;
@@ -124,14 +126,12 @@ pub(super) async fn list(
     let (reviews, total) = desk.reviewing.of_plugin(plugin.id, order, page.offset(), page.size).await?;
     let active: Vec<(&str, String)> = sort.iter().map(|(word, _)| ("sort", (*word).to_owned())).collect();
     let path = answering.places().plugins(&format!("/{}/reviews", plugin_id(plugin.number)));
-    let body = Listed {
+    told(&Listed {
         data: reviews.iter().map(Review::of).collect(),
         rating: Summary::of(&plugin.counted.rating),
         pagination: page.pagination(total),
         links: page.neighbours(&path, &active, total),
-        metadata: answering.metadata(),
-    };
-    Ok(Json(body).into_response())
+    })
 }
 
 fn sort(uri: &Uri) -> Result<Option<(&'static str, ReviewSort)>, Refusal> {
@@ -163,8 +163,19 @@ pub(super) async fn submit(
     let place = answering.places().plugins(&place(plugin.number, &shown));
     let place = HeaderValue::from_str(&place).map_err(|_never_with_a_number| Refusal::internal())?;
     let location: [(HeaderName, HeaderValue); 1] = [(LOCATION, place)];
-    let told = told(&answering, plugin.number, &shown);
+    let told = one(&answering, plugin.number, &shown)?;
     Ok((StatusCode::CREATED, location, LogPosition(position), told).into_response())
+}
+
+pub(super) async fn show(
+    State(desk): State<Desk>,
+    answering: Answering,
+    named: Named,
+) -> Result<Unclosed, Refusal> {
+    let plugin = named.plugin(&*desk.catalogue).await?;
+    let review = named.review(&plugin, &*desk.reviews).await?;
+    let shown = desk.reviewing.opened(review).await?;
+    one(&answering, plugin.number, &shown)
 }
 
 pub(super) async fn edit(
@@ -173,7 +184,7 @@ pub(super) async fn edit(
     answering: Answering,
     named: Named,
     body: Body,
-) -> Result<Response, Refusal> {
+) -> Result<Unclosed, Refusal> {
     let written = read(body).await?;
     let (plugin, review) = desk.there(&named).await?;
     let canonical = json!({"review": review, "written": written});
@@ -183,7 +194,7 @@ pub(super) async fn edit(
         })
         .await;
     let shown = edited.map_err(|error| unless(error, || named.no_review()))?;
-    Ok(told(&answering, plugin, &shown))
+    one(&answering, plugin, &shown)
 }
 
 pub(super) async fn withdraw(
@@ -207,7 +218,7 @@ pub(super) async fn vote(
     answering: Answering,
     named: Named,
     body: Body,
-) -> Result<Response, Refusal> {
+) -> Result<Unclosed, Refusal> {
     let mut fields = Fields::of_json(body).await?;
     let helpful = fields.needed("helpful", Fields::exact_flag);
     let helpful = fields.checked(helpful)?;
@@ -219,7 +230,7 @@ pub(super) async fn vote(
         })
         .await;
     let shown = voted.map_err(|error| unless(error, || named.no_review()))?;
-    Ok(told(&answering, plugin, &shown))
+    one(&answering, plugin, &shown)
 }
 
 /// `{rating, title, review}`, and the version that is meant.
@@ -236,14 +247,14 @@ async fn read(body: Body) -> Result<Written, Refusal> {
     fields.checked(written)
 }
 
-fn told(answering: &Answering, plugin: u64, shown: &Shown) -> Response {
+fn one(answering: &Answering, plugin: u64, shown: &Shown) -> Result<Unclosed, Refusal> {
     let places = answering.places();
     let links = json!({
         "self": places.plugins(&place(plugin, shown)),
         "plugin": places.plugins(&format!("/{}", plugin_id(plugin))),
         "reviews": places.plugins(&format!("/{}/reviews", plugin_id(plugin))),
     });
-    Json(Told { data: Review::of(shown), links, metadata: answering.metadata() }).into_response()
+    told(&Told { data: Review::of(shown), links })
 }
 
 fn place(plugin: u64, shown: &Shown) -> String {

@@ -58,7 +58,7 @@ async fn every_fault_has_its_status_and_its_code_in_the_one_shape() {
 
 #[test]
 fn a_handler_that_knows_a_better_word_is_heard() {
-    let heard = Heard { request_id: "r".into(), at: chrono::DateTime::UNIX_EPOCH };
+    let heard = Heard { request_id: "r".into(), ..Heard::of_nobody() };
     let refusal = Refusal::not_found("No such installation").coded("INSTALLATION_NOT_FOUND");
     let (status, body) = (VOICE.refuse)(&refusal, &heard);
     assert_eq!((status.as_u16(), &body["error"]["code"]), (404, &json!("INSTALLATION_NOT_FOUND")));

@@ -57,6 +57,7 @@ async fn tail(database: &Database, lines: u32, follow: bool) -> anyhow::Result<E
 }
 
 fn line(raw: &Raw) -> serde_json::Value {
+    let metadata = raw.metadata();
     json!({
         "position": raw.cursor.position,
         "cursor": raw.cursor.to_string(),
@@ -67,15 +68,15 @@ fn line(raw: &Raw) -> serde_json::Value {
         "aggregate_type": raw.stream.aggregate_type,
         "aggregate_id": raw.stream.aggregate_id,
         "aggregate_version": raw.sequence,
-        "correlation_id": raw.metadata["correlation_id"],
-        "causation_id": raw.metadata["causation_id"],
-        "actor": raw.metadata["actor_principal"],
-        "dialect": raw.metadata["actor_dialect"],
-        "ip_hash": raw.metadata["actor_ip_hash"],
-        "request_id": raw.metadata["request_id"],
-        "tenant": raw.metadata["tenant"],
-        "data": raw.payload,
-        "metadata": raw.metadata,
+        "correlation_id": metadata["correlation_id"],
+        "causation_id": metadata["causation_id"],
+        "actor": metadata["actor_principal"],
+        "dialect": metadata["actor_dialect"],
+        "ip_hash": metadata["actor_ip_hash"],
+        "request_id": metadata["request_id"],
+        "tenant": metadata["tenant"],
+        "data": raw.payload(),
+        "metadata": metadata,
     })
 }
 

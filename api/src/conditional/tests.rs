@@ -1,4 +1,7 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use application::{policy::Action, queries::catalogue::CatalogueQueries};
 use axum::{Json, extract::State, http::Method};
@@ -7,9 +10,15 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    backstage,
     credential::Accepts,
+    dify, difymarket,
     fakes::{Gate, Reply, published, voice},
-    operations::get,
+    inkdrop, langbot, nexus,
+    operations::{Operation, get},
+    space,
+    voice::Heard,
+    yard,
 };
 
 static ASKED: AtomicUsize = AtomicUsize::new(0);
@@ -161,4 +170,29 @@ fn figures_of_the_last_days_are_others_tomorrow() {
     let (today, tomorrow) = (of_today(&position, now), of_today(&position, now + chrono::TimeDelta::days(1)));
     assert_ne!(today.tag, tomorrow.tag);
     assert_eq!(tomorrow.at.to_rfc3339(), "2026-11-21T00:00:00+00:00");
+}
+
+/// Such an answer would tell one caller what another one was told.
+#[test]
+fn no_dialect_keeps_answers_whose_envelope_speaks_of_the_request() {
+    let dialects = [
+        (&backstage::VOICE, backstage::operations()),
+        (&dify::VOICE, dify::operations()),
+        (&difymarket::VOICE, difymarket::operations()),
+        (&inkdrop::VOICE, inkdrop::operations()),
+        (&langbot::VOICE, langbot::operations()),
+        (&nexus::VOICE, nexus::operations()),
+        (&space::VOICE, space::operations()),
+        (&yard::VOICE, yard::operations()),
+    ];
+    let keeps = |operations: &[Operation]| operations.iter().any(|operation| operation.cache.is_some());
+    let keeping: Vec<&Voice> =
+        dialects.iter().filter(|(_, operations)| keeps(operations)).map(|(voice, _)| *voice).collect();
+    assert!(keeping.len() > 2, "most catalogues keep their answers");
+    let other =
+        Heard { request_id: "other".into(), at: DateTime::<Utc>::MAX_UTC, took: Duration::from_secs(1) };
+    for voice in keeping {
+        let [one, other] = [&Heard::of_nobody(), &other].map(|heard| (voice.accept)(json!(1), heard));
+        assert_eq!(one, other, "{}", voice.dialect.as_str());
+    }
 }

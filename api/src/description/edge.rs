@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
-    sync::Arc,
     time::Instant,
 };
 
@@ -13,7 +12,6 @@ use application::{
     principal::Principal,
 };
 use axum::http::{HeaderMap, StatusCode};
-use chrono::DateTime;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -96,13 +94,13 @@ impl Edge {
 
     /// A schema inside what the dialect puts around answers of shared handlers.
     pub(super) fn enveloped(&self, schema: &Value) -> Value {
-        let envelope = (self.voice.accept)(PLACE.into(), &heard());
+        let envelope = (self.voice.accept)(PLACE.into(), &Heard::of_nobody());
         around(&envelope, schema)
     }
 
     /// What says that something was done and nothing else.
     pub(super) fn nothing(&self) -> (&'static str, Value) {
-        if (self.voice.accept)(Value::Null, &heard()).is_null() {
+        if (self.voice.accept)(Value::Null, &Heard::of_nobody()).is_null() {
             return ("204", json!({"description": "Done"}));
         }
         ("200", json!({"description": "Done", "said": {"type": "object"}}))
@@ -148,7 +146,7 @@ impl Edge {
     }
 
     fn status(&self, fault: Fault) -> StatusCode {
-        (self.voice.refuse)(&Refusal::new(fault, ""), &heard()).0
+        (self.voice.refuse)(&Refusal::new(fault, ""), &Heard::of_nobody()).0
     }
 
     fn is_any_limited(&self, charges: &[Charge]) -> bool {
@@ -183,11 +181,6 @@ impl Edge {
         }
         headers
     }
-}
-
-/// A request that says nothing.
-fn heard() -> Heard {
-    Heard { request_id: Arc::from(""), at: DateTime::UNIX_EPOCH }
 }
 
 fn is_open(action: Action) -> bool {

@@ -64,7 +64,7 @@ impl Part {
         }
         edge.schemes(&mut document["components"]["securitySchemes"]);
         for operation in self.operations.iter().filter(|operation| operation.built) {
-            let item = paths.get_mut(&operation.path);
+            let item = paths.get_mut(&operation.template());
             let method = operation.method.as_str().to_ascii_lowercase();
             let written = item.and_then(|item| item.get_mut(&method)).and_then(Value::as_object_mut);
             let Some(written) = written else {
@@ -73,8 +73,10 @@ impl Part {
             ensure!(!written.contains_key("operationId"), "{method} {} is there twice", operation.path);
             shape(written, &edge);
             edge.complete(written, operation);
-            written
-                .insert("operationId".to_owned(), id(self.mount, &operation.method, &operation.path).into());
+            written.insert(
+                "operationId".to_owned(),
+                id(self.mount, &operation.method, &operation.template()).into(),
+            );
         }
         for (path, mut item) in paths {
             for method in METHODS {

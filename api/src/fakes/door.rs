@@ -79,7 +79,13 @@ impl Door {
     pub(crate) async fn send(&self, request: Request<Body>) -> Heard {
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
-        let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+        let page =
+            parts.headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        let body = match &body[..] {
+            [] => Value::Null,
+            page_text if page => String::from_utf8(page_text.to_vec()).unwrap().into(),
+            json => serde_json::from_slice(json).unwrap(),
+        };
         Heard { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 

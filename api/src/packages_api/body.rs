@@ -2,7 +2,7 @@
 
 use application::{
     publishing::Published,
-    queries::catalogue::{Origin, PluginView, ReleaseView},
+    queries::catalogue::{Origin, PluginView, PublisherView, ReleaseView, Verification},
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
@@ -24,9 +24,7 @@ pub(crate) fn package(view: &PluginView) -> Value {
         "listed": view.listed,
         "latest": view.latest().map(|release| release.version.to_string()),
         "releases": view.releases.iter().map(release).collect::<Vec<_>>(),
-        "verified": view.verified.as_ref().map(|verified| json!({
-            "method": verified.method, "evidence": verified.evidence, "at": moment(verified.at),
-        })),
+        "verified": view.verified.as_ref().map(verification),
         "featured": view.featured,
         "deprecated": view.deprecated,
         "quarantine": view.quarantine,
@@ -48,6 +46,23 @@ fn release(release: &ReleaseView) -> Value {
         "yanked": release.yanked.as_ref().map(|yank| &yank.reason),
         "quarantine": release.quarantine,
     })
+}
+
+pub(crate) fn publisher(view: &PublisherView) -> Value {
+    json!({
+        "name": view.name,
+        "number": view.number,
+        "owner": view.owner,
+        "display_name": view.display_name,
+        "email": view.email,
+        "url": view.url,
+        "verified": view.verified.as_ref().map(verification),
+        "created_at": moment(view.created_at),
+    })
+}
+
+fn verification(verified: &Verification) -> Value {
+    json!({"method": verified.method, "evidence": verified.evidence, "at": moment(verified.at)})
 }
 
 /// What became of an order.

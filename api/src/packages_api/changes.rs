@@ -1,4 +1,4 @@
-//! Changes of packages, publishers and reviews: the last word of the path says which.
+//! Changes of packages and reviews: the last word of the path says which.
 
 use std::sync::Arc;
 
@@ -22,7 +22,6 @@ use crate::{
 };
 
 const REMOVED: &str = "removed by request";
-const NO_PUBLISHER: &str = "No such publisher";
 
 pub(super) async fn make(
     State(publishing): State<Publishing>,
@@ -41,14 +40,19 @@ pub(super) async fn make(
         _ => read(verb, Fields::of_json(request).await?)?,
     };
     if let Change::Transfer { to_owner, .. } = &change {
-        let account = identity.accounts.account(*to_owner).await?;
-        let live = account.is_some_and(|account| account.erased_at.is_none());
-        live.then_some(()).ok_or_else(|| Refusal::not_found(NO_ACCOUNT))?;
+        must_be_live(&identity, *to_owner).await?;
     }
     let canonical = json!({"id": id, "change": format!("{change:?}")});
     let (principal, caller) = (asker.principal.clone(), asker.caller("/packages/change", &canonical));
     let changing = async move { publishing.change(id, change, By { principal: &principal, caller }).await };
     Ok((LogPosition(work.finish(changing).await?), Said::nothing()))
+}
+
+/// Nothing is given to whom nobody knows.
+pub(super) async fn must_be_live(identity: &Identity, account: AccountId) -> Result<(), Refusal> {
+    let account = identity.accounts.account(account).await?;
+    let live = account.is_some_and(|account| account.erased_at.is_none());
+    live.then_some(()).ok_or_else(|| Refusal::not_found(NO_ACCOUNT))
 }
 
 fn read(word: &str, mut fields: Fields) -> Result<Change, Refusal> {
@@ -107,7 +111,7 @@ impl Asked {
     }
 }
 
-fn needed<T>(member: &str, value: Option<T>) -> Result<T, Refusal> {
+pub(super) fn needed<T>(member: &str, value: Option<T>) -> Result<T, Refusal> {
     value.ok_or_else(|| Refusal::malformed(vec![crate::refusal::Issue::missing(&["body", member])]))
 }
 
@@ -132,27 +136,6 @@ pub(super) async fn remove(
     let (principal, caller) = (asker.principal.clone(), asker.caller("/packages/remove", &canonical));
     let removing = async move { publishing.change(id, change, By { principal: &principal, caller }).await };
     Ok((LogPosition(work.finish(removing).await?), Said::nothing()))
-}
-
-pub(super) async fn verify_publisher(
-    State(publishing): State<Publishing>,
-    State(work): State<Work>,
-    asker: Asker,
-    path: RawPathParams,
-    request: Body,
-) -> Result<(LogPosition, Said), Refusal> {
-    let name = path.iter().next().and_then(|(_, name)| name.parse().ok());
-    let name: PublisherName = name.ok_or_else(|| Refusal::not_found(NO_PUBLISHER))?;
-    let mut fields = Fields::of_json(request).await?;
-    let (method, evidence) = (fields.needed_text("method"), fields.needed_text("evidence"));
-    fields.nothing_else()?;
-    let canonical = json!({"name": name, "method": method, "evidence": evidence});
-    let (principal, caller) = (asker.principal.clone(), asker.caller("/publishers/verify", &canonical));
-    let verifying = async move {
-        let by = By { principal: &principal, caller };
-        publishing.verify_publisher(&name, method, evidence, by).await
-    };
-    Ok((LogPosition(work.finish(verifying).await?), Said::nothing()))
 }
 
 pub(super) async fn moderate(

@@ -170,3 +170,50 @@ async fn a_publisher_is_verified_with_what_it_has() {
     let moderated = door.say(Method::POST, "/reviews/7/moderate", ADMIN, &hidden).await;
     assert_eq!(moderated.status, 404);
 }
+
+#[tokio::test]
+async fn a_publisher_describes_itself_and_operators_take_back_and_hand_over() {
+    let door = door();
+    let ann = publisher(&door, "ann").await;
+    let bob = publisher(&door, "bob").await;
+    let id = publish(&door, "dialect=nexus", &zip("auth", "1.0.0"), &ann).await.body["id"].clone();
+    let package = format!("/packages/{}", id.as_str().unwrap());
+    let say = async |method: Method, path: &str, token: &str, body: Value| {
+        door.say(method, &format!("/publishers/{path}"), token, &body).await
+    };
+    let put = async |name: &str, token: &str, body: Value| say(Method::PUT, name, token, body).await.status;
+    let profile = json!({"display_name": "ACME", "url": "https://acme.example.org"});
+    assert_eq!(put("acme", &ann, profile.clone()).await, 204);
+    assert_eq!(put("acme", &bob, profile.clone()).await, 404);
+    assert_eq!(put("nobody", ADMIN, profile).await, 404);
+    assert_eq!(put("acme", &ann, json!({"display_name": "a\nb"})).await, 400);
+    assert_eq!(put("acme", &ann, json!({"owner": "x"})).await, 422);
+    let shown = async |token: &str| say(Method::GET, "acme", token, Value::Null).await;
+    let seen = shown(&ann).await.body;
+    assert_eq!(
+        (&seen["display_name"], &seen["email"], &seen["verified"]),
+        (&json!("ACME"), &json!(null), &json!(null))
+    );
+    assert_eq!((shown(&bob).await.status, shown(ADMIN).await.status), (404, 200));
+
+    let proof = json!({"method": "domain", "evidence": "acme.example.org"});
+    assert_eq!(say(Method::POST, "acme/verify", ADMIN, proof).await.status, 204);
+    assert_eq!(shown(&ann).await.body["verified"]["method"], "domain");
+    let reason = || json!({"reason": "sold"});
+    assert_eq!(say(Method::POST, "acme/unverify", &ann, reason()).await.status, 403);
+    assert_eq!(say(Method::POST, "acme/unverify", ADMIN, json!({})).await.status, 422);
+    assert_eq!(say(Method::POST, "acme/unverify", ADMIN, reason()).await.status, 204);
+    assert_eq!(shown(&ann).await.body["verified"], json!(null));
+    let whole = door.say(Method::GET, &package, &ann, &Value::Null).await;
+    assert_eq!((whole.status, &whole.body["verified"]), (200, &json!(null)));
+
+    let account = door.say(Method::GET, "/identity", &bob, &Value::Null).await.body["account"]["id"].clone();
+    let to = |account: Value| json!({"owner": account});
+    let nobody = json!("123e4567-e89b-42d3-a456-426614174000");
+    assert_eq!(say(Method::POST, "acme/transfer", &ann, to(account.clone())).await.status, 403);
+    assert_eq!(say(Method::POST, "acme/transfer", ADMIN, to(nobody)).await.status, 404);
+    assert_eq!(say(Method::POST, "acme/transfer", ADMIN, json!({})).await.status, 422);
+    assert_eq!(say(Method::POST, "acme/transfer", ADMIN, to(account)).await.status, 204);
+    assert_eq!((shown(&ann).await.status, shown(&bob).await.status), (404, 200));
+    assert_eq!(door.say(Method::GET, &package, &bob, &Value::Null).await.status, 200);
+}

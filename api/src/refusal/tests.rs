@@ -14,7 +14,7 @@ fn a_huge_input_is_not_read_back() {
 fn a_fault_of_ours_has_no_reason_and_names_its_request_where_a_dialect_has_room_for_that() {
     use crate::{backstage, dify, inkdrop, langbot, nexus, space, yard};
 
-    let heard = Heard { request_id: "req_1".into(), at: chrono::DateTime::UNIX_EPOCH };
+    let heard = Heard { request_id: "req_1".into(), ..Heard::of_nobody() };
     for (voice, names_it) in [
         (&dify::VOICE, false),
         (&inkdrop::VOICE, true),

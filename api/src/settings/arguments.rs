@@ -9,7 +9,7 @@ use tracing::Level;
 
 use crate::cors::Origin;
 
-use super::commands::{Command, PluginsDialect, Role};
+use super::commands::{Command, PluginSandbox, PluginsDialect, Role};
 use super::marketplace::{Categories, ChecksumRule};
 use super::values::{Bytes, Interval, List, Network, PublicAddress, Span};
 use crate::limits::RateLimits;
@@ -229,6 +229,19 @@ pub(crate) struct Options {
     /// file follows. It ends with 0 for clean, 1 for found; whatever else happens keeps the package hidden
     #[arg(long, env = "PLUGYARD_SCAN_COMMAND", global = true, value_name = "COMMAND")]
     pub(super) scan_command: Option<String>,
+    /// Installed plugins run in a sandbox: required (nothing is started without one that was proven here), available
+    /// (as much of one as there is), or off
+    #[arg(
+        long,
+        env = "PLUGYARD_PLUGIN_SANDBOX",
+        global = true,
+        value_name = "MODE",
+        default_value = "required"
+    )]
+    pub(super) plugin_sandbox: PluginSandbox,
+    /// A directory of this machine that plugins may be installed from, by the name of a file in it
+    #[arg(long, env = "PLUGYARD_IMPORT_DIR", global = true, value_name = "DIR")]
+    pub(super) import_dir: Option<PathBuf>,
     /// How much to log: error, warn, info, debug, trace [default: info for the service, error for commands]
     #[arg(long, env = "PLUGYARD_LOG", global = true, value_name = "LEVEL")]
     pub(super) log: Option<Level>,

@@ -96,6 +96,12 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Becomes a plugin on behalf of a parent process
+    #[command(name = "__plugin", hide = true)]
+    Plugin {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Runs a tool that ends with a parent process
     #[command(name = "__attended", hide = true)]
     Attended {
@@ -239,6 +245,14 @@ pub(crate) enum Role {
     Api,
     Worker,
     All,
+}
+
+/// What holds installed plugins in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PluginSandbox {
+    Required,
+    Available,
+    Off,
 }
 
 /// Whose the list of plugins is that two dialects document under one path, when nothing else tells.

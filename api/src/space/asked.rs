@@ -28,11 +28,22 @@ pub(super) fn read(mut fields: Fields) -> Result<Asked, Refusal> {
     let text = fields.short_text("query", LONGEST_TEXT).filter(|text| !text.trim().is_empty());
     let order = order(&mut fields, text.is_some())?;
     let tags = ["tags", "tags_filter"].map(|name| fields.some_texts(name, MOST_TAGS)).concat();
+    let components = fields.short_text("component_filter", LONGEST_TEXT);
+    let components = components.into_iter().filter(|kind| !matches!(kind.as_str(), "" | "all")).collect();
     let kind = ["type", "type_filter"].map(|name| fields.text(name).unwrap_or_default());
     fields.well_formed()?;
     let nothing = kind.iter().any(|kind| !matches!(kind.as_str(), "" | "all" | "plugin"));
     let offset = u64::from(page - 1) * u64::from(limit);
-    let find = Find { text, order, tags, offset, limit, whole: true, ..Find::in_dialect(Dialect::Space) };
+    let find = Find {
+        text,
+        order,
+        tags,
+        components,
+        offset,
+        limit,
+        whole: true,
+        ..Find::in_dialect(Dialect::Space)
+    };
     Ok(Asked { find, nothing })
 }
 

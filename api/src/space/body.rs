@@ -7,10 +7,12 @@ use chrono::SecondsFormat;
 use domain::plugin::Icon;
 use serde_json::{Map, Value, json};
 
+use super::likes::Likes;
+
 /// Shown in the language of whoever has no other.
 const LANGUAGE: &str = "en_US";
 
-pub(super) fn plugin(view: &PluginView) -> Value {
+pub(super) fn plugin(view: &PluginView, likes: &Likes) -> Value {
     let description = &view.description;
     let latest = view.latest();
     json!({
@@ -30,7 +32,7 @@ pub(super) fn plugin(view: &PluginView) -> Value {
         "install_count": view.counted.downloads,
         "latest_version": latest.map(|release| release.version.to_string()).unwrap_or_default(),
         "components": latest.map_or_else(Map::new, components),
-        "like_count": 0,
+        "like_count": likes.get(&view.id).copied().unwrap_or(0),
         "status": "live",
     })
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use application::queries::catalogue::{CatalogueQueries, Find, Found, PluginView, Which};
+use application::queries::{
+    catalogue::{CatalogueQueries, Find, Found, PluginView, Which},
+    reviews::ReviewQueries,
+};
 use axum::{
     RequestPartsExt as _,
     body::Body,
@@ -19,7 +22,7 @@ use serde_json::{Value, json};
 
 use super::{
     asked::{self, Asked},
-    body,
+    body, likes,
 };
 use crate::{
     fields::Fields,
@@ -34,47 +37,53 @@ const NO_VERSION: &str = "plugin version not found";
 const NO_ICON: &str = "plugin icon not found";
 /// How many of the featured are recommended.
 const RECOMMENDED: u32 = 20;
-const LONGEST_FINGERPRINT: usize = 256;
 
 /// `author/name`; what cannot be a plugin's is that of none.
 pub(super) struct Pair {
     publisher: PublisherName,
     name: PluginName,
-    /// What else stands in the path, if anything does.
+    /// A version, or a place below it, if there is one in the path.
     pub(super) rest: String,
+    /// The type of extension, if the path names one.
+    pub(super) kind: String,
 }
 
 pub(super) async fn list(
     State(catalogue): State<Arc<dyn CatalogueQueries>>,
+    State(reviews): State<Arc<dyn ReviewQueries>>,
     uri: Uri,
 ) -> Result<Said, Refusal> {
     let found = found(&*catalogue, asked::read(Fields::of_query(&uri))?).await?;
-    Ok(Said::ok(json!({"plugins": plugins(&found), "total": found.total})))
+    Ok(Said::ok(json!({"plugins": plugins(&found, &*reviews).await?, "total": found.total})))
 }
 
 pub(super) async fn search(
     State(catalogue): State<Arc<dyn CatalogueQueries>>,
+    State(reviews): State<Arc<dyn ReviewQueries>>,
     body: Body,
 ) -> Result<Said, Refusal> {
     let found = found(&*catalogue, asked::read(Fields::of_json(body).await?)?).await?;
-    Ok(Said::ok(json!({"plugins": plugins(&found), "total": found.total})))
+    Ok(Said::ok(json!({"plugins": plugins(&found, &*reviews).await?, "total": found.total})))
 }
 
 /// The same under the name that clients with other kinds of extensions know.
 pub(super) async fn search_extensions(
     State(catalogue): State<Arc<dyn CatalogueQueries>>,
+    State(reviews): State<Arc<dyn ReviewQueries>>,
     body: Body,
 ) -> Result<Said, Refusal> {
     let found = found(&*catalogue, asked::read(Fields::of_json(body).await?)?).await?;
-    Ok(Said::ok(json!({"extensions": plugins(&found), "total": found.total})))
+    Ok(Said::ok(json!({"extensions": plugins(&found, &*reviews).await?, "total": found.total})))
 }
 
 pub(super) async fn show(
     State(catalogue): State<Arc<dyn CatalogueQueries>>,
+    State(reviews): State<Arc<dyn ReviewQueries>>,
     pair: Pair,
 ) -> Result<Said, Refusal> {
     let view = shown(&*catalogue, &pair).await?;
-    Ok(Said::ok(json!({"plugin": body::plugin(&view)})))
+    let likes = likes::of(&*reviews, [&view]).await?;
+    Ok(Said::ok(json!({"plugin": body::plugin(&view, &likes)})))
 }
 
 pub(super) async fn versions(
@@ -130,23 +139,19 @@ pub(super) async fn tags(State(catalogue): State<Arc<dyn CatalogueQueries>>) -> 
 }
 
 /// The one list there is: what operators have featured.
-pub(super) async fn recommended(State(catalogue): State<Arc<dyn CatalogueQueries>>) -> Result<Said, Refusal> {
+pub(super) async fn recommended(
+    State(catalogue): State<Arc<dyn CatalogueQueries>>,
+    State(reviews): State<Arc<dyn ReviewQueries>>,
+) -> Result<Said, Refusal> {
     let find =
         Find { featured: Some(true), limit: RECOMMENDED, whole: true, ..Find::in_dialect(Dialect::Space) };
     let found = catalogue.find(&find).await?;
     let list = json!({
-        "uuid": "featured", "label": {"en_US": "Featured"}, "sort_order": 0, "plugins": plugins(&found)
+        "uuid": "featured", "label": {"en_US": "Featured"}, "sort_order": 0,
+        "plugins": plugins(&found, &*reviews).await?,
     });
     let lists = if found.plugins.is_empty() { Vec::new() } else { vec![list] };
     Ok(Said::ok(json!({"lists": lists})))
-}
-
-/// What somebody likes: nothing, because likes without an account could be made up by anybody, and are not kept.
-pub(super) async fn liked(body: Body) -> Result<Said, Refusal> {
-    let mut fields = Fields::of_json(body).await?;
-    fields.short_text("fingerprint", LONGEST_FINGERPRINT);
-    fields.well_formed()?;
-    Ok(Said::ok(json!({"extensions": []})))
 }
 
 async fn found(catalogue: &dyn CatalogueQueries, asked: Asked) -> Result<Found, Refusal> {
@@ -156,8 +161,9 @@ async fn found(catalogue: &dyn CatalogueQueries, asked: Asked) -> Result<Found, 
     Ok(catalogue.find(&asked.find).await?)
 }
 
-fn plugins(found: &Found) -> Vec<Value> {
-    found.plugins.iter().map(body::plugin).collect()
+async fn plugins(found: &Found, reviews: &dyn ReviewQueries) -> Result<Vec<Value>, Refusal> {
+    let likes = likes::of(reviews, &found.plugins).await?;
+    Ok(found.plugins.iter().map(|view| body::plugin(view, &likes)).collect())
 }
 
 pub(super) async fn shown(catalogue: &dyn CatalogueQueries, pair: &Pair) -> Result<PluginView, Refusal> {
@@ -172,9 +178,12 @@ impl<S: Sync> FromRequestParts<S> for Pair {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let path = parts.extract::<RawPathParams>().await.ok();
         let read = |path: RawPathParams| {
-            let mut words = path.iter().map(|(_, word)| word);
-            let (publisher, name) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-            Some(Self { publisher, name, rest: words.next().unwrap_or_default().to_owned() })
+            let of = |wanted: &[&str]| {
+                path.iter().find(|(name, _)| wanted.contains(name)).map_or("", |(_, word)| word)
+            };
+            let (publisher, name) = (of(&["author"]).parse().ok()?, of(&["name"]).parse().ok()?);
+            let (rest, kind) = (of(&["version", "path"]).to_owned(), of(&["type"]).to_owned());
+            Some(Self { publisher, name, rest, kind })
         };
         path.and_then(read).ok_or_else(|| Refusal::not_found(NO_PLUGIN))
     }

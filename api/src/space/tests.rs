@@ -1,4 +1,7 @@
-use application::ports::packages::Package;
+use application::{
+    identity::DEVICE_LASTS,
+    ports::packages::{IconFile, Package},
+};
 use axum::{body::Body, http::Method};
 use domain::{
     plugin::PackageFormat,
@@ -16,6 +19,8 @@ use crate::{
     refusal::{Fault, Refusal},
     voice,
 };
+
+const SVG: &[u8] = b"<svg xmlns='http://www.w3.org/2000/svg'/>";
 
 fn door(limits: &str) -> Door {
     Door::new(&VOICE, operations(), &["--rate-limits", limits])
@@ -55,7 +60,7 @@ async fn every_fault_has_its_status_and_its_code_in_the_one_shape() {
 
 #[test]
 fn a_handler_that_knows_a_better_word_or_number_is_heard() {
-    let heard = voice::Heard { request_id: "r".into(), at: chrono::DateTime::UNIX_EPOCH };
+    let heard = voice::Heard { request_id: "r".into(), ..voice::Heard::of_nobody() };
     for (code, written) in [("404", json!(404)), ("token_pending", json!("token_pending"))] {
         let (_, body) = (VOICE.refuse)(&Refusal::not_found("Not there").coded(code), &heard);
         assert_eq!(body, json!({"code": written, "msg": "Not there"}));
@@ -100,7 +105,10 @@ async fn publish(door: &Door, token: &str, version: &str) -> Heard {
         "metadata": {"author": "ada", "name": "LocalAgent", "version": version},
         "spec": {"components": {"Tool": {"fromDirs": [{"path": "a"}, {"path": "b"}]}, "EventListener": {}}},
     });
-    let package = Package { manifest, ..prepared(PackageFormat::Lbpkg, Some("ada"), "LocalAgent", version) };
+    let mut package =
+        Package { manifest, ..prepared(PackageFormat::Lbpkg, Some("ada"), "LocalAgent", version) };
+    package.description.components = vec!["EventListener".to_owned(), "Tool".to_owned()];
+    package.icon = Some(IconFile { media_type: "image/svg+xml".to_owned(), bytes: SVG.into() });
     send(door, token, &[("file", &packed(&package)), ("changelog", b"More of it")]).await
 }
 
@@ -127,7 +135,8 @@ async fn lbp_publishes_and_the_core_finds_it() {
         ("plugin_id", json!("ada/LocalAgent")),
         ("label", json!({"en_US": "LocalAgent"})),
         ("description", json!({"en_US": ""})),
-        ("icon", json!("")),
+        ("icon", json!("plugins/ada/LocalAgent/resources/icon")),
+        ("like_count", json!(0)),
         ("repository", json!("")),
         ("tags", json!([])),
         ("deleted_at", json!(null)),
@@ -157,8 +166,10 @@ async fn lbp_publishes_and_the_core_finds_it() {
     assert_eq!(search("/extensions/search", wish).await["extensions"][0]["name"], "LocalAgent");
     let servers = json!({"type_filter": "mcp"});
     assert_eq!(search("/extensions/search", servers).await, json!({"extensions": [], "total": 0}));
-    let liked = search("/extensions/likes/status", json!({"fingerprint": "x"})).await;
-    assert_eq!(liked, json!({"extensions": []}));
+    let tools = json!({"component_filter": "Tool"});
+    assert_eq!(search("/plugins/search", tools).await["total"], 1);
+    let pages = json!({"component_filter": "Page"});
+    assert_eq!(search("/plugins/search", pages).await, json!({"plugins": [], "total": 0}));
 }
 
 #[tokio::test]
@@ -185,4 +196,101 @@ async fn what_lbp_cannot_publish_is_told_in_msg() {
         let refused = door.say(Method::POST, "/api/v1/marketplace/plugins/search", "", &body).await;
         assert_eq!((refused.status, &refused.body["code"]), (400, &json!(-1)), "{body}");
     }
+}
+
+#[tokio::test]
+async fn an_account_likes_a_plugin_once_and_a_fingerprint_is_nobody() {
+    let door = door("off");
+    let (_, token) = door.key(Role::Publisher).await;
+    publish(&door, &token, "0.1.7").await;
+    let (_, bob) = door.key_of("bob", &[Dialect::Space], Role::User).await;
+    let like = async |path: &str, token: &str, body: Value| {
+        door.say(Method::PUT, &format!("/api/v1/marketplace/extensions/{path}/like"), token, &body).await
+    };
+    let yes = || json!({"fingerprint": "x", "liked": true});
+    for _ in 0..2 {
+        let told = like("plugin/ADA/localagent", &bob, yes()).await;
+        let whole =
+            json!({"type": "plugin", "extension_id": "ada/LocalAgent", "liked": true, "like_count": 1});
+        assert_eq!((told.status, &told.body["data"]), (200, &whole));
+    }
+    assert_eq!(like("plugin/ada/LocalAgent", &token, yes()).await.body["data"]["like_count"], 2);
+    let shown = door.get("/api/v1/marketplace/plugins/ada/LocalAgent", &[]).await;
+    assert_eq!(shown.body["data"]["plugin"]["like_count"], 2);
+    let status = async |token: &str| {
+        let path = "/api/v1/marketplace/extensions/likes/status";
+        door.say(Method::POST, path, token, &json!({"fingerprint": "x"})).await.body["data"]["extensions"]
+            .clone()
+    };
+    assert_eq!(status(&bob).await, json!([{"type": "plugin", "extension_id": "ada/LocalAgent"}]));
+    assert_eq!(status("").await, json!([]));
+    assert_eq!(
+        like("plugin/ada/LocalAgent", &bob, json!({"liked": false})).await.body["data"]["like_count"],
+        1
+    );
+    assert_eq!(status(&bob).await, json!([]));
+    for (path, token, body, expected) in [
+        ("plugin/ada/LocalAgent", "", yes(), 401),
+        ("plugin/ada/Nobody", &bob, yes(), 404),
+        ("mcp/ada/LocalAgent", &bob, yes(), 404),
+        ("plugin/ada/LocalAgent", &bob, json!({}), 400),
+        ("plugin/ada/LocalAgent", &bob, json!({"liked": "perhaps"}), 400),
+    ] {
+        assert_eq!(like(path, token, body).await.status, expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_without_a_browser_gets_what_somebody_approves() {
+    let door = door("off");
+    let (_, ada) = door.key_of("ada", &[Dialect::Space], Role::Publisher).await;
+    let post = async |what: &str, token: &str, body: Value| {
+        door.say(Method::POST, &format!("/api/v1/accounts/token/{what}"), token, &body).await
+    };
+    let begun = post("generate", "", Value::Null).await;
+    let codes = &begun.body["data"];
+    assert_eq!(
+        (begun.status, &codes["verification_uri"], &codes["expires_in"]),
+        (200, &json!("/device"), &json!(900))
+    );
+    assert_eq!(begun.header("cache-control"), "no-store");
+    let both = json!({"device_code": codes["device_code"], "user_code": codes["user_code"]});
+    let waiting = post("get", "", both.clone()).await;
+    assert_eq!((waiting.status, &waiting.body["code"]), (200, &json!(425)), "{waiting:?}");
+    let code = json!({"user_code": codes["user_code"]});
+    assert_eq!(post("approve", "", code.clone()).await.status, 401);
+    assert_eq!(post("approve", &ada, json!({"user_code": "BBBB-BBBB"})).await.status, 404);
+    assert_eq!(post("approve", &ada, code.clone()).await.status, 200);
+    assert_eq!(post("approve", &ada, code).await.status, 409);
+    let session = post("get", "", both.clone()).await;
+    assert_eq!((session.status, &session.body["code"]), (200, &json!(0)), "{session:?}");
+    assert_eq!(session.body["data"]["token_type"], "Bearer");
+    assert_eq!(post("get", "", both).await.status, 401, "once");
+    let text = |name: &str| session.body["data"][name].as_str().unwrap().to_owned();
+    assert_eq!(publish(&door, &text("access_token"), "0.1.7").await.status, 200);
+    let renewed = post("refresh", "", json!({"refresh_token": text("refresh_token")})).await;
+    let access = renewed.body["data"]["access_token"].as_str().unwrap();
+    assert_eq!(publish(&door, access, "0.1.8").await.status, 200);
+    let again = post("refresh", "", json!({"refresh_token": text("refresh_token")})).await;
+    assert_eq!(again.status, 200, "lbp keeps the first one");
+    assert_eq!(post("refresh", "", json!({"refresh_token": text("access_token")})).await.status, 401);
+    for body in [json!({}), json!({"device_code": 1, "user_code": "x"})] {
+        assert_eq!(post("get", "", body).await.status, 400);
+    }
+    door.passes(DEVICE_LASTS);
+    assert_eq!(post("refresh", "", json!({"refresh_token": text("refresh_token")})).await.status, 401);
+}
+
+#[tokio::test]
+async fn codes_are_not_made_without_end_and_devices_may_ask_often() {
+    let door = door("login=2/60,identity=20/60");
+    let post = async |what: &str| {
+        let body = json!({"device_code": "x", "user_code": "y"});
+        door.say(Method::POST, &format!("/api/v1/accounts/token/{what}"), "", &body).await.status
+    };
+    assert_eq!((post("generate").await, post("generate").await, post("generate").await), (200, 200, 429));
+    for _ in 0..20 {
+        assert_eq!(post("get").await, 401);
+    }
+    assert_eq!(post("get").await, 429);
 }

@@ -26,7 +26,7 @@ use infrastructure::{
     tickets::PgTickets,
     vault::{LockedVault, PgVault, VaultError},
 };
-use projections::{PgAccounts, PgKeys};
+use projections::{PgAccounts, PgDeviceLogins, PgKeys};
 use sha2::{Digest as _, Sha256};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -54,8 +54,10 @@ pub(super) async fn build_identity(
     let identity = Identity {
         account_commands: Arc::new(LogCommands::new(pools, writer.clone())),
         key_commands: Arc::new(LogCommands::new(pools, writer.clone())),
+        device_commands: Arc::new(LogCommands::new(pools, writer.clone())),
         accounts: Arc::new(PgAccounts::new(pools.reads.clone())),
         keys,
+        device_logins: Arc::new(PgDeviceLogins::new(pools.reads.clone())),
         vault,
         passwords: Arc::new(Argon2Passwords::new()),
         tokens,

@@ -1,15 +1,20 @@
 //! One node: its readers of the log, its workers, its housekeeping.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use application::{
     commands::Commands,
     known_state::Noticing,
+    observing::Recording,
     ports::{blobs::Blobs, freshness::Freshness, packages::ReleasedTarballs},
     processes::{
         announce_milestones::AnnounceMilestones, expire_artifacts::ExpireArtifacts,
         finish_erasures::FinishErasures, post_notices::PostNotices, reap_attempts::ReapAttempts,
-        recheck_quarantine::RecheckQuarantine, run_tasks::RunTasks, watch_tasks::WatchTasks,
+        recheck_quarantine::RecheckQuarantine, run_operations::RunOperations, run_tasks::RunTasks,
+        watch_tasks::WatchTasks,
     },
     queries::tasks::TaskQueries,
     removing::Removing,
@@ -26,6 +31,7 @@ use infrastructure::{
     notices::PgNotices,
     subscription::{Freshly, Runner, Signals},
     system::System,
+    turns::PgTurns,
     uv::Uv,
 };
 use projections::PgTasks;
@@ -35,14 +41,15 @@ use super::{
     Operator, build_repackaging, build_tools,
     catalogue::build_cataloguing,
     heads, hook,
+    hosting::{Ground, Hosts, build_hosting},
     identity::build_identity,
     marketplace::{one_marketplace, sync_repositories},
     open_database,
-    packaging::released_tarballs,
+    packaging::{any_packages, released_tarballs},
     signing_key,
 };
 use crate::{
-    services::{Cataloguing, Identifying, Ports, SigningPublicKey},
+    services::{Cataloguing, Hosted, Identifying, Ports, SigningPublicKey},
     settings::{Role, Settings},
     shutdown::Shutdown,
     telemetry::Telemetry,
@@ -103,6 +110,9 @@ struct Node {
     released_tarballs: Arc<dyn ReleasedTarballs>,
     watch: Arc<WatchTasks>,
     cataloguing: Cataloguing,
+    hosted: Hosted,
+    /// Taken by whoever hosts plugins.
+    recording: Mutex<Option<Recording>>,
     identifying: Identifying,
     signing: SigningPublicKey,
 }
@@ -135,8 +145,22 @@ impl Node {
             &[&signals.projected, &noticed],
         )?;
         repackaging.marketplace = Arc::new(one_marketplace(&cataloguing, &blobs));
+        let Hosts { hosted, recording } = build_hosting(Ground {
+            settings,
+            pools: &pools,
+            writer: &writer,
+            freshness: &freshness,
+            identifying: &identifying,
+            cataloguing: &cataloguing,
+            repackaging: &repackaging,
+            downloads: Arc::new(any_packages(settings)?),
+            uv: &uv,
+            moved: &signals.projected,
+        })?;
         Ok(Self {
             cataloguing,
+            hosted,
+            recording: Mutex::new(Some(recording)),
             shutdown: shutdown.clone(),
             commands: Arc::new(LogCommands::new(&pools, writer.clone())),
             signing: SigningPublicKey::new(signing_key(settings)?.map(|key| key.public().pem())),
@@ -196,6 +220,7 @@ impl Node {
             removing: Removing {
                 tasks: self.tasks.clone(),
                 catalogue: self.cataloguing.catalogue.clone(),
+                installations: self.hosted.operating.hosting.installations.clone(),
                 commands: self.commands.clone(),
                 blobs: self.repackaging.blobs.clone(),
                 freshness: self.freshness.clone(),
@@ -205,6 +230,7 @@ impl Node {
         };
         self.until_stopping(expire.run(stop.clone()));
         self.tell(settings)?;
+        self.host();
         let finish = FinishErasures { identity: self.identifying.identity.clone() };
         self.until_stopping(finish.run(stop.clone()));
         let recheck = RecheckQuarantine {
@@ -217,6 +243,20 @@ impl Node {
         self.until_stopping(keep_house(self.database.pools.writes.clone(), stop.clone()));
         self.until_stopping(heads(settings)?.keep(self.database.pools.loads.clone(), stop));
         Ok(())
+    }
+
+    /// Installed plugins: one node of all has them.
+    fn host(&self) {
+        let run = RunOperations {
+            operating: self.hosted.operating.clone(),
+            turns: Arc::new(PgTurns::new(self.database.pools.clone())),
+            node: format!("{}-{}", host_name(), std::process::id()),
+        };
+        self.shutdown.foreground.spawn(run.run(self.shutdown.draining.clone()));
+        let recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(recording) = recording {
+            self.shutdown.background.spawn(recording.run(self.shutdown.stopping.clone()));
+        }
     }
 
     /// Milestones, and news for the operator's hook.
@@ -266,6 +306,7 @@ impl Node {
             task_queries: self.tasks.clone(),
             watch: self.watch.clone(),
             cataloguing: self.cataloguing.clone(),
+            hosted: self.hosted.clone(),
             identifying: self.identifying.clone(),
             signing: self.signing.clone(),
             health: operator.clone(),

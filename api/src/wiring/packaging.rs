@@ -19,8 +19,8 @@ use infrastructure::{
     builder::{BuildMode, NoBuilder, Parts, SandboxBuilder, tools::Toolbox},
     discord::DiscordHook,
     fetch::{
-        FetchPolicy, GuardedClient, GuardedDownloads, GuardedTarballs, OperatorClient, clients::Get,
-        transfer::Patience,
+        FetchPolicy, GuardedClient, GuardedDownloads, GuardedTarballs, OperatorClient, Packages,
+        clients::Get, transfer::Patience,
     },
     isolation::Isolation,
     marketplace::{self, HttpMarketplace, HttpUpstreams},
@@ -77,7 +77,7 @@ pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Re
     let resolver = Arc::new(resolving(building)?);
     Ok(Repackaging {
         marketplace: build_upstreams(settings)?.configured(),
-        downloads: Arc::new(GuardedDownloads::new(guarded, Patience::default())),
+        downloads: Arc::new(GuardedDownloads::new(guarded, Patience::default(), Packages::Difypkg)),
         inspector: Arc::new(IsolatedInspector::new(isolation.clone(), limits, index)),
         resolver,
         resolutions: blobs.clone(),
@@ -89,6 +89,11 @@ pub(crate) fn build_repackaging(settings: &Settings, uv: &Arc<Uv>) -> anyhow::Re
         blobs,
         shared: Sharing::default(),
     })
+}
+
+/// Packages of every kind that is a ZIP file.
+pub(super) fn any_packages(settings: &Settings) -> anyhow::Result<GuardedDownloads> {
+    Ok(GuardedDownloads::new(guarded(settings)?, Patience::default(), Packages::Any))
 }
 
 pub(super) fn released_tarballs(settings: &Settings) -> anyhow::Result<GuardedTarballs> {
@@ -155,7 +160,7 @@ pub(crate) fn signing_key(settings: &Settings) -> anyhow::Result<Option<SigningK
     Ok(Some(key))
 }
 
-fn index(settings: &Settings) -> anyhow::Result<IndexPolicy> {
+pub(super) fn index(settings: &Settings) -> anyhow::Result<IndexPolicy> {
     let simple = settings.index.simple.as_ref().map(Secret::reveal);
     let simple = simple.map(|url| url.parse()).transpose().context("the package index is not a URL")?;
     let policy = IndexPolicy::new(simple, settings.index.files.reveal().clone(), settings.index.files_only);

@@ -41,7 +41,7 @@ async fn ground(granted: &[&str]) -> (Brokering, InstanceId, Arc<Yard>) {
         clock: registry.clone(),
         ids: registry,
         router,
-        level: HostLevel { nexus: API_LEVEL, pythons: [12].into(), platform: "linux" },
+        level: HostLevel { nexus: API_LEVEL, platform: "linux" },
         limits: ResourceLimits::default(),
         patience: Duration::ZERO,
         require_sandbox: false,

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     api_key::KeyKind,
     recorded::Cursor,
-    values::{AccountId, Digest, KeyId},
+    values::{AccountId, DeviceLoginId, Digest, KeyId},
 };
 use uuid::Uuid;
 
@@ -19,7 +19,10 @@ use application::{
         freshness::Freshness,
         system::{Clock, Ids},
     },
-    queries::keys::{AccountQueries, AccountView, Changes, KeyQueries, KeyView},
+    queries::{
+        device_logins::{DeviceLoginQueries, DeviceLoginView},
+        keys::{AccountQueries, AccountView, Changes, KeyQueries, KeyView},
+    },
 };
 
 #[async_trait]
@@ -84,6 +87,14 @@ impl KeyQueries for Registry {
         let after = change.unwrap_or(i64::MAX);
         let changed = state.keys.values().filter(|(_, number)| *number > after);
         Ok(Changes { keys: changed.map(|(view, _)| view.id).collect(), newest: state.changes })
+    }
+}
+
+#[async_trait]
+impl DeviceLoginQueries for Registry {
+    async fn device_login(&self, id: DeviceLoginId) -> Result<Option<DeviceLoginView>, Error> {
+        let state = self.up()?;
+        Ok(state.devices.get(&id.to_string()).into_iter().flatten().fold(None, DeviceLoginView::after))
     }
 }
 

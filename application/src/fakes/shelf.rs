@@ -34,7 +34,7 @@ use async_trait::async_trait;
 use cqrs_es::{Aggregate, DomainEvent as _, event_sink::EventSink};
 use domain::{
     recorded::{Cursor, Event, Recorded, Stream},
-    values::{Metadata, PluginId},
+    values::{AccountId, Metadata, PluginId},
 };
 use futures::FutureExt as _;
 use serde_json::Value;
@@ -52,6 +52,7 @@ pub(crate) struct State {
     log: Vec<(Recorded, Value)>,
     once: HashMap<(String, String), ([u8; 32], Value)>,
     numbers: HashMap<Numbered, u64>,
+    reviewers: HashMap<AccountId, u64>,
     /// What the scanner says; none: that it found nothing.
     pub(crate) scan: Option<Scan>,
     /// Appends that are still possible; any number where nobody said.

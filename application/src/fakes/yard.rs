@@ -139,6 +139,11 @@ impl PluginHost for Yard {
         Ok(())
     }
 
+    async fn probe(&self, instance: InstanceId) -> Result<Health, CallFault> {
+        let is_there = self.lock().running.contains_key(&instance);
+        if is_there { Ok(Health::Healthy) } else { Err(CallFault::NotRunning) }
+    }
+
     fn snapshot(&self, instance: InstanceId) -> Option<Snapshot> {
         self.lock().running.get(&instance).map(|_| Snapshot {
             state: ProcessState::Running,
@@ -196,6 +201,10 @@ impl Workplace for Yard {
         let bytes = std::fs::read(file).unwrap();
         let sha256 = Digest::of_bytes(Sha256::digest(&bytes).into());
         Ok(Received { sha256, size: bytes.len() as u64 })
+    }
+
+    async fn pythons(&self) -> BTreeSet<u8> {
+        [11, 12].into()
     }
 
     async fn unpack(&self, place: &Place, _: &Path, _: PackageFormat) -> Result<(), Failure> {

@@ -14,7 +14,7 @@ use crate::{
     failure::Failure,
     operating::configuring::complete,
     ports::{
-        hosting::{Health, InstanceId, Launch, Limits, StartFault, State, Stop, Tier},
+        hosting::{Health, InstanceId, Launch, Limits, StartFault, Stop, Tier},
         vault::Secret,
         workplace::Place,
     },
@@ -45,13 +45,17 @@ impl Hosting {
     }
 
     async fn gate(&self, instance: InstanceId) -> Result<(), StartFault> {
-        for _ in 0..GATE {
-            let snapshot = self.host.snapshot(instance).ok_or(StartFault::Unknown)?;
-            if snapshot.state != State::Running || snapshot.health == Health::Unhealthy {
-                let why = snapshot.why.unwrap_or_else(|| "it is not healthy".to_owned());
-                return Err(StartFault::Broken(why));
+        for look in 0..GATE {
+            if look > 0 {
+                tokio::time::sleep(GATE_EVERY).await;
             }
-            tokio::time::sleep(GATE_EVERY).await;
+            match self.host.probe(instance).await {
+                Ok(Health::Unhealthy) => {
+                    return Err(StartFault::Broken("it says that it is not healthy".to_owned()));
+                }
+                Ok(Health::Unknown | Health::Healthy | Health::Warning) => {}
+                Err(fault) => return Err(StartFault::Broken(fault.to_string())),
+            }
         }
         Ok(())
     }

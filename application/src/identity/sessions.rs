@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use chrono::{DateTime, Utc};
 use domain::{
     api_key::{ApiKeyCommand, ApiKeyIssued, KeyKind},
     recorded::Cursor,
-    values::{AccountId, Dialect, KeyId, Role},
+    values::{AccountId, Dialect, KeyId, Role, Scope},
 };
 use serde_json::Value;
 
@@ -41,6 +42,16 @@ pub struct OpenedSession {
     pub position: Option<Cursor>,
 }
 
+/// A session that is to be.
+pub(super) struct Beginning {
+    pub(super) key: KeyId,
+    pub(super) account: AccountId,
+    pub(super) role: Role,
+    pub(super) scopes: BTreeSet<Scope>,
+    pub(super) ends_at: DateTime<Utc>,
+    pub(super) dialect: Dialect,
+}
+
 impl Identity {
     /// `Unauthenticated` for a wrong password, an unknown name and a name that cannot be one, all alike.
     pub async fn log_in(
@@ -50,6 +61,12 @@ impl Identity {
         dialect: Dialect,
         caller: Caller,
     ) -> Result<OpenedSession, Error> {
+        let account = self.person(name, password).await?;
+        self.open_session(account, dialect, caller).await
+    }
+
+    /// The account of this name and password.
+    pub(super) async fn person(&self, name: &str, password: Secret) -> Result<AccountView, Error> {
         // A node that finds no names must not call a password wrong, whatever the name.
         self.names_key().await?;
         let account = match name.parse::<AccountName>() {
@@ -66,8 +83,7 @@ impl Identity {
         };
         // Compared in any case: time must not tell whether the name is known.
         let right = self.passwords.matches(password, hash).await?;
-        let account = account.filter(|_| right).ok_or_else(wrong)?;
-        self.open_session(account, dialect, caller).await
+        account.filter(|_| right).ok_or_else(wrong)
     }
 
     /// For the account as it was when its password was compared.
@@ -77,8 +93,33 @@ impl Identity {
         dialect: Dialect,
         caller: Caller,
     ) -> Result<OpenedSession, Error> {
-        let (account, role) = (compared.id, compared.role);
-        let session = KeyId(self.ids.secret());
+        let session = self
+            .begin_session(
+                Beginning {
+                    key: KeyId(self.ids.secret()),
+                    account: compared.id,
+                    role: compared.role,
+                    scopes: compared.role.scopes(),
+                    ends_at: self.clock.now() + REFRESH_LASTS,
+                    dialect,
+                },
+                caller.clone(),
+            )
+            .await?;
+        // Whoever erased it or gave it another password or role since then may not have seen this session.
+        if self.accounts.account(compared.id).await?.is_none_or(|now| now != compared) {
+            self.revoke_now(session.session, ACCOUNT_CHANGED, Caller { once: None, ..caller }).await?;
+            return Err(wrong());
+        }
+        Ok(session)
+    }
+
+    pub(super) async fn begin_session(
+        &self,
+        beginning: Beginning,
+        caller: Caller,
+    ) -> Result<OpenedSession, Error> {
+        let Beginning { key: session, account, role, scopes, ends_at, dialect } = beginning;
         let refresh = SecretKind::Refresh.write(self.randomness.bytes()?);
         let issued = ApiKeyIssued {
             key_uid: session,
@@ -86,24 +127,18 @@ impl Identity {
             kind: KeyKind::Session,
             dialects: BTreeSet::from([dialect]),
             role,
-            scopes: role.scopes(),
+            scopes,
             secret_sha256: fingerprint(refresh.reveal()),
             label: None,
-            expires_at: Some(self.clock.now() + REFRESH_LASTS),
+            expires_at: Some(ends_at),
             allowance: None,
             tenant: caller.metadata.tenant.clone(),
         };
         let caller = Caller { once: None, ..caller };
         let command = ApiKeyCommand::Issue(issued);
-        let outcome = self.command_key(session, command, caller.clone(), "log_in", Value::Null).await?;
-        // Whoever erased it or gave it another password or role since then may not have seen this session.
-        if self.accounts.account(account).await?.is_none_or(|now| now != compared) {
-            self.revoke_now(session, ACCOUNT_CHANGED, caller).await?;
-            return Err(wrong());
-        }
-        let position = position(&outcome);
+        let outcome = self.command_key(session, command, caller, "log_in", Value::Null).await?;
         let access = self.access(session, account, role, dialect)?;
-        Ok(OpenedSession { access, refresh, account, role, session, position })
+        Ok(OpenedSession { access, refresh, account, role, session, position: position(&outcome) })
     }
 
     /// New tokens for the session of this secret, which is good no more: of several requests with it at once one gets
@@ -154,7 +189,7 @@ impl Identity {
         self.access(session, key.account, key.role, dialect)
     }
 
-    fn access(
+    pub(super) fn access(
         &self,
         session: KeyId,
         account: AccountId,

@@ -1,4 +1,5 @@
 mod changes;
+mod devices;
 mod keys;
 mod locked;
 mod people;

@@ -18,15 +18,18 @@ use crate::queries::installations::InstallationView;
 pub struct HostLevel {
     /// Of the API that native plugins are written for.
     pub nexus: Version,
-    /// Minor versions of the interpreters that are here: 3.`n`.
-    pub pythons: BTreeSet<u8>,
     pub platform: &'static str,
 }
 
 /// The level that a manifest's `nexus_version` is compared with.
 pub const API_LEVEL: Version = Version::new(1, 0, 0);
 
-pub(super) fn check_host(release: &InstalledRelease, level: &HostLevel) -> Result<(), OperationFault> {
+/// `pythons` are the minor versions of the interpreters that are here: 3.`n`.
+pub(super) fn check_host(
+    release: &InstalledRelease,
+    level: &HostLevel,
+    pythons: &BTreeSet<u8>,
+) -> Result<(), OperationFault> {
     if release.runtime != Runtime::Native {
         return Ok(());
     }
@@ -44,10 +47,9 @@ pub(super) fn check_host(release: &InstalledRelease, level: &HostLevel) -> Resul
     if let Some(range) = said(manifest, "python_version") {
         let wanted = parsed(range)
             .ok_or_else(|| Code::Incompatible.fault(format!("Its python_version is no range: {range}")))?;
-        let has_one =
-            level.pythons.iter().any(|minor| wanted.matches(&Version::new(3, u64::from(*minor), 99)));
+        let has_one = pythons.iter().any(|minor| wanted.matches(&Version::new(3, u64::from(*minor), 99)));
         if !has_one {
-            let here: Vec<String> = level.pythons.iter().map(|minor| format!("3.{minor}")).collect();
+            let here: Vec<String> = pythons.iter().map(|minor| format!("3.{minor}")).collect();
             let message = format!("This plugin needs Python {range}; this host has {}", here.join(", "));
             return Err(Code::Incompatible.because(message, json!({"required": range, "host": here})));
         }
@@ -58,6 +60,11 @@ pub(super) fn check_host(release: &InstalledRelease, level: &HostLevel) -> Resul
         return Err(Code::Incompatible.because(message, json!({"required": manifest["platforms"]})));
     }
     Ok(())
+}
+
+/// Which of Python it wants, if it says.
+pub(super) fn wanted_python(release: &InstalledRelease) -> Option<&str> {
+    said(&release.manifest, "python_version").filter(|_| release.runtime == Runtime::Native)
 }
 
 fn said<'a>(manifest: &'a Value, member: &str) -> Option<&'a str> {

@@ -152,7 +152,12 @@ impl Run<'_> {
         let package = self.operating.reader.read(&file, &RUNNABLE).await?;
         let release = release(package, fetched.origin)?;
         self.must_be_wanted(&release)?;
-        depending::check_host(&release, &self.operating.hosting.level)?;
+        let hosting = &self.operating.hosting;
+        let pythons = match depending::wanted_python(&release) {
+            Some(_) => hosting.workplace.pythons().await,
+            None => BTreeSet::new(),
+        };
+        depending::check_host(&release, &hosting.level, &pythons)?;
         let inst_uid = InstallationId::of(&self.view.scope, &release.name);
         Ok(Found::Identified { inst_uid, release: Box::new(release) })
     }

@@ -56,7 +56,7 @@ impl Ground {
             clock: registry.clone(),
             ids: registry.clone(),
             router: Arc::new(Router::default()),
-            level: HostLevel { nexus: Version::new(1, 0, 0), pythons: [11, 12].into(), platform: "linux" },
+            level: HostLevel { nexus: Version::new(1, 0, 0), platform: "linux" },
             limits: ResourceLimits::default(),
             patience: Duration::ZERO,
             require_sandbox: false,

@@ -351,6 +351,13 @@ pub trait PluginHost: Send + Sync {
     /// When it cannot be told.
     async fn permit(&self, instance: InstanceId, granted: BTreeSet<String>) -> Result<(), CallFault>;
 
+    /// Asks after its health now, and waits for at most three seconds. Whoever wants to know of an instance that
+    /// nobody is sent to yet asks several times.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or does not answer.
+    async fn probe(&self, instance: InstanceId) -> Result<Health, CallFault>;
+
     fn snapshot(&self, instance: InstanceId) -> Option<Snapshot>;
 
     /// The lines after this one, of those that are still kept; from the oldest for 0.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
     plugin::{Artifact, Description, PackageFormat, PluginKind},
-    values::{PluginName, ReleaseVersion},
+    values::{AccountId, PluginName, ReleaseVersion},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,6 +18,9 @@ use crate::{failure::Failure, ports::packaging::Received};
 pub trait PackageReader: Send + Sync {
     /// The format is what the content says. A format that is not among `wanted` is refused.
     async fn read(&self, file: &Path, wanted: &[PackageFormat]) -> Result<Package, Failure>;
+
+    /// A file in a package that is a ZIP file; none: there is no such file, or it is larger.
+    async fn file(&self, package: &Path, name: &str, largest: u64) -> Result<Option<PackedFile>, Failure>;
 }
 
 /// Gets a tarball that was released elsewhere, from an address that a caller gave: guarded, capped, and known to be
@@ -59,6 +62,15 @@ pub struct IconFile {
     pub bytes: Bytes,
 }
 
+/// A file as it is in a package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackedFile {
+    /// Of an image, by its first bytes; none: anything else.
+    pub image: Option<String>,
+    #[serde(with = "as_base64")]
+    pub bytes: Bytes,
+}
+
 /// As a list of numbers they would be ten times as long.
 mod as_base64 {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -93,6 +105,9 @@ pub enum Scan {
 #[async_trait]
 pub trait Numbers: Send + Sync {
     async fn next(&self, of: Numbered) -> Result<u64, Failure>;
+
+    /// Of whoever reviews: the same for an account, whoever asks at the same moment.
+    async fn of_reviewer(&self, account: AccountId) -> Result<u64, Failure>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -100,6 +115,5 @@ pub enum Numbered {
     Plugin,
     Publisher,
     Review,
-    User,
     Operation,
 }

@@ -1,7 +1,7 @@
 //! Where installed plugins stand on this node: their code, their environments, their data and the copies of these.
 //! Everything in here may be repeated: whoever was cut short begins the same thing again.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use async_trait::async_trait;
 use domain::{
@@ -50,6 +50,9 @@ pub trait Workplace: Send + Sync {
 
     /// The digest and the size of a file.
     async fn measured(&self, file: &std::path::Path) -> Result<Received, Failure>;
+
+    /// The interpreters that are here: the minor versions of Python 3.
+    async fn pythons(&self) -> BTreeSet<u8>;
 
     /// Unpacks a package in a child process: regular files alone, within caps.
     async fn unpack(

@@ -13,6 +13,7 @@ use super::{
     checking::{Candidate, taken_for},
     claiming::Claimant,
     naming::{ONE_WORD, must_not_be_anothers, personal_publisher},
+    publishers::BY_PUBLISHER,
 };
 use crate::{
     commands::{CommandError, Outcome},
@@ -133,7 +134,7 @@ impl Publishing {
         if view.is_none_or(|view| view.verified.is_none()) {
             return Ok(None);
         }
-        let (method, evidence) = ("publisher".to_owned(), publisher.to_string());
+        let (method, evidence) = (BY_PUBLISHER.to_owned(), publisher.to_string());
         let command = PluginCommand::Verify { method, evidence };
         Ok(self.plugins.execute(&plugin.to_string(), command, by.caller.metadata.clone()).await?)
     }
@@ -291,7 +292,7 @@ fn name_of(view: &PluginView) -> Result<PluginName, Error> {
     PluginName::new(&view.name).map_err(|_unreadable| Error::unavailable())
 }
 
-fn pair_of(view: &PluginView) -> Result<ClaimKey, Error> {
+pub(super) fn pair_of(view: &PluginView) -> Result<ClaimKey, Error> {
     let publisher = PublisherName::new(&view.publisher).map_err(|_unreadable| Error::unavailable())?;
     Ok(ClaimKey::pair(&publisher, &name_of(view)?))
 }
@@ -302,9 +303,10 @@ impl From<CommandError<PluginError>> for Error {
             PluginError::Unknown | PluginError::Removed | PluginError::NoSuchVersion(_) => {
                 Self::not_found(refusal.to_string())
             }
-            PluginError::AlreadyRegistered | PluginError::ChangedMeanwhile | PluginError::VersionTaken(_) => {
-                Self::new(Kind::Conflict, refusal.to_string())
-            }
+            PluginError::AlreadyRegistered
+            | PluginError::ChangedMeanwhile
+            | PluginError::VersionTaken(_)
+            | PluginError::TooManyReleases => Self::new(Kind::Conflict, refusal.to_string()),
         })
     }
 }

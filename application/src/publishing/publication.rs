@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use domain::{
-    plugin::{Described, Icon, PluginCommand, PluginRegistered, Publication, ReleasePublished},
+    plugin::{
+        Described, Icon, MOST_RELEASES, PluginCommand, PluginError, PluginRegistered, Publication,
+        ReleasePublished,
+    },
     publisher::{PublisherCommand, PublisherError, PublisherRegistered},
     recorded::Cursor,
     values::{AccountId, Digest, PluginId},
@@ -16,6 +19,7 @@ use super::{
     checking::Held,
     claiming::{Claimant, Claimed, belongs_to_somebody_else},
     naming::{Named, must_not_be_anothers},
+    publishers::BY_PUBLISHER,
 };
 use crate::{
     commands::{CommandError, Outcome},
@@ -214,7 +218,7 @@ impl Publishing {
         let name = &plan.named.publisher;
         let view = self.catalogue.publisher(name.as_str()).await?;
         let verified = view.as_ref().and_then(|view| view.verified.as_ref());
-        let verified = verified.map(|_| ("publisher".to_owned(), name.to_string()));
+        let verified = verified.map(|_| (BY_PUBLISHER.to_owned(), name.to_string()));
         let owner = match &view {
             Some(view) if by.principal.standing == Standing::Admin => view.owner,
             Some(_) | None => by.principal.account,
@@ -278,7 +282,7 @@ pub(super) fn answered(answer: Value) -> Result<Published, Error> {
 }
 
 /// What of this plan is new, and whether this caller may carry it out.
-fn judged(
+pub(super) fn judged(
     plugin: PluginId,
     named: Named,
     package: Package,
@@ -312,10 +316,14 @@ fn judged(
     let there = view.releases.iter().find(|release| release.version == named.version);
     let outcome = match there {
         Some(there) if there.artifact.sha256 == package.artifact.sha256 => PublishOutcome::Unchanged,
-        Some(there) => return Err(taken(&there.version)),
+        Some(there) => return Err(conflict(&PluginError::VersionTaken(there.version.clone()))),
         None => PublishOutcome::NewVersion,
     };
     if outcome == PublishOutcome::NewVersion {
+        // Said before anything is stored; what is published meanwhile the plugin itself counts.
+        if view.releases.len() >= MOST_RELEASES {
+            return Err(conflict(&PluginError::TooManyReleases));
+        }
         super::changing::must_not_be_locked(view, by)?;
     }
     Ok(Plan { plugin, named, package, known, outcome, held: Held::default() })
@@ -325,8 +333,7 @@ fn is_own(view: &PluginView, by: &Principal) -> bool {
     by.verdict(Action::PublishPackage, by.owner_of(view.owner)) == Verdict::Allowed
 }
 
-fn taken(version: &domain::values::ReleaseVersion) -> Error {
-    let refusal = domain::plugin::PluginError::VersionTaken(version.clone());
+fn conflict(refusal: &PluginError) -> Error {
     Error::new(Kind::Conflict, refusal.to_string())
 }
 

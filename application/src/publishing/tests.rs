@@ -1,6 +1,7 @@
 mod changes;
 mod crashes;
 mod names;
+mod publishers;
 mod releases;
 
 use std::{

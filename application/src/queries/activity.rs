@@ -12,7 +12,7 @@ pub const READ_MODEL: &str = "activity";
 
 #[async_trait]
 pub trait ActivityQueries: Send + Sync {
-    /// Of what is visible now; of one plugin or of all, in one dialect or in all.
+    /// Of what is visible now, and that it was removed of what was; of one plugin or of all, in one dialect or in all.
     async fn recent(
         &self,
         plugin: Option<PluginId>,

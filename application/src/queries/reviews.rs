@@ -1,16 +1,20 @@
 //! Reviews as they are read.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{
     review::Written,
-    values::{AccountId, PluginId, ReviewId, Sealed},
+    values::{AccountId, Dialect, PluginId, ReviewId, Sealed},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
 pub const READ_MODEL: &str = "reviews";
+/// Who likes what.
+pub const LIKES: &str = "likes";
 
 #[async_trait]
 pub trait ReviewQueries: Send + Sync {
@@ -27,6 +31,17 @@ pub trait ReviewQueries: Send + Sync {
 
     /// The number of a user who has written before.
     async fn user_number(&self, account: AccountId) -> Result<Option<u64>, Error>;
+
+    /// How many like each of them; none where nobody does.
+    async fn likes(&self, plugins: &[PluginId]) -> Result<BTreeMap<PluginId, u64>, Error>;
+
+    /// What an account likes of what a dialect shows, as publisher and name: the newest, at most so many.
+    async fn liked_by(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        most: u32,
+    ) -> Result<Vec<(String, String)>, Error>;
 
     /// Average of the ratings of the last 30 days less the average of all before; none without both.
     async fn trend(&self, plugin: PluginId, now: DateTime<Utc>) -> Result<Option<f64>, Error>;

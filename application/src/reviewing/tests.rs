@@ -227,3 +227,23 @@ async fn a_repeat_under_a_key_writes_nothing_more() {
     }
     assert_eq!((positions, ground.counted().await.0), (vec![true, false], 1));
 }
+
+#[tokio::test]
+async fn an_account_likes_a_plugin_once_and_nobody_without_one() {
+    let ground = Ground::new().await;
+    let (ann, bob) = (ground.holder("ann").await, ground.holder("bob").await);
+    let like = async |liked, by: &Principal| {
+        let asked = ground.reviewing.like(ground.plugin, Dialect::Inkdrop, liked, asker(by)).await;
+        asked.map(|(count, position)| (count, position.is_some())).map_err(|error| error.kind)
+    };
+    assert_eq!(like(true, &ann).await, Ok((1, true)));
+    assert_eq!(like(true, &ann).await, Ok((1, false)));
+    assert_eq!(like(true, &bob).await, Ok((2, true)));
+    assert_eq!(like(false, &ann).await, Ok((1, true)));
+    assert_eq!(like(true, &Principal::anonymous()).await, Err(Kind::Unauthenticated));
+    assert_eq!(like(true, &Principal::bootstrap()).await, Err(Kind::Invalid));
+    let elsewhere = ground.reviewing.like(ground.plugin, Dialect::Space, true, asker(&ann)).await;
+    assert_eq!(elsewhere.unwrap_err().kind, Kind::NotFound);
+    ground.submit(5, &bob).await.unwrap();
+    assert_eq!(ground.listed().await.len(), 1, "a like is no review");
+}

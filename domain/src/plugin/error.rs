@@ -1,5 +1,6 @@
 //! Why a plugin refuses.
 
+use super::releases::MOST_RELEASES;
 use crate::values::ReleaseVersion;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +15,10 @@ pub enum PluginError {
     VersionTaken(ReleaseVersion),
     #[error("This plugin was changed by somebody else meanwhile; look at it and try again")]
     ChangedMeanwhile,
+    #[error(
+        "A plugin has at most {MOST_RELEASES} releases; remove one that nobody needs, then publish again"
+    )]
+    TooManyReleases,
     #[error("There is no version {0}")]
     NoSuchVersion(ReleaseVersion),
 }

@@ -4,7 +4,7 @@ mod described;
 
 pub use described::{Author, Described, Description, Icon, PluginKind, Pricing, Support};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,9 @@ pub enum PluginEvent {
     PluginRemoved {
         plugin_uid: PluginId,
         reason: String,
+        /// Where everybody could see it until then: they may be told.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        shown_in: BTreeSet<Dialect>,
     },
     ReleasePublished(Box<ReleasePublished>),
     ReleaseYanked {

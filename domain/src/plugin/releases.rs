@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{Decided, Described, HeldFor, Plugin, PluginError, PluginEvent, ReleasePublished};
 use crate::values::{Digest, ReleaseVersion};
 
+/// At one time: what shows a plugin whole shows all of them.
+pub const MOST_RELEASES: usize = 1_000;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Release {
     sha256: Digest,
@@ -18,6 +21,10 @@ pub(super) struct Release {
 }
 
 impl Release {
+    pub(super) fn is_offered(&self) -> bool {
+        !self.is_removed && !self.is_yanked && self.quarantine.is_none()
+    }
+
     pub(super) fn clear(&mut self) {
         (self.quarantine, self.described) = (None, None);
     }
@@ -27,12 +34,19 @@ impl Plugin {
     /// Whether there is anything to publish: the same bytes again are what is there already.
     pub(super) fn release(&self, release: &ReleasePublished) -> Result<bool, PluginError> {
         match self.releases.get(&release.version) {
-            None => Ok(true),
             Some(there) if there.sha256 != release.artifact.sha256 => {
                 Err(PluginError::VersionTaken(release.version.clone()))
             }
-            Some(there) => Ok(there.is_removed),
+            Some(there) if !there.is_removed => Ok(false),
+            Some(_) | None if self.live_releases().count() >= MOST_RELEASES => {
+                Err(PluginError::TooManyReleases)
+            }
+            Some(_) | None => Ok(true),
         }
+    }
+
+    fn live_releases(&self) -> impl Iterator<Item = &ReleaseVersion> {
+        self.releases.iter().filter(|(_, release)| !release.is_removed).map(|(version, _)| version)
     }
 
     /// What was held when it was removed is held when it comes back.
@@ -46,8 +60,7 @@ impl Plugin {
     /// Whether its description is the one to show.
     pub(super) fn is_newest(&self, version: &ReleaseVersion) -> bool {
         let of = |version: &ReleaseVersion| (!version.is_prerelease(), version.clone());
-        let mut live = self.releases.iter().filter(|(_, release)| !release.is_removed);
-        live.all(|(there, _)| of(there) <= of(version))
+        self.live_releases().all(|there| of(there) <= of(version))
     }
 
     pub(super) fn yank(&self, version: ReleaseVersion, reason: String) -> Decided {

@@ -93,7 +93,11 @@ fn published(version: &str, bytes: u8) -> Vec<PluginEvent> {
 }
 
 fn removed() -> PluginEvent {
-    PluginEvent::PluginRemoved { plugin_uid: id(), reason: "done".to_owned() }
+    PluginEvent::PluginRemoved {
+        plugin_uid: id(),
+        reason: "done".to_owned(),
+        shown_in: [Dialect::Dify].into(),
+    }
 }
 
 fn remove() -> PluginCommand {
@@ -247,4 +251,24 @@ fn what_was_proved_of_one_owner_says_nothing_of_another() {
         plugin().given(after(published("1.0.0", 1), vec![verified])).when(transfer).inspect_result().unwrap();
     let names: Vec<&str> = events.iter().map(PluginEvent::name).collect();
     assert_eq!(names, ["PluginTransferred", "PluginUnverified"]);
+}
+
+#[test]
+fn a_removal_tells_where_it_was_shown_and_nothing_of_what_nobody_saw() {
+    let unseen = || PluginEvent::PluginRemoved {
+        plugin_uid: id(),
+        reason: "done".to_owned(),
+        shown_in: std::collections::BTreeSet::new(),
+    };
+    let held = PluginEvent::PluginQuarantined { plugin_uid: id(), reason: "looks like another".to_owned() };
+    let yanked = PluginEvent::ReleaseYanked {
+        plugin_uid: id(),
+        version: "1.0.0".parse().unwrap(),
+        reason: "broken".to_owned(),
+    };
+    plugin().given(published("1.0.0", 1)).when(remove()).then_expect_events(vec![removed()]);
+    for hidden in [held, yanked] {
+        let given = after(published("1.0.0", 1), vec![hidden]);
+        plugin().given(given).when(remove()).then_expect_events(vec![unseen()]);
+    }
 }

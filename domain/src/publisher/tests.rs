@@ -66,6 +66,16 @@ fn a_transferred_publisher_is_its_new_owners() {
 }
 
 #[test]
+fn what_was_proved_of_one_owner_says_nothing_of_another() {
+    let transferred = PublisherEvent::PublisherTransferred { to_owner: account(2) };
+    let revoked = PublisherEvent::PublisherVerificationRevoked { reason: "it was transferred".to_owned() };
+    publisher()
+        .given(vec![was(Some(1)), verified()])
+        .when(PublisherCommand::Transfer { to_owner: account(2) })
+        .then_expect_events(vec![transferred, revoked]);
+}
+
+#[test]
 fn nothing_is_said_of_a_publisher_that_is_not_there() {
     let describe = PublisherCommand::Describe(PublisherProfile::default());
     let transfer = PublisherCommand::Transfer { to_owner: account(2) };

@@ -103,12 +103,26 @@ pub enum ReviewEvent {
         was: Option<bool>,
         helpful: bool,
     },
+    /// Said of the plugin itself, whether or not there is a review.
+    PluginLiked {
+        plugin_uid: PluginId,
+        by: AccountId,
+        /// False: not any more.
+        liked: bool,
+    },
 }
 
 impl ReviewEvent {
     /// Every type of this stream that the product knows.
-    pub const TYPES: &'static [&'static str] =
-        &["ReviewSubmitted", "ReviewEdited", "ReviewWithdrawn", "ReviewModerated", "ReviewVoted"];
+    pub const TYPES: &'static [&'static str] = &[
+        "ReviewSubmitted",
+        "ReviewEdited",
+        "ReviewWithdrawn",
+        "ReviewModerated",
+        "ReviewVoted",
+        Self::LIKED,
+    ];
+    pub const LIKED: &'static str = "PluginLiked";
 
     pub fn name(&self) -> &'static str {
         match self {
@@ -117,6 +131,7 @@ impl ReviewEvent {
             Self::ReviewWithdrawn { .. } => "ReviewWithdrawn",
             Self::ReviewModerated { .. } => "ReviewModerated",
             Self::ReviewVoted { .. } => "ReviewVoted",
+            Self::PluginLiked { .. } => Self::LIKED,
         }
     }
 
@@ -126,7 +141,8 @@ impl ReviewEvent {
             Self::ReviewEdited { plugin_uid, .. }
             | Self::ReviewWithdrawn { plugin_uid, .. }
             | Self::ReviewModerated { plugin_uid, .. }
-            | Self::ReviewVoted { plugin_uid, .. } => *plugin_uid,
+            | Self::ReviewVoted { plugin_uid, .. }
+            | Self::PluginLiked { plugin_uid, .. } => *plugin_uid,
         }
     }
 
@@ -143,7 +159,7 @@ impl ReviewEvent {
             Self::ReviewWithdrawn { was, .. } => (Some(*was), None),
             Self::ReviewModerated { rating, is_hidden: true, .. } => (Some(*rating), None),
             Self::ReviewModerated { rating, .. } => (None, Some(*rating)),
-            Self::ReviewVoted { .. } => (None, None),
+            Self::ReviewVoted { .. } | Self::PluginLiked { .. } => (None, None),
         }
     }
 }

@@ -146,3 +146,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_account_likes_a_plugin_once_with_or_without_a_review() {
+    let like = |liked| ReviewCommand::Like { plugin: plugin(), by: account(1), liked };
+    let said = |liked| ReviewEvent::PluginLiked { plugin_uid: plugin(), by: account(1), liked };
+    review().given_no_previous_events().when(like(true)).then_expect_events(vec![said(true)]);
+    review().given_no_previous_events().when(like(false)).then_expect_events(vec![]);
+    review().given(vec![said(true)]).when(like(true)).then_expect_events(vec![]);
+    review().given(vec![said(true)]).when(like(false)).then_expect_events(vec![said(false)]);
+    review().given(vec![said(true), was(5)]).when(like(true)).then_expect_events(vec![]);
+    review().given(vec![said(true)]).when(submit(5)).then_expect_events(vec![was(5)]);
+}

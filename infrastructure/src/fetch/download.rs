@@ -24,11 +24,21 @@ pub(crate) const MAGIC: &[u8] = b"PK\x03\x04";
 pub struct GuardedDownloads {
     client: GuardedClient,
     patience: Patience,
+    takes: Packages,
+}
+
+/// Which addresses are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packages {
+    /// Those that end in `.difypkg`.
+    Difypkg,
+    /// Whatever they end in: the first bytes tell.
+    Any,
 }
 
 impl GuardedDownloads {
-    pub fn new(client: GuardedClient, patience: Patience) -> Self {
-        Self { client, patience }
+    pub fn new(client: GuardedClient, patience: Patience, takes: Packages) -> Self {
+        Self { client, patience, takes }
     }
 
     fn read(&self, text: &str) -> Result<Url, Failure> {
@@ -40,7 +50,8 @@ impl GuardedDownloads {
                 format!("This URL is a web page about the file; use {raw}"),
             ));
         }
-        if url.path().rsplit_once('.').is_none_or(|(_, extension)| extension != "difypkg") {
+        let is_difypkg = url.path().rsplit_once('.').is_some_and(|(_, extension)| extension == "difypkg");
+        if self.takes == Packages::Difypkg && !is_difypkg {
             return Err(not_a_package_url());
         }
         Ok(url)

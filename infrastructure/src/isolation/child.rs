@@ -72,6 +72,11 @@ fn serve() -> io::Result<()> {
             limit(Resource::Fsize, 0)?;
             end(read::run(&request))
         }
+        Work::ReadFile(request) => {
+            limit_cpu(60)?;
+            limit(Resource::Fsize, 0)?;
+            end(read::file(&request))
+        }
         Work::ReadSigned(request) => {
             limit_cpu(600)?;
             limit(Resource::Fsize, 0)?;

@@ -76,6 +76,12 @@ fn lines(value: &Value, longest: usize, most: usize) -> Vec<String> {
     items.filter(|item| seen.insert(item.clone())).take(most).collect()
 }
 
+/// The names of members.
+pub(super) fn keys(value: &Value) -> Vec<String> {
+    let names = value.as_object().into_iter().flatten().map(|(name, _)| name);
+    names.filter_map(|name| cut_line(name, TAG)).take(ITEMS).collect()
+}
+
 pub(super) fn tags(value: &Value) -> Vec<String> {
     lines(value, TAG, TAGS)
 }

@@ -51,6 +51,7 @@ pub(super) fn declared(file: &str, text: &str, whole: &Value) -> Result<Declared
         repository: bounded::repository(&metadata["repository"]),
         homepage: bounded::address(&metadata["homepage"]),
         license: bounded::license(&metadata["license"]),
+        components: bounded::keys(&whole["spec"]["components"]),
         labels,
         briefs,
         ..Description::default()

@@ -4,7 +4,7 @@ use std::{fs::File, os::unix::fs::FileExt as _, path::Path, path::PathBuf};
 
 use application::{
     failure::{Failure, Reason},
-    ports::packages::Package,
+    ports::packages::{Package, PackedFile},
 };
 use domain::plugin::{Artifact, PackageFormat};
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,24 @@ pub fn run(request: &Request) -> Result<Package, Failure> {
         head if looks_like_html(head) => Err(unwanted("The file is a web page", wanted)),
         _ => Err(unwanted("The file is neither a ZIP file nor a gzipped tar", wanted)),
     }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FileRequest {
+    pub package: PathBuf,
+    pub name: String,
+    pub largest: u64,
+}
+
+/// # Errors
+/// Whatever makes the ZIP file unfit to be read.
+pub fn file(request: &FileRequest) -> Result<Option<PackedFile>, Failure> {
+    let archive = Checked::open(&request.package, &Limits::PACKAGE)?;
+    let Some(entry) = archive.entry(&request.name).filter(|entry| entry.size <= request.largest) else {
+        return Ok(None);
+    };
+    let bytes = archive.read(entry, request.largest)?;
+    Ok(Some(PackedFile { image: icon::media_type(&bytes).map(str::to_owned), bytes: bytes.into() }))
 }
 
 fn tarball(path: &Path, wanted: &[PackageFormat]) -> Result<Package, Failure> {

@@ -12,23 +12,22 @@ use seccompiler::{
     apply_filter,
 };
 
-use super::JOB;
-
-/// Everything can be read that is there; only the job directory and the devices can be written to. A kernel without
-/// such rules leaves it to the mounts, and the canary judges.
-pub(super) fn files() -> io::Result<()> {
+/// Only what is below these can be read, and written to; devices are written to as they are. A kernel without such
+/// rules leaves it to the mounts, and the canary judges.
+pub(crate) fn files(readable: &[&Path], writable: &[&Path]) -> io::Result<()> {
     let abi = ABI::V6;
     let mut rules = Ruleset::default()
         .handle_access(AccessFs::from_all(abi))
         .and_then(|rules| rules.scope(Scope::from_all(abi)))
         .and_then(Ruleset::create)
         .map_err(io::Error::other)?;
-    for (path, access) in [
-        ("/", AccessFs::from_read(abi)),
-        (JOB, AccessFs::from_all(abi)),
-        ("/dev", AccessFs::from_read(abi) | AccessFs::WriteFile),
-    ] {
-        let beneath = PathFd::new(Path::new(path)).map_err(io::Error::other)?;
+    let devices = (Path::new("/dev"), AccessFs::from_read(abi) | AccessFs::WriteFile);
+    let read = readable.iter().map(|path| (*path, AccessFs::from_read(abi)));
+    let written = writable.iter().map(|path| (*path, AccessFs::from_all(abi)));
+    for (path, access) in read.chain(written).chain([devices]) {
+        let beneath = PathFd::new(path).map_err(io::Error::other)?;
+        let is_file = !path.is_dir();
+        let access = if is_file { access & AccessFs::from_file(abi) } else { access };
         rules = rules.add_rule(PathBeneath::new(beneath, access)).map_err(io::Error::other)?;
     }
     rules.restrict_self().map(drop).map_err(io::Error::other)
@@ -71,9 +70,12 @@ const NOBODYS: &[i64] = &[
 /// Sockets of these families end at the borders of the network namespace; others may not.
 const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
-pub(super) fn calls() -> io::Result<()> {
+/// `network`: whether sockets may be of any family but those that reach past the namespaces; else only between
+/// processes.
+pub(crate) fn calls(network: bool) -> io::Result<()> {
+    let families = if network { &FAMILIES[..] } else { &FAMILIES[..1] };
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = NOBODYS.iter().map(|&call| (call, Vec::new())).collect();
-    let other_family = FAMILIES
+    let other_family = families
         .iter()
         .map(|&family| {
             let family = u64::from(family.unsigned_abs());

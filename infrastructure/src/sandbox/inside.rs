@@ -42,8 +42,8 @@ pub(super) fn enter(Entry { spec, who }: Entry) -> Result<Option<Report>, Refuse
     set_dumpable(false).map_err(|error| Refused::new("memory", error))?;
     limit(spec.caps).map_err(step("limits"))?;
     set_no_new_privs().map_err(|error| Refused::new("privileges", error))?;
-    confine::files().map_err(step("file rules"))?;
-    confine::calls().map_err(step("system calls"))?;
+    confine::files(&[Path::new("/")], &[Path::new(JOB)]).map_err(step("file rules"))?;
+    confine::calls(true).map_err(step("system calls"))?;
     end_with_parent().map_err(step("thread"))?;
     run(&spec).map(Some).map_err(step("command"))
 }

@@ -56,7 +56,7 @@ fn run_inside(request: &Request) -> io::Result<()> {
 }
 
 /// Numbers that distributions give to nobody, one for each process that can exist at a time.
-const HIGHEST: u64 = 2_004_194_304;
+pub(crate) const HIGHEST: u64 = 2_004_194_304;
 const MOST: u64 = 4_194_304;
 
 /// A user that nobody else on this machine is: as many processes as there can be, as many users.
@@ -66,8 +66,8 @@ fn own_user() -> io::Result<u32> {
         .ok_or_else(|| io::Error::other("no unprivileged user is known here"))
 }
 
-/// From the widest range of users that this user namespace knows.
-fn user_within(known: &str, process: u64) -> Option<u32> {
+/// From the widest range of users that this user namespace knows; another for each number.
+pub(crate) fn user_within(known: &str, process: u64) -> Option<u32> {
     let ranges = known.lines().filter_map(|line| {
         let mut numbers = line.split_whitespace().filter_map(|number| number.parse::<u64>().ok());
         let (first, _outside, count) = (numbers.next()?, numbers.next()?, numbers.next()?);
@@ -87,7 +87,7 @@ fn become_root_of_a_namespace() -> io::Result<()> {
 }
 
 /// Makes `inside` of the user and group that we are outside.
-pub(super) fn map(inside: u32, user: u32, group: u32) -> io::Result<()> {
+pub(crate) fn map(inside: u32, user: u32, group: u32) -> io::Result<()> {
     fs::write("/proc/self/setgroups", "deny")?;
     fs::write("/proc/self/uid_map", format!("{inside} {user} 1"))?;
     fs::write("/proc/self/gid_map", format!("{inside} {group} 1"))

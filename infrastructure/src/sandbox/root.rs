@@ -14,7 +14,7 @@ use nix::{
     unistd::pivot_root,
 };
 
-use super::{JOB, Spec, Who, started::Refused};
+use super::{JOB, Shown, Spec, Who, started::Refused};
 
 /// Where the new root is put together. Hidden under the new root until then, so any directory does.
 const BASE: &str = "/tmp";
@@ -36,6 +36,10 @@ pub(super) fn change(spec: &Spec, who: Who) -> Result<(), Refused> {
     }
     begin().map_err(step("mount"))?;
     system().map_err(step("system"))?;
+    processes(None);
+    for link in ["/tmp", "/dev/shm"] {
+        symlink(format!("{JOB}/tmp"), inside(Path::new(link))).map_err(step("system"))?;
+    }
     for shown in &spec.shown {
         bind(&shown.outside, &shown.inside, MsFlags::MS_RDONLY).map_err(step("shown files"))?;
     }
@@ -43,8 +47,26 @@ pub(super) fn change(spec: &Spec, who: Who) -> Result<(), Refused> {
     end().map_err(step("root"))
 }
 
+/// Changes into a root that has what is shown, and in which `own` is writable; `temporary` is where everybody writes.
+pub(crate) fn show(shown: &[Shown], own: &[Shown], temporary: &Path) -> Result<(), Refused> {
+    let step = |step: &'static str| move |error: io::Error| Refused::new(step, error);
+    begin().map_err(step("mount"))?;
+    system().map_err(step("system"))?;
+    processes(Some("hidepid=2"));
+    for everybodys in ["/tmp", "/dev/shm"] {
+        bind(temporary, Path::new(everybodys), MsFlags::empty()).map_err(step("temporary directory"))?;
+    }
+    for one in shown {
+        bind(&one.outside, &one.inside, MsFlags::MS_RDONLY).map_err(step("shown files"))?;
+    }
+    for one in own {
+        bind(&one.outside, &one.inside, MsFlags::empty()).map_err(step("own directories"))?;
+    }
+    end().map_err(step("root"))
+}
+
 /// Links are handed over as links.
-fn hand_over(path: &Path, user: u32) -> Done {
+pub(crate) fn hand_over(path: &Path, user: u32) -> Done {
     lchown(path, Some(user), Some(user))?;
     if !fs::symlink_metadata(path)?.is_dir() {
         return Ok(());
@@ -88,14 +110,14 @@ fn system() -> Done {
         bind(path, path, MsFlags::empty())?;
     }
     fs::create_dir(inside(Path::new("/proc")))?;
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    // Inside a container it may be forbidden; hardly anything misses it.
-    let _ = mount(Some("proc"), &inside(Path::new("/proc")), Some("proc"), flags, None::<&str>);
-    for link in ["/tmp", "/dev/shm"] {
-        symlink(format!("{JOB}/tmp"), inside(Path::new(link)))?;
-    }
     fs::write(inside(Path::new("/etc/passwd")), "")?;
     fs::write(inside(Path::new("/etc/group")), "")
+}
+
+/// Inside a container it may be forbidden; hardly anything misses it.
+fn processes(options: Option<&str>) {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    let _ = mount(Some("proc"), &inside(Path::new("/proc")), Some("proc"), flags, options);
 }
 
 /// Nothing is left of the old root afterwards, and nothing can be added to the new one.

@@ -32,13 +32,13 @@ fn read() -> io::Result<Request> {
 }
 
 /// A step that failed.
-pub(super) struct Refused {
-    step: &'static str,
-    cause: String,
+pub(crate) struct Refused {
+    pub(crate) step: &'static str,
+    pub(crate) cause: String,
 }
 
 impl Refused {
-    pub(super) fn new(step: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn new(step: &'static str, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { step, cause: cause.into().to_string() }
     }
 }

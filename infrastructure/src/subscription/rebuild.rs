@@ -2,15 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use domain::recorded::{Cursor, Event, Recorded};
 use sqlx::{Connection, PgConnection, PgPool};
-use tokio::sync::mpsc;
-use tokio_util::task::TaskTracker;
 
-use super::{ApplyError, Projection, checkpoint};
-use crate::event_log::{Feed, Raw};
+use super::{ApplyError, Projection, checkpoint, replay::Replay};
 
-const PAGE: i64 = 10_000;
 /// How often a swap gives way to long queries.
 const SWAPS: u32 = 10;
 
@@ -104,9 +99,9 @@ async fn replay_and_swap(
     on_events: &mut impl FnMut(u64),
 ) -> Result<Rebuilt, RebuildError> {
     let generation = begin(owner, projection).await?;
-    let mut replay = Replay { projection, generation, cursor: Cursor::default(), events: 0 };
+    let mut replay = Replay::new(projection, generation);
     replay.catch_up(owner, pool, on_events).await?;
-    projection.index(owner, generation).await?;
+    replay.index(owner).await?;
     replay.catch_up(owner, pool, on_events).await?;
     let began = Instant::now();
     let mut swapped = swap(owner, pool, &mut replay).await;
@@ -146,111 +141,6 @@ async fn begin(owner: &mut PgConnection, projection: &dyn Projection) -> Result<
     Ok(generation)
 }
 
-struct Replay<'a> {
-    projection: &'a dyn Projection,
-    generation: i32,
-    cursor: Cursor,
-    events: u64,
-}
-
-/// A page as it is applied.
-struct Page {
-    wanted: Vec<Recorded>,
-    last: Cursor,
-    events: u64,
-}
-
-impl Replay<'_> {
-    /// Up to where the live one is.
-    async fn catch_up(
-        &mut self,
-        owner: &mut PgConnection,
-        pool: &PgPool,
-        on_events: &mut impl FnMut(u64),
-    ) -> Result<(), RebuildError> {
-        let name = self.projection.name();
-        loop {
-            let live = checkpoint::live(&mut *owner, name).await?.ok_or(RebuildError::NotLive(name))?;
-            let before = self.events;
-            self.follow(owner, pool, live.cursor, on_events).await?;
-            if self.events == before {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Applies page after page, each in a transaction of its own, while the next one is read.
-    async fn follow(
-        &mut self,
-        owner: &mut PgConnection,
-        pool: &PgPool,
-        up_to: Cursor,
-        on_events: &mut impl FnMut(u64),
-    ) -> Result<(), RebuildError> {
-        let (sender, mut pages) = mpsc::channel(1);
-        let reading = read_ahead(pool.clone(), self.projection.takes(), self.cursor, up_to, sender);
-        // Ends with its receiver, whatever happens here.
-        let reading = TaskTracker::new().spawn(reading);
-        while let Some(page) = pages.recv().await {
-            let mut transaction = owner.begin().await?;
-            sqlx::query("set local synchronous_commit = off").execute(&mut *transaction).await?;
-            self.apply(&mut transaction, page?).await?;
-            transaction.commit().await?;
-            on_events(self.events);
-        }
-        reading.await.map_err(|_ended| RebuildError::Interrupted(self.projection.name()))
-    }
-
-    async fn apply(&mut self, transaction: &mut PgConnection, page: Page) -> Result<(), RebuildError> {
-        let (name, generation) = (self.projection.name(), self.generation);
-        self.projection.apply(transaction, generation, &page.wanted).await?;
-        checkpoint::advance(transaction, name, generation, page.last, true).await?;
-        self.cursor = page.last;
-        self.events += page.events;
-        Ok(())
-    }
-}
-
-/// Sends every page up to a cursor, until nobody wants the next one.
-async fn read_ahead(
-    pool: PgPool,
-    takes: &'static [&'static str],
-    mut after: Cursor,
-    up_to: Cursor,
-    pages: mpsc::Sender<Result<Page, RebuildError>>,
-) {
-    loop {
-        let page = match Feed::page_for(&pool, takes, after, Some(up_to), PAGE).await {
-            Ok(page) => read(page, takes).transpose(),
-            Err(error) => Some(Err(error.into())),
-        };
-        let Some(page) = page else { return };
-        let ended = page.as_ref().map_or(true, |page| {
-            after = page.last;
-            false
-        });
-        if pages.send(page).await.is_err() || ended {
-            return;
-        }
-    }
-}
-
-/// None: there was nothing in it.
-fn read(page: Vec<Raw>, takes: &[&str]) -> Result<Option<Page>, RebuildError> {
-    let Some(last) = page.last().map(|raw| raw.cursor) else { return Ok(None) };
-    let events = page.len() as u64;
-    let mut wanted: Vec<Recorded> = Vec::with_capacity(page.len());
-    for raw in page {
-        let is_wanted = takes.contains(&raw.event_type.as_str());
-        if is_wanted || !Event::known_types().any(|known| known == raw.event_type) {
-            let id = raw.event_id;
-            let read = raw.into_read().map_err(|why| RebuildError::Unreadable(id, why.to_string()))?;
-            wanted.extend(read);
-        }
-    }
-    Ok(Some(Page { wanted, last, events }))
-}
-
 fn is_lock_timeout(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "55P03")
 }
@@ -261,11 +151,11 @@ async fn swap(
     pool: &PgPool,
     replay: &mut Replay<'_>,
 ) -> Result<bool, RebuildError> {
-    let (cursor, events) = (replay.cursor, replay.events);
+    let before = replay.clone();
     let swapped = swap_once(owner, pool, replay).await;
     if swapped.is_err() {
         // What it applied was rolled back with it.
-        (replay.cursor, replay.events) = (cursor, events);
+        *replay = before;
     }
     swapped
 }
@@ -275,23 +165,16 @@ async fn swap_once(
     pool: &PgPool,
     replay: &mut Replay<'_>,
 ) -> Result<bool, RebuildError> {
-    let (projection, name) = (replay.projection, replay.projection.name());
+    let (projection, name) = (replay.projection(), replay.projection().name());
     let mut transaction = owner.begin().await?;
     // Queries on the view are waited for a moment; then the swap gives way to them and is tried again.
     sqlx::query("set local lock_timeout = '2s'").execute(&mut *transaction).await?;
     let live = checkpoint::wait_for_lock(&mut transaction, name).await?.ok_or(RebuildError::NotLive(name))?;
-    loop {
-        let takes = projection.takes();
-        let page = Feed::page_for(&mut *transaction, takes, replay.cursor, Some(live.cursor), PAGE).await?;
-        let Some(page) = read(page, takes)? else { break };
-        replay.apply(&mut transaction, page).await?;
-    }
+    replay.finish(&mut transaction, live.cursor).await?;
     // Nobody writes to the live one while its checkpoint is held.
     let mut beside = pool.acquire().await?;
-    let (before, after) = tokio::try_join!(
-        projection.fingerprint(&mut beside, live.generation),
-        projection.fingerprint(&mut transaction, replay.generation)
-    )?;
+    let (before, after) = ((&mut *beside, live.generation), (&mut *transaction, replay.generation));
+    let same_as_before = projection.is_same(before, after).await?;
     drop(beside);
     projection.show(&mut transaction, replay.generation).await?;
     checkpoint::advance(&mut transaction, name, replay.generation, live.cursor, true).await?;
@@ -310,5 +193,5 @@ async fn swap_once(
         projection.remove(&mut transaction, generation).await?;
     }
     transaction.commit().await?;
-    Ok(before == after)
+    Ok(same_as_before)
 }

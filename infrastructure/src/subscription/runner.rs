@@ -120,7 +120,11 @@ impl Runner {
         let Some(seen) = checkpoint::live(&self.pool, self.name()).await? else { return Ok(Look::NotOurs) };
         self.reached.send_if_modified(|reached| std::mem::replace(reached, seen.cursor) != seen.cursor);
         let takes = self.projection.takes();
-        let page = Feed::page_for(&self.pool, takes, seen.cursor, None, *limit).await?;
+        let page = if *limit > PAGE {
+            Feed::long_page_for(&self.pool, takes, seen.cursor, None, *limit).await?
+        } else {
+            Feed::page_for(&self.pool, takes, seen.cursor, None, *limit).await?
+        };
         let is_full = i64::try_from(page.len()).is_ok_and(|events| events >= *limit);
         *limit = if is_full { (*limit * 2).min(FAR_BEHIND) } else { PAGE };
         let Some(last) = page.last().map(|event| event.cursor) else { return Ok(Look::Nothing) };
@@ -144,7 +148,7 @@ impl Runner {
     fn wanted(&self, page: Vec<Raw>) -> Option<Vec<Recorded>> {
         let mut events = Vec::with_capacity(page.len());
         for raw in page.into_iter().filter(|raw| self.may_take(raw)) {
-            events.extend(raw.into_read().ok()?);
+            events.extend(raw.read().ok()?);
         }
         Some(events)
     }

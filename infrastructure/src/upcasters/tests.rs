@@ -2,9 +2,9 @@ use std::path::Path;
 
 use cqrs_es::{Aggregate, DomainEvent as _};
 use domain::{
-    account::Account, api_key::ApiKey, download_log::DownloadLog, installation::Installation,
-    name_claim::NameClaim, operation::Operation, plugin::Plugin, publisher::Publisher, recorded::Event,
-    repository::Repository, review::Review, task::Task,
+    account::Account, api_key::ApiKey, device_login::DeviceLogin, download_log::DownloadLog,
+    installation::Installation, name_claim::NameClaim, operation::Operation, plugin::Plugin,
+    publisher::Publisher, recorded::Event, repository::Repository, review::Review, task::Task,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -87,6 +87,7 @@ fn every_golden_event_still_reads_and_folds_to_the_same_state() {
             Task::TYPE => folded::<Task>(events),
             Account::TYPE => folded::<Account>(events),
             ApiKey::TYPE => folded::<ApiKey>(events),
+            DeviceLogin::TYPE => folded::<DeviceLogin>(events),
             Plugin::TYPE => folded::<Plugin>(events),
             NameClaim::TYPE => folded::<NameClaim>(events),
             Publisher::TYPE => folded::<Publisher>(events),

@@ -1,7 +1,7 @@
 //! Finding plugins: what fits, in which order, how many, and what they have in common.
 
 use application::queries::catalogue::{Facet, Find, Found, Order, Sort};
-use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{engines, rank::Wanted, store::key, totals};
@@ -19,20 +19,29 @@ pub(super) struct Page {
 }
 
 /// What fits, in the order of a column.
-pub(super) async fn sorted(pool: &PgPool, find: &Find, wanted: Option<&Wanted>) -> Result<Page, sqlx::Error> {
+pub(super) async fn sorted(
+    connection: &mut PgConnection,
+    find: &Find,
+    wanted: Option<&Wanted>,
+    total: u64,
+) -> Result<Page, sqlx::Error> {
     let mut query = QueryBuilder::new("select c.plugin_id");
     fitting(&mut query, find, wanted);
     query.push(format!(" order by {}", columns(find.order)));
     query.push(" offset ").push_bind(bounded(find.offset)).push(" limit ").push_bind(i64::from(find.limit));
-    let plugins = query.build_query_scalar().fetch_all(pool).await?;
-    let mut found = Found { total: total(pool, find, wanted).await?, ..Found::default() };
-    facets(pool, find, wanted, &mut found).await?;
+    let plugins = query.build_query_scalar().fetch_all(&mut *connection).await?;
+    let mut found = Found { total, ..Found::default() };
+    facets(connection, find, wanted, &mut found).await?;
     Ok(Page { plugins, found })
 }
 
-pub(super) async fn total(pool: &PgPool, find: &Find, wanted: Option<&Wanted>) -> Result<u64, sqlx::Error> {
+pub(super) async fn total(
+    connection: &mut PgConnection,
+    find: &Find,
+    wanted: Option<&Wanted>,
+) -> Result<u64, sqlx::Error> {
     if wanted.is_none()
-        && let Some(total) = totals::of(pool, find).await?
+        && let Some(total) = totals::of(&mut *connection, find).await?
     {
         return Ok(total);
     }
@@ -44,13 +53,13 @@ pub(super) async fn total(pool: &PgPool, find: &Find, wanted: Option<&Wanted>) -
             "select count(*) from read.catalogue_documents where search @@ $1::tsquery",
         )
         .bind(shown(find, wanted))
-        .fetch_one(pool)
+        .fetch_one(connection)
         .await
         .map(count);
     }
     let mut query = QueryBuilder::new("select count(*)");
     fitting(&mut query, find, wanted);
-    query.build_query_scalar().fetch_one(pool).await.map(count)
+    query.build_query_scalar().fetch_one(connection).await.map(count)
 }
 
 /// The same without filters.
@@ -68,9 +77,14 @@ pub(super) fn plain(find: &Find) -> Find {
 }
 
 /// What matches, among what is shown.
-fn shown(find: &Find, wanted: &Wanted) -> String {
+pub(super) fn shown(find: &Find, wanted: &Wanted) -> String {
+    format!("({}) & {}", wanted.query(), there(find))
+}
+
+/// Whatever is shown there, as a part of a `tsquery`.
+pub(super) fn there(find: &Find) -> String {
     let own = if find.upstream { "" } else { " & '~own'" };
-    format!("({}) & '~in {}' & !'~hidden'{own}", wanted.query(), find.dialect.as_str())
+    format!("'~in {}' & !'~hidden'{own}", find.dialect.as_str())
 }
 
 /// From where, and which.
@@ -99,6 +113,12 @@ pub(super) fn filters(query: &mut QueryBuilder<'_, Postgres>, find: &Find) {
     }
     if !find.tags.is_empty() {
         query.push(" and c.tags && ").push_bind(keys(&find.tags));
+    }
+    if !find.components.is_empty() {
+        let components: Vec<String> =
+            find.components.iter().map(|component| component.replace(char::is_control, " ")).collect();
+        query.push(" and c.plugin_id in (select plugin_id from read.catalogue_documents where ");
+        query.push(super::tables::COMPONENTS).push(" ?| ").push_bind(components).push(")");
     }
     if find.themes_only {
         query.push(" and c.theme");
@@ -149,7 +169,7 @@ fn columns(order: Order) -> String {
 
 /// Of everything that fits, whatever the page.
 pub(super) async fn facets(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     find: &Find,
     wanted: Option<&Wanted>,
     found: &mut Found,
@@ -158,7 +178,7 @@ pub(super) async fn facets(
         return Ok(());
     }
     if wanted.is_none() && *find == plain(find) {
-        return totals::facets(pool, find, found).await;
+        return totals::facets(connection, find, found).await;
     }
     let mut query = QueryBuilder::new("with fitting as materialized (select c.category, c.tags, c.publisher");
     fitting(&mut query, find, wanted);
@@ -177,7 +197,7 @@ pub(super) async fn facets(
                                        group by publisher order by 3 desc, 2 limit ",
     );
     query.push_bind(MOST_FACETS).push(") p");
-    for row in query.build().fetch_all(pool).await? {
+    for row in query.build().fetch_all(connection).await? {
         let facet = facet(&row)?;
         match row.try_get("kind")? {
             "category" => found.categories.push(facet),

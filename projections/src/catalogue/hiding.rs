@@ -34,25 +34,55 @@ impl Hiding {
         self.enabled.insert(repository.to_owned(), enabled);
     }
 
-    pub(super) async fn store(
+    pub(super) async fn store_sources(
+        &self,
+        transaction: &mut PgConnection,
+        tables: Tables,
+    ) -> Result<(), sqlx::Error> {
+        if self.enabled.is_empty() {
+            return Ok(());
+        }
+        let (repositories, enabled): (Vec<&str>, Vec<bool>) =
+            self.enabled.iter().map(|(repository, enabled)| (repository.as_str(), enabled)).unzip();
+        let query = format!(
+            "insert into {} (repository, enabled) select * from unnest($1::text[], $2::boolean[])
+             on conflict (repository) do update set enabled = excluded.enabled",
+            tables.sources()
+        );
+        sqlx::query(&query).bind(repositories).bind(enabled).execute(transaction).await.map(drop)
+    }
+
+    pub(super) async fn hide(
         self,
         transaction: &mut PgConnection,
         tables: Tables,
     ) -> Result<(), sqlx::Error> {
-        let (rows, sources) = (tables.rows(), tables.sources());
-        let (repositories, enabled): (Vec<String>, Vec<bool>) = self.enabled.into_iter().unzip();
-        if !repositories.is_empty() {
-            let query = format!(
-                "insert into {sources} (repository, enabled) select * from unnest($1::text[], $2::boolean[])
-                 on conflict (repository) do update set enabled = excluded.enabled"
-            );
-            sqlx::query(&query).bind(&repositories).bind(enabled).execute(&mut *transaction).await?;
-        }
+        let repositories: Vec<String> = self.enabled.into_keys().collect();
         let (publishers, names): (Vec<String>, Vec<String>) = self.pairs.into_iter().unzip();
         if publishers.is_empty() && repositories.is_empty() {
             return Ok(());
         }
-        let query = format!(
+        hide(transaction, tables, repositories, publishers, names).await
+    }
+}
+
+/// Of all listings there are.
+pub(super) async fn hide_all(connection: &mut PgConnection, tables: Tables) -> Result<(), sqlx::Error> {
+    let query = format!("select distinct origin from {} where origin is not null", tables.rows());
+    let origins: Vec<String> = sqlx::query_scalar(&query).fetch_all(&mut *connection).await?;
+    hide(connection, tables, origins, Vec::new(), Vec::new()).await
+}
+
+/// Of the listings of these repositories, and of those of these pairs of names.
+async fn hide(
+    transaction: &mut PgConnection,
+    tables: Tables,
+    repositories: Vec<String>,
+    publishers: Vec<String>,
+    names: Vec<String>,
+) -> Result<(), sqlx::Error> {
+    let (rows, sources) = (tables.rows(), tables.sources());
+    let query = format!(
             "with named as (
                select publisher_key, name_key from {rows} where origin = any($1)
                union
@@ -81,12 +111,5 @@ impl Hiding {
              update {rows} r set hidden = d.hidden from decided d where r.plugin_id = d.plugin_id and r.hidden <> d.hidden",
             documents = tables.documents()
         );
-        sqlx::query(&query)
-            .bind(repositories)
-            .bind(publishers)
-            .bind(names)
-            .execute(transaction)
-            .await
-            .map(drop)
-    }
+    sqlx::query(&query).bind(repositories).bind(publishers).bind(names).execute(transaction).await.map(drop)
 }

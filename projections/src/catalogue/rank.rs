@@ -26,8 +26,6 @@ const DOWNLOADS: f64 = 0.2;
 pub(super) struct Wanted {
     words: Vec<String>,
     whole: String,
-    /// Of downloads; none: whatever they are.
-    tiers: Vec<u8>,
 }
 
 impl Wanted {
@@ -37,7 +35,7 @@ impl Wanted {
             wanted.retain(|there| *there != word);
             wanted.push(word);
         }
-        Self { words: wanted, whole: joined(text), tiers: Vec::new() }
+        Self { words: wanted, whole: joined(text) }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -53,20 +51,11 @@ impl Wanted {
         self.words.join(" ")
     }
 
-    pub(super) fn in_tiers(&self, tiers: Vec<u8>) -> Self {
-        Self { tiers, ..self.clone() }
-    }
-
     /// As a literal of `tsquery`: all words, the last one as a beginning; or all of it in one word.
     pub(super) fn query(&self) -> String {
         let all: Vec<String> = self.words.iter().map(|word| format!("'{word}'")).collect();
         let all = format!("{}:*", all.join(" & "));
-        let all = if self.words.len() > 1 { format!("({all}) | '{}':*", self.whole) } else { all };
-        if self.tiers.is_empty() {
-            return all;
-        }
-        let tiers: Vec<String> = self.tiers.iter().map(|tier| format!("'~tier {tier}'")).collect();
-        format!("({all}) & ({})", tiers.join(" | "))
+        if self.words.len() > 1 { format!("({all}) | '{}':*", self.whole) } else { all }
     }
 
     /// `likeness`: how like the name is, where only a slip of the pen keeps it from matching.

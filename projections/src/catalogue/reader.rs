@@ -15,7 +15,7 @@ use domain::{
     plugin::Plugin,
     values::{AccountId, Dialect, Digest, PluginId},
 };
-use sqlx::{PgPool, Row, postgres::PgRow, types::Json};
+use sqlx::{PgConnection, PgPool, Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
 use super::{find, fold::fold, look_alikes, matches, rank::Wanted, related, store::key, totals};
@@ -46,70 +46,29 @@ impl PgCatalogue {
     async fn page(&self, find: &Find) -> Result<Found, sqlx::Error> {
         let text = find.text.as_deref().map(str::trim).filter(|text| !text.is_empty());
         let wanted = text.map(Wanted::of);
+        let mut connection = self.pool.acquire().await?;
         let page = match &wanted {
             // Signs alone: there is no word that anything could match.
             Some(wanted) if wanted.is_empty() => return Ok(Found::default()),
-            Some(wanted) => matches::matching(&self.pool, find, wanted).await?,
-            None => find::sorted(&self.pool, find, None).await?,
+            Some(wanted) => matches::matching(&mut connection, find, wanted).await?,
+            None => {
+                let total = find::total(&mut connection, find, None).await?;
+                find::sorted(&mut connection, find, None, total).await?
+            }
         };
         let mut found = page.found;
         if find.whole {
-            found.plugins = self.views(&page.plugins).await?;
+            found.plugins = views(&mut connection, &page.plugins).await?;
+        } else {
+            found.cards = cards(&mut connection, &page.plugins).await?;
         }
-        found.cards = self.cards(&page.plugins).await?;
-        Ok(found)
-    }
-
-    /// In the order of the ids.
-    async fn cards(&self, ids: &[Uuid]) -> Result<Vec<Card>, sqlx::Error> {
-        let query = format!("select c.plugin_id, d.card, {COUNTED} {FROM} where c.plugin_id = any($1)");
-        let rows = sqlx::query(&query).bind(ids).fetch_all(&self.pool).await?;
-        in_order(ids, rows.iter().map(card))
-    }
-
-    async fn views(&self, ids: &[Uuid]) -> Result<Vec<PluginView>, sqlx::Error> {
-        let query = format!(
-            "select c.plugin_id, d.view, {COUNTED},
-                    (select coalesce(jsonb_object_agg(v.version, v.downloads), '{{}}')
-                       from read.catalogue_versions v where v.plugin_id = c.plugin_id) as by_version
-             {FROM} where c.plugin_id = any($1)"
-        );
-        let rows = sqlx::query(&query).bind(ids).fetch_all(&self.pool).await?;
-        in_order(ids, rows.iter().map(view))
-    }
-
-    async fn id(&self, which: &Which) -> Result<Option<Uuid>, sqlx::Error> {
-        // What is there stands before what was removed, and ours before what others list.
-        const BEST: &str =
-            "order by removed, origin is not null, shown desc, created_at desc, plugin_id limit 1";
-        let found = match which {
-            Which::Id(id) => return Ok(Some(id.0)),
-            Which::Number(number) => {
-                let query = format!("select plugin_id from read.catalogue where number = $1 {BEST}");
-                sqlx::query_scalar(&query).bind(bounded(*number)).fetch_optional(&self.pool).await?
-            }
-            Which::Pair { publisher, name } => {
-                let query = format!(
-                    "select plugin_id from read.catalogue where publisher_key = $1 and name_key = $2 {BEST}"
-                );
-                let query = sqlx::query_scalar(&query).bind(key(publisher)).bind(key(name));
-                query.fetch_optional(&self.pool).await?
-            }
-            Which::Word { dialect, name } => {
-                let query = format!(
-                    "select plugin_id from read.catalogue
-                      where name_key = $1 and dialects @> array[$2] and origin is null {BEST}"
-                );
-                let query = sqlx::query_scalar(&query).bind(key(name)).bind(dialect.as_str());
-                query.fetch_optional(&self.pool).await?
-            }
-        };
         Ok(found)
     }
 
     async fn one(&self, which: &Which) -> Result<Option<PluginView>, sqlx::Error> {
-        let Some(id) = self.id(which).await? else { return Ok(None) };
-        Ok(self.views(&[id]).await?.pop())
+        let mut connection = self.pool.acquire().await?;
+        let Some(id) = id(&mut connection, which).await? else { return Ok(None) };
+        Ok(views(&mut connection, &[id]).await?.pop())
     }
 
     async fn waiting(&self) -> Result<Vec<(PluginId, Option<String>, String)>, sqlx::Error> {
@@ -131,6 +90,58 @@ impl PgCatalogue {
         waiting.sort();
         Ok(waiting.into_iter().map(|(_, plugin, version, reason)| (plugin, version, reason)).collect())
     }
+}
+
+async fn id(connection: &mut PgConnection, which: &Which) -> Result<Option<Uuid>, sqlx::Error> {
+    // What is there stands before what was removed, and ours before what others list.
+    const BEST: &str = "order by removed, origin is not null, shown desc, created_at desc, plugin_id limit 1";
+    let found = match which {
+        Which::Id(id) => return Ok(Some(id.0)),
+        Which::Number(number) => {
+            let query = format!("select plugin_id from read.catalogue where number = $1 {BEST}");
+            sqlx::query_scalar(&query).bind(bounded(*number)).fetch_optional(connection).await?
+        }
+        Which::Pair { publisher, name } => {
+            let query = format!(
+                "select plugin_id from read.catalogue where publisher_key = $1 and name_key = $2 {BEST}"
+            );
+            let query = sqlx::query_scalar(&query).bind(key(publisher)).bind(key(name));
+            query.fetch_optional(connection).await?
+        }
+        Which::Word { dialect, name } => {
+            let query = format!(
+                "select plugin_id from read.catalogue
+                  where name_key = $1 and dialects @> array[$2] and origin is null {BEST}"
+            );
+            let query = sqlx::query_scalar(&query).bind(key(name)).bind(dialect.as_str());
+            query.fetch_optional(connection).await?
+        }
+    };
+    Ok(found)
+}
+
+/// In the order of the ids.
+async fn cards(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Card>, sqlx::Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = format!("select c.plugin_id, d.card, {COUNTED} {FROM} where c.plugin_id = any($1)");
+    let rows = sqlx::query(&query).bind(ids).fetch_all(connection).await?;
+    in_order(ids, rows.iter().map(card))
+}
+
+async fn views(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<PluginView>, sqlx::Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = format!(
+        "select c.plugin_id, d.view, {COUNTED},
+                (select coalesce(jsonb_object_agg(v.version, v.downloads), '{{}}')
+                   from read.catalogue_versions v where v.plugin_id = c.plugin_id) as by_version
+         {FROM} where c.plugin_id = any($1)"
+    );
+    let rows = sqlx::query(&query).bind(ids).fetch_all(connection).await?;
+    in_order(ids, rows.iter().map(view))
 }
 
 fn in_order<T>(
@@ -237,7 +248,8 @@ impl CatalogueQueries for PgCatalogue {
 
     async fn related(&self, plugin: &PluginView, dialect: Dialect, most: u32) -> Result<Vec<Card>, Error> {
         let ids = related::related(&self.pool, plugin, dialect, most).await.map_err(unavailable)?;
-        self.cards(&ids).await.map_err(unavailable)
+        let mut connection = self.pool.acquire().await.map_err(unavailable)?;
+        cards(&mut connection, &ids).await.map_err(unavailable)
     }
 
     async fn uses(&self, sha256: &Digest) -> Result<bool, Error> {
@@ -258,7 +270,8 @@ impl CatalogueQueries for PgCatalogue {
         .fetch_all(&self.pool)
         .await
         .map_err(unavailable)?;
-        self.views(&ids).await.map_err(unavailable)
+        let mut connection = self.pool.acquire().await.map_err(unavailable)?;
+        views(&mut connection, &ids).await.map_err(unavailable)
     }
 
     async fn quarantined(&self) -> Result<Vec<(PluginId, Option<String>, String)>, Error> {

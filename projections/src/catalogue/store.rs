@@ -18,6 +18,8 @@ use crate::reading::bounded;
 
 /// Parts lists in a text: no word holds it.
 const APART: &str = "\u{1f}";
+/// More of them in one statement would be values of megabytes, which take longer to hold than to write.
+const DOCUMENTS_AT_ONCE: usize = 128;
 
 pub(super) fn is_visible(view: &PluginView) -> bool {
     let offered = view.offered().next().is_some() || matches!(view.origin, Origin::Upstream(_));
@@ -38,7 +40,10 @@ pub(super) async fn store(
         return Ok(());
     }
     store_rows(&mut *transaction, tables, views).await?;
-    store_documents(transaction, tables, views).await
+    for views in views.chunks(DOCUMENTS_AT_ONCE) {
+        store_documents(&mut *transaction, tables, views).await?;
+    }
+    Ok(())
 }
 
 async fn store_rows(

@@ -3,8 +3,8 @@
 
 use sqlx::PgConnection;
 
-use super::totals;
-use crate::generation::Generation;
+use super::{hiding, totals};
+use crate::generation::{Generation, execute};
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tables {
@@ -30,6 +30,9 @@ const ROWS: &str = "plugin_id, number, publisher, publisher_key, name, name_key,
 const DOCUMENTS: &str = "plugin_id, head, fuzzy, digests, versions, card, view, tier, search";
 const COUNTS: &str =
     "plugin_id, counted, imported, imported_average, imported_ratings, one, two, three, four, five";
+
+/// Of a document: the kinds of components, as an index has them.
+pub(super) const COMPONENTS: &str = "(view -> 'description' -> 'components')";
 
 impl Tables {
     pub(super) fn of(number: i32) -> Self {
@@ -68,13 +71,14 @@ impl Tables {
         [self.rows, self.documents, self.counts, self.versions, self.sources, self.totals]
     }
 
-    /// What only readers need.
+    /// What a load does without.
     pub(super) async fn index(self, owner: &mut PgConnection) -> Result<(), sqlx::Error> {
-        for statement in
-            indexes_of_rows(&self.rows()).into_iter().chain(indexes_of_documents(&self.documents()))
-        {
-            sqlx::query(&statement).execute(&mut *owner).await?;
-        }
+        let (rows, documents) = (self.rows(), self.documents());
+        execute(&mut *owner, indexes_of_names(&rows)).await?;
+        hiding::hide_all(&mut *owner, self).await?;
+        execute(&mut *owner, totals::kept(&rows, &self.totals.table())).await?;
+        execute(&mut *owner, indexes_of_rows(&rows)).await?;
+        execute(&mut *owner, indexes_of_documents(&documents)).await?;
         // Plans are made by what is known of the tables, and nobody has looked at them yet.
         for table in [self.rows(), self.documents(), self.counts()] {
             sqlx::query(&format!("analyze {table}")).execute(&mut *owner).await?;
@@ -91,9 +95,7 @@ impl Tables {
         {
             generation.create(&mut *owner, vec![statement], comment).await?;
         }
-        self.totals
-            .create(owner, totals::statements(&self.rows(), &self.totals.table()), totals::COMMENT)
-            .await
+        self.totals.create(owner, totals::statements(&self.totals.table()), totals::COMMENT).await
     }
 
     pub(super) async fn show(self, owner: &mut PgConnection) -> Result<(), sqlx::Error> {
@@ -111,19 +113,36 @@ impl Tables {
     }
 
     pub(super) async fn fingerprint(self, connection: &mut PgConnection) -> Result<String, sqlx::Error> {
-        let all = [
+        let mut texts = Vec::new();
+        for (generation, key, columns) in self.compared() {
+            texts.push(generation.fingerprint(&mut *connection, key, columns).await?);
+        }
+        Ok(texts.join(" "))
+    }
+
+    pub(super) async fn is_same(
+        self,
+        other: Self,
+        connection: &mut PgConnection,
+    ) -> Result<bool, sqlx::Error> {
+        for ((generation, key, columns), (other, ..)) in self.compared().into_iter().zip(other.compared()) {
+            if !generation.is_same(other, &mut *connection, key, columns).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Its tables, their keys, and what two generations must have alike.
+    fn compared(self) -> [(Generation, &'static str, &'static str); 6] {
+        [
             (self.rows, "plugin_id", ROWS),
             (self.documents, "plugin_id", DOCUMENTS),
             (self.counts, "plugin_id", COUNTS),
             (self.versions, "plugin_id, version", "plugin_id, version, downloads"),
             (self.sources, "repository", "repository, enabled"),
             (self.totals, "dialect, kind, name", "dialect, kind, name, own, others"),
-        ];
-        let mut texts = Vec::new();
-        for (generation, key, columns) in all {
-            texts.push(generation.fingerprint(&mut *connection, key, columns).await?);
-        }
-        Ok(texts.join(" "))
+        ]
     }
 }
 
@@ -164,7 +183,12 @@ fn rows(table: &str) -> Vec<String> {
                tier smallint generated always as (floor(ln((1 + downloads)::float8) / ln(2::float8))::smallint) stored
              ) with (fillfactor = 85)"
         ),
-        // By these, listings and plugins of our own are told apart while they are written.
+    ]
+}
+
+/// By these, listings and plugins of our own are told apart while they are written.
+fn indexes_of_names(table: &str) -> Vec<String> {
+    vec![
         format!("create index on {table} (publisher_key, name_key)"),
         format!("create index on {table} (origin) where origin is not null"),
     ]
@@ -188,8 +212,9 @@ fn indexes_of_rows(table: &str) -> Vec<String> {
 }
 
 fn documents(table: &str) -> Vec<String> {
-    vec![format!(
-        "create table if not exists {table} (
+    vec![
+        format!(
+            "create table if not exists {table} (
                plugin_id uuid primary key,
                head text not null,
                fuzzy text not null,
@@ -200,7 +225,15 @@ fn documents(table: &str) -> Vec<String> {
                tier smallint not null,
                search tsvector not null
              )"
-    )]
+        ),
+        // Several times as fast as the other one, which is what a PostgreSQL has that was built without it.
+        format!(
+            "do $$ begin
+               alter table {table} alter column card set compression lz4, alter column view set compression lz4;
+             exception when feature_not_supported then null;
+             end $$"
+        ),
+    ]
 }
 
 fn indexes_of_documents(table: &str) -> Vec<String> {
@@ -210,6 +243,7 @@ fn indexes_of_documents(table: &str) -> Vec<String> {
         index("using gin (search) with (fastupdate = off)"),
         index("using gin (fuzzy gin_trgm_ops) with (fastupdate = off)"),
         index("using gin (digests) with (fastupdate = off)"),
+        index(&format!("using gin (({COMPONENTS})) with (fastupdate = off)")),
     ]
 }
 

@@ -3,7 +3,7 @@
 
 use application::queries::catalogue::{Facet, Find, Found};
 use domain::values::Dialect;
-use sqlx::{PgPool, Row, postgres::PgRow};
+use sqlx::{PgConnection, PgPool};
 
 use super::{
     find::{MOST_FACETS, facet, plain},
@@ -23,15 +23,8 @@ const NAMED: &str = "case $2 when 'category' then (select c.category from read.c
                                                     order by c.name_key limit 1)
                              else n.name end as name";
 
-/// Makes the table, and what keeps it: a statement that changes rows changes their totals by the difference.
-pub(super) fn statements(rows: &str, totals: &str) -> Vec<String> {
-    let (new, old) = (shown("new_rows", 1), shown("old_rows", -1));
-    let trigger = |event: &str, tables: &str| {
-        format!(
-            "create or replace trigger totals_{event} after {event} on {rows} referencing {tables}
-             for each statement execute function {totals}_change()"
-        )
-    };
+/// Makes the table.
+pub(super) fn statements(totals: &str) -> Vec<String> {
     vec![
         format!(
             "create table if not exists {totals} (
@@ -44,6 +37,21 @@ pub(super) fn statements(rows: &str, totals: &str) -> Vec<String> {
              ) with (fillfactor = 70)"
         ),
         format!("create index on {totals} (dialect) where own = 0 and others = 0"),
+    ]
+}
+
+/// Counts what is there, and makes what keeps the totals from then on: a statement that changes rows changes them by the
+/// difference.
+pub(super) fn kept(rows: &str, totals: &str) -> Vec<String> {
+    let (new, old) = (shown("new_rows", 1), shown("old_rows", -1));
+    let trigger = |event: &str, tables: &str| {
+        format!(
+            "create or replace trigger totals_{event} after {event} on {rows} referencing {tables}
+             for each statement execute function {totals}_change()"
+        )
+    };
+    vec![
+        format!("insert into {totals} {}", counted(&shown(rows, 1))),
         format!(
             "create or replace function {totals}_change() returns trigger language plpgsql as $change$
              begin
@@ -81,12 +89,19 @@ fn shown(rows: &str, by: i32) -> String {
 fn added(totals: &str, changes: &str) -> String {
     format!(
         "insert into {totals} as t (dialect, kind, name, own, others)
-         select dialect, kind, name, coalesce(sum(n) filter (where own), 0), coalesce(sum(n) filter (where not own), 0)
-           from ({changes}) c group by dialect, kind, name
-         having coalesce(sum(n) filter (where own), 0) <> 0 or coalesce(sum(n) filter (where not own), 0) <> 0
+         {}
          on conflict (dialect, kind, name) do update
            set own = t.own + excluded.own, others = t.others + excluded.others;
-         delete from {totals} where own = 0 and others = 0;"
+         delete from {totals} where own = 0 and others = 0;",
+        counted(changes)
+    )
+}
+
+fn counted(changes: &str) -> String {
+    format!(
+        "select dialect, kind, name, coalesce(sum(n) filter (where own), 0), coalesce(sum(n) filter (where not own), 0)
+           from ({changes}) c group by dialect, kind, name
+         having coalesce(sum(n) filter (where own), 0) <> 0 or coalesce(sum(n) filter (where not own), 0) <> 0"
     )
 }
 
@@ -95,7 +110,7 @@ pub(super) fn removal(totals: &str) -> String {
 }
 
 /// What is known of a list with no filter but its dialect and perhaps a category; none where it must be counted.
-pub(super) async fn of(pool: &PgPool, find: &Find) -> Result<Option<u64>, sqlx::Error> {
+pub(super) async fn of(connection: &mut PgConnection, find: &Find) -> Result<Option<u64>, sqlx::Error> {
     let known = Find { categories: find.categories.clone(), text: None, ..plain(find) };
     if known != (Find { text: None, ..find.clone() }) || find.categories.len() > 1 {
         return Ok(None);
@@ -109,22 +124,26 @@ pub(super) async fn of(pool: &PgPool, find: &Find) -> Result<Option<u64>, sqlx::
     .bind(if category.is_some() { "category" } else { "all" })
     .bind(category.unwrap_or_default())
     .bind(find.upstream)
-    .fetch_optional(pool)
+    .fetch_optional(connection)
     .await?;
     Ok(Some(total.map_or(0, count)))
 }
 
 /// Of a list with no filter but its dialect.
-pub(super) async fn facets(pool: &PgPool, find: &Find, found: &mut Found) -> Result<(), sqlx::Error> {
+pub(super) async fn facets(
+    connection: &mut PgConnection,
+    find: &Find,
+    found: &mut Found,
+) -> Result<(), sqlx::Error> {
     for (kind, facets) in
         [("category", &mut found.categories), ("tag", &mut found.tags), ("publisher", &mut found.publishers)]
     {
-        *facets = most(pool, find, kind).await?;
+        *facets = most(&mut *connection, find, kind).await?;
     }
     Ok(())
 }
 
-async fn most(pool: &PgPool, find: &Find, kind: &str) -> Result<Vec<Facet>, sqlx::Error> {
+async fn most(connection: &mut PgConnection, find: &Find, kind: &str) -> Result<Vec<Facet>, sqlx::Error> {
     let query = format!(
         "select {NAMED}, n.plugins from (
            select name, own + case when $3 then others else 0 end as plugins
@@ -133,7 +152,7 @@ async fn most(pool: &PgPool, find: &Find, kind: &str) -> Result<Vec<Facet>, sqlx
     );
     let query =
         sqlx::query(&query).bind(find.dialect.as_str()).bind(kind).bind(find.upstream).bind(MOST_FACETS);
-    query.fetch_all(pool).await?.iter().map(facet).collect()
+    query.fetch_all(connection).await?.iter().map(facet).collect()
 }
 
 /// All of a kind, sorted.
@@ -144,20 +163,4 @@ pub(super) async fn all(pool: &PgPool, dialect: Dialect, kind: &str) -> Result<V
     );
     let rows = sqlx::query(&query).bind(dialect.as_str()).bind(kind).fetch_all(pool).await?;
     rows.iter().map(facet).collect()
-}
-
-/// How many plugins each tier of downloads has, the highest first.
-pub(super) async fn tiers(pool: &PgPool, dialect: Dialect) -> Result<Vec<(u8, u64)>, sqlx::Error> {
-    let rows = sqlx::query(
-        "select name::smallint as tier, own + others as plugins from read.catalogue_totals
-          where dialect = $1 and kind = 'tier' order by 1 desc",
-    )
-    .bind(dialect.as_str())
-    .fetch_all(pool)
-    .await?;
-    let tier = |row: &PgRow| {
-        let tier: i16 = row.try_get("tier")?;
-        Ok((u8::try_from(tier).unwrap_or(0), count(row.try_get("plugins")?)))
-    };
-    rows.iter().map(tier).collect()
 }

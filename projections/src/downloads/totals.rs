@@ -67,6 +67,7 @@ pub(super) async fn apply(
             Event::Task(..)
             | Event::Account(..)
             | Event::ApiKey(..)
+            | Event::DeviceLogin(..)
             | Event::NameClaim(..)
             | Event::Publisher(..)
             | Event::Review(..)

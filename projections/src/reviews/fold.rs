@@ -14,7 +14,7 @@ pub(super) fn fold(view: Option<ReviewView>, recorded: &Recorded) -> Option<Revi
     }
     let mut view = view?;
     match event {
-        ReviewEvent::ReviewSubmitted(_) => {}
+        ReviewEvent::ReviewSubmitted(_) | ReviewEvent::PluginLiked { .. } => {}
         ReviewEvent::ReviewEdited { written, at, .. } => {
             view.written = written.clone();
             view.edited_at = Some(*at);

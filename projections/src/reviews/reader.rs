@@ -1,13 +1,16 @@
 //! Reading reviews.
 
+use std::collections::BTreeMap;
+
 use application::{
     error::Error,
     queries::reviews::{ReviewQueries, ReviewSort, ReviewView, WhichReview},
 };
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::values::{AccountId, PluginId};
+use domain::values::{AccountId, Dialect, PluginId};
 use sqlx::{PgPool, types::Json};
+use uuid::Uuid;
 
 use crate::reading::{bounded, count, unavailable};
 
@@ -89,6 +92,37 @@ impl ReviewQueries for PgReviews {
         .await
         .map_err(unavailable)?;
         Ok(number.map(count))
+    }
+
+    async fn likes(&self, plugins: &[PluginId]) -> Result<BTreeMap<PluginId, u64>, Error> {
+        let ids: Vec<Uuid> = plugins.iter().map(|plugin| plugin.0).collect();
+        let counted: Vec<(Uuid, i64)> = sqlx::query_as(
+            "select plugin_id, likes from read.like_counts where plugin_id = any($1) and likes > 0",
+        )
+        .bind(ids)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unavailable)?;
+        Ok(counted.into_iter().map(|(plugin, likes)| (PluginId(plugin), count(likes))).collect())
+    }
+
+    async fn liked_by(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        most: u32,
+    ) -> Result<Vec<(String, String)>, Error> {
+        sqlx::query_as(
+            "select c.publisher, c.name from read.likes l join read.catalogue c using (plugin_id)
+              where l.account_id = $1 and c.shown and c.dialects @> array[$2]
+              order by l.position desc limit $3",
+        )
+        .bind(account.0)
+        .bind(dialect.as_str())
+        .bind(i64::from(most))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unavailable)
     }
 
     async fn trend(&self, plugin: PluginId, now: DateTime<Utc>) -> Result<Option<f64>, Error> {

@@ -47,3 +47,26 @@ async fn what_happened_is_told_newest_first_of_what_is_visible() {
     assert!(newest[..2].contains(&(ActivityKind::Milestone, String::new())), "{newest:?}");
     yard.rebuilt_is_the_same().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_is_told_to_those_who_could_see_what_was_removed() {
+    let yard = Yard::start().await;
+    let removed = |number, shown_in: &[Dialect]| PluginEvent::PluginRemoved {
+        plugin_uid: id(number),
+        reason: "no longer needed".to_owned(),
+        shown_in: shown_in.iter().copied().collect(),
+    };
+    let seen = published(1, "acme", "seen").event(removed(1, &[Dialect::Dify, Dialect::Backstage]));
+    let unseen = registered(2, "acme", "unseen").release("1.0.0").event(removed(2, &[]));
+    yard.given([seen.story(), unseen.story()]).await;
+    let told = async |one, dialect| {
+        let activity = yard.activity().recent(one, dialect, 10).await.unwrap();
+        activity.into_iter().map(|entry| (entry.kind, entry.name, entry.text)).collect::<Vec<_>>()
+    };
+    let removal = [(ActivityKind::Removed, "seen".to_owned(), Some("no longer needed".to_owned()))];
+    assert_eq!(told(None, None).await, removal, "and nothing of what it was before");
+    assert_eq!(told(Some(id(1)), Some(Dialect::Dify)).await, removal);
+    assert_eq!(told(None, Some(Dialect::Space)).await, []);
+    assert_eq!(told(Some(id(2)), None).await, []);
+    yard.rebuilt_is_the_same().await;
+}

@@ -55,6 +55,22 @@ async fn a_plugin_is_found_by_every_name_it_has() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_tells_of_rows_that_were_not_what_the_log_says() {
+    let yard = Yard::start().await;
+    yard.given((1..9).map(|n| published(n, "spotify", &format!("plugin-{n}")).story())).await;
+    yard.rebuilt_is_the_same().await;
+    for change in [
+        "update read.catalogue_documents set view = jsonb_set(view, '{featured}', 'true')",
+        "delete from read.catalogue_counts where plugin_id = (select plugin_id from read.catalogue limit 1)",
+        "insert into read.catalogue_versions values (gen_random_uuid(), '1.0.0', 1)",
+    ] {
+        sqlx::query(change).execute(&mut yard.owner().await).await.unwrap();
+        assert_eq!(yard.rebuilt_as_others().await, ["catalogue"], "{change}");
+        yard.rebuilt_is_the_same().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn releases_stand_newest_first_and_come_and_go() {
     let yard = Yard::start().await;
     let (plugin_uid, reason) = (id(1), "because".to_owned());
@@ -81,7 +97,11 @@ async fn releases_stand_newest_first_and_come_and_go() {
     let unyanked = PluginEvent::ReleaseUnyanked { plugin_uid, version: version("1.10.0") };
     yard.given([plugin(plugin_uid, vec![unyanked])]).await;
     assert_eq!(versions().await.1, "1.10.0");
-    yard.given([plugin(plugin_uid, vec![PluginEvent::PluginRemoved { plugin_uid, reason }])]).await;
+    yard.given([plugin(
+        plugin_uid,
+        vec![PluginEvent::PluginRemoved { plugin_uid, reason, shown_in: [].into() }],
+    )])
+    .await;
     assert_eq!(versions().await, (String::new(), String::new()));
     yard.rebuilt_is_the_same().await;
 }
@@ -203,7 +223,7 @@ async fn a_name_that_was_removed_begins_anew_and_a_transfer_moves_it() {
     let yard = Yard::start().await;
     let (plugin_uid, reason) = (id(1), "enough".to_owned());
     yard.given([published(1, "acme", "tool")
-        .event(PluginEvent::PluginRemoved { plugin_uid, reason })
+        .event(PluginEvent::PluginRemoved { plugin_uid, reason, shown_in: [].into() })
         .story()])
         .await;
     yard.given([registered(1, "acme", "tool").release("2.0.0").listed(Dialect::Dify).story()]).await;

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use application::queries::catalogue::{CatalogueQueries as _, Engine, Find, Order, Sort};
 use domain::{
     plugin::{PluginEvent, Pricing},
@@ -136,6 +138,46 @@ async fn a_text_finds_names_first_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_very_many_matches_the_named_stand_first_and_every_one_on_one_page() {
+    let yard = Yard::start().await;
+    let told = |number: u16, name: String, downloads: u16| {
+        let given = published(number.into(), "acme", &name)
+            .described(|description| "a tool like others".clone_into(&mut description.summary));
+        given.downloaded(downloads.into()).story()
+    };
+    let named = [(1, "tool"), (2, "tool-box"), (3, "tool-kit")];
+    let much_used = (0..520).map(|number| told(10 + number, format!("aide-{number}"), 100 + number));
+    let hardly = (0..20).map(|number| told(600 + number, format!("zest-{number}"), 1));
+    yard.given(named.map(|(number, name)| published(number, "zoo", name).story())).await;
+    yard.given(much_used.chain(hardly)).await;
+    for (wanted, total) in
+        [(text("tool"), 543), (Find { publisher: Some("acme".to_owned()), ..text("tool") }, 540)]
+    {
+        let mut seen = Vec::new();
+        for page in 0..6 {
+            let found = yard
+                .catalogue()
+                .find(&Find { offset: page * 100, limit: 100, ..wanted.clone() })
+                .await
+                .unwrap();
+            assert_eq!((found.total, found.ranks.len()), (total, found.cards.len()));
+            seen.extend(found.cards.into_iter().map(|card| card.name));
+        }
+        assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), seen.len());
+        assert_eq!(u64::try_from(seen.len()).unwrap(), total);
+        let foremost = if total == 543 {
+            ["tool", "tool-box", "tool-kit", "aide-519"]
+        } else {
+            ["aide-519", "aide-518", "aide-517", "aide-516"]
+        };
+        assert_eq!(seen[..4], foremost);
+        assert!(
+            seen.iter().position(|name| name == "aide-20") < seen.iter().position(|name| name == "aide-19")
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn facets_count_what_fits_whatever_the_page() {
     let yard = shelf().await;
     let found = yard.catalogue().find(&Find { facets: true, limit: 1, ..text("agent") }).await.unwrap();
@@ -202,4 +244,38 @@ async fn what_is_alike_is_related() {
     let related = catalogue.related(&agent, Dialect::Dify, 5).await.unwrap();
     let related: Vec<_> = related.iter().map(|card| card.name.as_str()).collect();
     assert_eq!(related, ["agent-pro"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plugins_are_found_by_the_kinds_of_their_components() {
+    let yard = Yard::start().await;
+    let with = |number, name: &str, kinds: &[&str]| {
+        published(number, "acme", name).described(|description| {
+            description.components = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+        })
+    };
+    yard.given([
+        with(1, "speaker", &["Command", "Tool"]).story(),
+        with(2, "listener", &["EventListener"]).story(),
+        published(3, "acme", "plain").story(),
+    ])
+    .await;
+    let of = |kinds: &[&str]| Find {
+        components: kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+        order: Order { by: Sort::Name, descending: false },
+        ..find()
+    };
+    for (kinds, found) in [
+        (&["Tool"][..], vec!["speaker"]),
+        (&["Tool", "EventListener"], vec!["listener", "speaker"]),
+        (&["tool"], vec![]),
+        (&["\0"], vec![]),
+        (&[], vec!["listener", "plain", "speaker"]),
+    ] {
+        assert_eq!(names(&yard, &of(kinds)).await, found, "{kinds:?}");
+        let total = yard.catalogue().find(&of(kinds)).await.unwrap().total;
+        assert_eq!(total, found.len() as u64, "{kinds:?}");
+    }
+    let searched = Find { text: Some("speaker".to_owned()), ..of(&["EventListener"]) };
+    assert_eq!(names(&yard, &searched).await, Vec::<String>::new());
 }

@@ -73,7 +73,8 @@ async fn what_others_list_is_shown_until_it_is_gone_hidden_or_ours() {
     yard.given([repository("market", vec![disabled])]).await;
     assert_eq!(shown(&yard).await, ["LangGenius/Agent 7"]);
     yard.given([repository("market", vec![RepositoryEvent::RepositoryEnabled {}])]).await;
-    let removed = PluginEvent::PluginRemoved { plugin_uid: id(1), reason: "enough".to_owned() };
+    let removed =
+        PluginEvent::PluginRemoved { plugin_uid: id(1), reason: "enough".to_owned(), shown_in: [].into() };
     yard.given([plugin(id(1), vec![removed])]).await;
     assert_eq!(shown(&yard).await, ["langgenius/agent 120", "x/brief 1"]);
     let pair = Which::Pair { publisher: "LANGGENIUS".to_owned(), name: "agent".to_owned() };

@@ -4,8 +4,9 @@ use application::queries::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
+    plugin::PluginEvent,
     review::{Rating, ReviewEvent, ReviewSubmitted, Written},
-    values::{PluginId, ReviewId},
+    values::{Dialect, PluginId, ReviewId},
 };
 
 use crate::{
@@ -118,4 +119,42 @@ async fn the_trend_compares_this_month_with_all_before() {
     assert_eq!(yard.reviews().trend(plugin, now).await.unwrap(), None);
     yard.given([of(plugin, 2, vec![submitted(plugin, 2, 3, days(60))])]).await;
     assert_eq!(yard.reviews().trend(plugin, now).await.unwrap(), Some(2.0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn likes_are_counted_by_plugin_and_told_by_account() {
+    let yard = Yard::start().await;
+    let (one, two, held) = (id(1), id(2), id(3));
+    let quarantined = PluginEvent::PluginQuarantined { plugin_uid: held, reason: "odd".to_owned() };
+    yard.given([
+        published(1, "acme", "one").story(),
+        published(2, "acme", "two").story(),
+        published(3, "acme", "held").event(quarantined).story(),
+    ])
+    .await;
+    let said = |plugin, by, liked: &[bool]| {
+        let said =
+            |liked: &bool| ReviewEvent::PluginLiked { plugin_uid: plugin, by: account(by), liked: *liked };
+        of(plugin, by, liked.iter().map(said).collect())
+    };
+    yard.given([
+        said(one, 1, &[true]),
+        said(two, 1, &[true]),
+        said(held, 1, &[true]),
+        said(one, 2, &[true, false]),
+        said(one, 3, &[true, false, true]),
+    ])
+    .await;
+    let likes = yard.reviews().likes(&[one, two, id(9)]).await.unwrap();
+    assert_eq!(likes, [(one, 2), (two, 1)].into());
+    let told = async |by| yard.reviews().liked_by(account(by), Dialect::Dify, 10).await.unwrap();
+    let named = |name: &str| ("acme".to_owned(), name.to_owned());
+    assert_eq!(told(1).await, [named("two"), named("one")], "the newest first, and only what is shown");
+    assert_eq!(told(2).await, []);
+    assert_eq!(yard.reviews().liked_by(account(1), Dialect::Space, 10).await.unwrap(), []);
+    let written = submitted(one, 3, 5, at(9));
+    yard.given([of(one, 3, vec![written]), said(two, 1, &[false])]).await;
+    assert_eq!(yard.reviews().likes(&[one, two]).await.unwrap(), [(one, 2)].into());
+    assert_eq!(yard.reviews().of_plugin(one, ReviewSort::Recent, 0, 10).await.unwrap().1, 1);
+    yard.rebuilt_is_the_same().await;
 }

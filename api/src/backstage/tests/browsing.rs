@@ -103,6 +103,18 @@ async fn the_list_says_where_it_stands_and_how_it_came_about() {
 }
 
 #[tokio::test]
+async fn an_answer_of_before_is_told_as_the_answer_to_this_request() {
+    let door = furnished().await;
+    for path in [PLUGINS.to_owned(), format!("{PLUGINS}/plugin_123"), format!("{PLUGINS}/plugin_1/related")] {
+        let first = door.get(&path, &[("x-request-id", "first")]).await;
+        let mut second = door.get(&path, &[("x-request-id", "second")]).await;
+        assert_eq!(second.body["metadata"]["requestId"], "second", "{path}");
+        second.body["metadata"] = first.body["metadata"].clone();
+        assert_eq!((first.status, &first.body), (200, &second.body), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn filters_narrow_the_list_and_stay_in_its_links() {
     let door = furnished().await;
     let query = "?limit=3&search=lint&category=quality&tags=lint,other&verified=false&sort=name&order=asc";

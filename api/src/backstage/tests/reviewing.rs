@@ -37,6 +37,9 @@ async fn a_review_is_written_once_and_shown_with_its_author() {
     assert_eq!(written.header("location"), place);
     assert_eq!(review["user"], json!({"id": "user_1000", "name": "ada", "avatar": null}));
     assert_eq!((&review["rating"], &review["helpful"]), (&json!(5), &json!(0)));
+    let read = door.get(&place, &[]).await;
+    assert_eq!((read.status, &read.body["data"]), (200, review), "where Location leads");
+    assert_eq!(read.body["links"]["self"], place);
     let again = door.say(Method::POST, REVIEWS, &ada, &five_stars()).await;
     assert_eq!((again.status, &again.body["error"]["code"]), (409, &json!("CONFLICT")));
     let list = door.get(REVIEWS, &[]).await;
@@ -100,6 +103,8 @@ async fn a_review_is_its_authors_to_change_and_to_withdraw() {
     let withdrawn = door.say(Method::DELETE, &place, &ada, &Value::Null).await;
     assert_eq!((withdrawn.status, withdrawn.body), (204, Value::Null));
     assert_eq!(door.get(REVIEWS, &[]).await.body["data"], json!([]));
+    let gone = door.get(&place, &[]).await;
+    assert_eq!((gone.status, &gone.body["error"]["code"]), (404, &json!("REVIEW_NOT_FOUND")));
     assert_eq!(door.say(Method::PUT, &place, &ada, &worse).await.status, 404);
     assert_eq!(door.say(Method::POST, REVIEWS, &ada, &worse).await.status, 201, "he may think again");
 }

@@ -25,7 +25,7 @@ use domain::{
     publisher::{PublisherCommand, PublisherRegistered},
     repository::{RepositoryAdded, RepositoryCommand},
     review::{Rating, ReviewCommand, ReviewSubmitted, Written},
-    values::{PluginId, ReviewId},
+    values::{AccountId, PluginId, ReviewId},
 };
 use serde_json::Value;
 
@@ -275,9 +275,11 @@ impl Numbers for Documented {
     async fn next(&self, of: Numbered) -> Result<u64, Failure> {
         match of {
             Numbered::Plugin => Ok(self.number),
-            Numbered::Publisher | Numbered::Review | Numbered::User | Numbered::Operation => {
-                self.others.next(of).await
-            }
+            Numbered::Publisher | Numbered::Review | Numbered::Operation => self.others.next(of).await,
         }
+    }
+
+    async fn of_reviewer(&self, account: AccountId) -> Result<u64, Failure> {
+        self.others.of_reviewer(account).await
     }
 }

@@ -1,5 +1,7 @@
 use serde_json::{Value, json};
 
+use axum::{body::Body, http::Method};
+
 use super::Yard;
 
 const BASE: &str = "/api/v1/marketplace";
@@ -195,4 +197,27 @@ async fn a_task_by_name_counts_for_the_limit_and_browsing_does_not() {
     yard.post("/api/v1/tasks/marketplace", &plugin).await.expect(200);
     yard.post("/dify/api/v1/tasks/marketplace", &plugin).await.expect(429);
     yard.get(&format!("{BASE}/plugins")).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_a_client_has_already_is_not_sent_again() {
+    let yard = Yard::new();
+    for path in
+        ["plugins?q=agent", "plugins/featured", "authors", "categories", "plugins/langgenius/agent/versions"]
+    {
+        let path = format!("{BASE}/{path}");
+        let first = yard.get(&path).await.expect(200);
+        let tag = first.header("etag").to_owned();
+        assert!(tag.starts_with("W/\""), "{path}: {tag}");
+        assert_eq!(first.header("cache-control"), "public, max-age=0, must-revalidate");
+        for (held, status) in [(tag.as_str(), 304), ("\"other\"", 200), ("*", 304)] {
+            let again =
+                yard.ask(Method::GET, &path, &[("if-none-match", held)], Body::empty()).await.expect(status);
+            assert_eq!(again.header("etag"), tag);
+            assert_eq!(again.body.is_empty(), status == 304, "{path}");
+        }
+    }
+    let unknown =
+        yard.ask(Method::GET, &format!("{BASE}/plugins/a/b"), &[("if-none-match", "*")], Body::empty()).await;
+    assert_eq!(unknown.expect(404).header("etag"), "");
 }

@@ -157,6 +157,31 @@ pub(crate) enum PublisherCommand {
         #[arg(long, value_name = "TEXT")]
         evidence: String,
     },
+    /// Takes that back, from what was verified with it too
+    Unverify {
+        name: PublisherName,
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Gives it to another account with everything under its name
+    Transfer {
+        name: PublisherName,
+        /// Name of the account
+        #[arg(long, value_name = "ACCOUNT")]
+        to: AccountName,
+    },
+    /// Says who it is; what is left out is not said any more
+    Describe {
+        name: PublisherName,
+        #[arg(long, value_name = "TEXT")]
+        display_name: Option<String>,
+        #[arg(long, value_name = "ADDRESS")]
+        email: Option<String>,
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
+    /// All of one publisher, as JSON
+    Show { name: PublisherName },
 }
 
 impl PackageName {

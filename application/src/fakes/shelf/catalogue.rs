@@ -164,6 +164,7 @@ fn fits(view: &PluginView, find: &Find) -> bool {
         && find.publisher.as_ref().is_none_or(|name| view.publisher.eq_ignore_ascii_case(name))
         && any(&find.categories, &|category| about.category.as_ref() == Some(category))
         && any(&find.tags, &|tag| about.tags.contains(tag))
+        && any(&find.components, &|component| about.components.contains(component))
         && (!find.themes_only || view.kind == domain::plugin::PluginKind::Theme)
         && find.verified.is_none_or(|verified| view.verified.is_some() == verified)
         && find.featured.is_none_or(|featured| view.featured == featured)

@@ -56,6 +56,7 @@ impl DownloadQueries for Shelf {
                 | Event::Task(..)
                 | Event::Account(..)
                 | Event::ApiKey(..)
+                | Event::DeviceLogin(..)
                 | Event::NameClaim(..)
                 | Event::Publisher(..)
                 | Event::Review(..)

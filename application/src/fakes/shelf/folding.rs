@@ -36,6 +36,7 @@ pub(super) fn plugins(log: &[Recorded]) -> BTreeMap<PluginId, PluginView> {
             Event::Task(..)
             | Event::Account(..)
             | Event::ApiKey(..)
+            | Event::DeviceLogin(..)
             | Event::NameClaim(..)
             | Event::Publisher(..)
             | Event::Repository(..)

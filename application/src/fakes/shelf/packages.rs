@@ -4,13 +4,13 @@ use std::path::Path;
 
 use application::{
     failure::{Failure, Reason},
-    ports::packages::{Numbered, Numbers, Package, PackageReader, Scan, Scanner},
+    ports::packages::{Numbered, Numbers, Package, PackageReader, PackedFile, Scan, Scanner},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::{
     plugin::{Artifact, Description, PackageFormat, PluginKind},
-    values::Digest,
+    values::{AccountId, Digest},
 };
 use sha2::{Digest as _, Sha256};
 
@@ -61,6 +61,13 @@ impl PackageReader for Shelf {
         let sha256 = Digest::of_bytes(Sha256::digest(&bytes).into());
         Ok(Package { artifact: Artifact { sha256, size: bytes.len() as u64, ..package.artifact }, ..package })
     }
+
+    /// Of prepared packages only the icon.
+    async fn file(&self, package: &Path, name: &str, largest: u64) -> Result<Option<PackedFile>, Failure> {
+        let package = self.read(package, &[PackageFormat::Lbpkg]).await?;
+        let icon = package.icon.filter(|icon| name == "assets/icon" && icon.bytes.len() as u64 <= largest);
+        Ok(icon.map(|icon| PackedFile { image: Some(icon.media_type), bytes: icon.bytes }))
+    }
 }
 
 #[async_trait]
@@ -77,5 +84,11 @@ impl Numbers for Shelf {
         let last = state.numbers.entry(of).or_insert(999);
         *last += 1;
         Ok(*last)
+    }
+
+    async fn of_reviewer(&self, account: AccountId) -> Result<u64, Failure> {
+        let mut state = self.lock();
+        let next = 1_000 + state.reviewers.len() as u64;
+        Ok(*state.reviewers.entry(account).or_insert(next))
     }
 }

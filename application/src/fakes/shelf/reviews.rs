@@ -1,6 +1,6 @@
 //! Reviews on the shelf.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use application::{
     Error,
@@ -11,12 +11,27 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     recorded::Event,
     review::ReviewEvent,
-    values::{AccountId, PluginId, ReviewId},
+    values::{AccountId, Dialect, PluginId, ReviewId},
 };
 
 use super::Shelf;
 
 impl Shelf {
+    fn likes(&self) -> BTreeSet<(PluginId, AccountId)> {
+        let mut likes = BTreeSet::new();
+        for recorded in self.recorded() {
+            let Event::Review(_, ReviewEvent::PluginLiked { plugin_uid, by, liked }) = recorded.event else {
+                continue;
+            };
+            if liked {
+                likes.insert((plugin_uid, by))
+            } else {
+                likes.remove(&(plugin_uid, by))
+            };
+        }
+        likes
+    }
+
     fn reviews(&self) -> BTreeMap<ReviewId, ReviewView> {
         let mut views: BTreeMap<ReviewId, ReviewView> = BTreeMap::new();
         for recorded in self.recorded() {
@@ -41,7 +56,9 @@ impl Shelf {
                 views.insert(id, view);
                 continue;
             }
-            change(views.get_mut(&id).unwrap(), event);
+            if let Some(view) = views.get_mut(&id) {
+                change(view, event);
+            }
         }
         views
     }
@@ -49,7 +66,7 @@ impl Shelf {
 
 fn change(view: &mut ReviewView, event: ReviewEvent) {
     match event {
-        ReviewEvent::ReviewSubmitted(_) => {}
+        ReviewEvent::ReviewSubmitted(_) | ReviewEvent::PluginLiked { .. } => {}
         ReviewEvent::ReviewEdited { written, at, .. } => {
             (view.written, view.edited_at) = (written, Some(at));
         }
@@ -99,6 +116,28 @@ impl ReviewQueries for Shelf {
 
     async fn user_number(&self, account: AccountId) -> Result<Option<u64>, Error> {
         Ok(self.reviews().into_values().find(|view| view.account == account).map(|view| view.user_number))
+    }
+
+    async fn likes(&self, plugins: &[PluginId]) -> Result<BTreeMap<PluginId, u64>, Error> {
+        let mut counts = BTreeMap::new();
+        for (plugin, _) in self.likes() {
+            *counts.entry(plugin).or_default() += 1;
+        }
+        counts.retain(|plugin, _| plugins.contains(plugin));
+        Ok(counts)
+    }
+
+    async fn liked_by(
+        &self,
+        account: AccountId,
+        dialect: Dialect,
+        most: u32,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let views = self.views();
+        let liked = self.likes().into_iter().filter(|(_, by)| *by == account);
+        let liked = liked.filter_map(|(plugin, _)| views.get(&plugin));
+        let shown = liked.filter(|view| view.is_visible(dialect));
+        Ok(shown.map(|view| (view.publisher.clone(), view.name.clone())).take(most as usize).collect())
     }
 
     async fn trend(&self, plugin: PluginId, now: DateTime<Utc>) -> Result<Option<f64>, Error> {

@@ -1,10 +1,12 @@
 use bytes::Bytes;
-use domain::plugin::Icon;
+use domain::plugin::{Icon, MOST_RELEASES};
 
 use super::*;
 use crate::{
     error::Kind,
     ports::packages::{IconFile, Scan},
+    publishing::{naming::Named, publication},
+    queries::catalogue::{PluginView, ReleaseView},
 };
 
 #[tokio::test]
@@ -40,6 +42,30 @@ async fn the_same_bytes_again_are_what_is_there_and_other_bytes_are_a_conflict()
     let next = Package { version: "0.0.2".parse().unwrap(), ..other };
     let next = ground.publish(&next, for_dify(), &ann).await.unwrap();
     assert_eq!((next.plugin, next.outcome), (first.plugin, PublishOutcome::NewVersion));
+}
+
+#[tokio::test]
+async fn a_release_too_many_is_refused_before_anything_is_stored() {
+    let ground = Ground::new();
+    let ann = ground.holder("ann", Role::Publisher).await;
+    let package = |version: &str| difypkg("acme", "agent", version);
+    let first = ground.publish(&package("1.0.0"), for_dify(), &ann).await.unwrap();
+    let mut view = ground.view(first.plugin).await;
+    let judge = |view: &PluginView, version: &str| {
+        let (package, order) = (package(version), for_dify());
+        let named = Named::of(&order, &package, &ann).unwrap();
+        publication::judged(view.id, named, package, Some(view.clone()), order.expects, &ann)
+    };
+    while view.releases.len() < MOST_RELEASES {
+        assert_eq!(judge(&view, "0.0.1").unwrap().outcome, PublishOutcome::NewVersion);
+        let version = format!("1.1.{}", view.releases.len()).parse().unwrap();
+        view.releases.push(ReleaseView { version, ..view.releases[0].clone() });
+    }
+    let refused = judge(&view, "0.0.1").map(|plan| plan.outcome).unwrap_err();
+    assert_eq!(refused.kind, Kind::Conflict);
+    assert!(refused.message.contains("1000 releases; remove one"), "{refused}");
+    let there = judge(&view, "1.0.0").map(|plan| plan.outcome).unwrap_err();
+    assert!(there.message.contains("Version 1.0.0 was published already"), "{there}");
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ pub struct Find {
     pub categories: Vec<String>,
     /// Any of them; none: all.
     pub tags: Vec<String>,
+    /// Kinds of components, as manifests write them: any of them; none: all.
+    pub components: Vec<String>,
     pub themes_only: bool,
     pub verified: Option<bool>,
     pub featured: Option<bool>,
@@ -29,7 +31,7 @@ pub struct Find {
     pub order: Order,
     pub offset: u64,
     pub limit: u32,
-    /// Whether [`Found::plugins`] is wanted: cards are enough for most lists.
+    /// Whether [`Found::plugins`] is wanted in place of the cards, which are enough for most lists.
     pub whole: bool,
     pub facets: bool,
     /// Plugins of other catalogues too.
@@ -64,11 +66,11 @@ pub enum Sort {
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Found {
+    /// Empty where the plugins are asked for whole.
     pub cards: Vec<Card>,
-    /// The same plugins whole, if that was asked for.
     pub plugins: Vec<PluginView>,
     pub total: u64,
-    /// Why each card stands where it stands; empty without a text.
+    /// Why each stands where it stands; empty without a text.
     pub ranks: Vec<Rank>,
     pub categories: Vec<Facet>,
     pub tags: Vec<Facet>,
@@ -98,6 +100,7 @@ impl Find {
             publisher: None,
             categories: Vec::new(),
             tags: Vec::new(),
+            components: Vec::new(),
             themes_only: false,
             verified: None,
             featured: None,

@@ -49,6 +49,25 @@ fn a_removed_version_comes_back_with_the_same_bytes_or_not_at_all() {
 }
 
 #[test]
+fn a_plugin_has_so_many_releases_and_room_for_another_one_once_one_is_removed() {
+    let mut full = published("1.0.0", 1);
+    full.extend(
+        (1..MOST_RELEASES)
+            .map(|patch| PluginEvent::ReleasePublished(Box::new(release(&format!("1.0.{patch}"), 1)))),
+    );
+    plugin().given(full.clone()).when(publish("1.0.7", 1)).then_expect_events(vec![]);
+    let another = || publish("0.9.0", 1);
+    plugin().given(full.clone()).when(another()).then_expect_error(PluginError::TooManyReleases);
+    let room = after(full.clone(), vec![gone("1.0.7")]);
+    let event = PluginEvent::ReleasePublished(Box::new(release("0.9.0", 1)));
+    plugin().given(room.clone()).when(another()).then_expect_events(vec![event.clone()]);
+    let back = plugin().given(after(room, vec![event])).when(publish("1.0.7", 1));
+    back.then_expect_error(PluginError::TooManyReleases);
+    let buried = after(full, vec![removed()]);
+    plugin().given(buried).when(publish("0.9.0", 1)).then_expect_events(published("0.9.0", 1));
+}
+
+#[test]
 fn a_removed_plugin_comes_back_by_publishing_again() {
     let given = after(published("1.0.0", 1), vec![removed()]);
     plugin().given(given).when(publish("1.0.1", 2)).then_expect_events(published("1.0.1", 2));

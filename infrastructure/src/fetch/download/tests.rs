@@ -23,7 +23,7 @@ fn quick() -> Patience {
 fn downloads(hosts: &[&str]) -> GuardedDownloads {
     let hosts = hosts.iter().map(|&host| host.to_owned()).collect();
     let policy = FetchPolicy { allow: "127.0.0.0/8".parse().unwrap(), hosts };
-    GuardedDownloads::new(GuardedClient::new(policy).unwrap(), quick())
+    GuardedDownloads::new(GuardedClient::new(policy).unwrap(), quick(), Packages::Difypkg)
 }
 
 async fn fetched(url: &str, limit: u64) -> Result<Vec<u8>, Failure> {
@@ -154,7 +154,7 @@ async fn a_transfer_has_an_end_although_bytes_keep_coming() {
     let stub = Stub::start(vec![Answer::ok(BODY).claiming(900).then_hang()]).await;
     let patience = Patience { idle: Duration::from_mins(1), whole: Duration::from_millis(100), ..quick() };
     let policy = FetchPolicy { allow: "127.0.0.0/8".parse().unwrap(), hosts: Vec::new() };
-    let downloads = GuardedDownloads::new(GuardedClient::new(policy).unwrap(), patience);
+    let downloads = GuardedDownloads::new(GuardedClient::new(policy).unwrap(), patience, Packages::Difypkg);
     let directory = tempfile::tempdir().unwrap();
     let (into, cancel) = (directory.path().join("in"), CancellationToken::new());
     let url = stub.url("/a.difypkg");

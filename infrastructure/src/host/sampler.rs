@@ -1,0 +1,116 @@
+//! Looks at what runs: how much memory, processor and descriptors. One task for all, by numbers that are known; what
+//! the kernel does not bound is bounded from here.
+
+use std::{sync::Arc, time::Duration};
+
+use application::ports::hosting::{Exit, Happening, Level, State};
+use serde_json::Map;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::{
+    figures::Look,
+    instance::{Instance, Wish},
+    kin::{self, Family},
+    supervisor::Common,
+};
+
+/// Of an instance that nothing else bounds.
+const TICK: Duration = Duration::from_secs(1);
+/// In ticks: how often the others are looked at, and samples told.
+const SELDOM: u64 = 10;
+const SAMPLE: u64 = 60;
+/// How long a plugin may use more than twice its share where only we can stop it.
+const LONG: Duration = Duration::from_secs(30);
+
+pub(super) async fn sample(common: Arc<Common>) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut tick = 0_u64;
+    loop {
+        tokio::select! {
+            () = common.ending.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        tick += 1;
+        for (number, instance) in (0_u64..).zip(common.all()) {
+            // Not all in the same moment.
+            let turn = tick + number;
+            let bounded = common.bounds_memory();
+            if !bounded || turn.is_multiple_of(SELDOM) {
+                look(&common, &instance).await;
+            }
+            if turn.is_multiple_of(SAMPLE) {
+                let sample = instance.seen().figures.take(common.clock.now());
+                if let Some(sample) = sample.filter(|_| instance.state() == State::Running) {
+                    common.tell(instance.id, Happening::Measured(Box::new(sample)));
+                }
+            }
+        }
+    }
+}
+
+async fn look(common: &Common, instance: &Instance) {
+    let Some(family) = instance.seen().family.clone() else { return };
+    let (look, known) = take(&family);
+    let now = Instant::now();
+    let limits = instance.launch().limits;
+    let over_cpu = {
+        let mut seen = instance.seen();
+        if let Some(family) = &mut seen.family {
+            family.known = known;
+        }
+        let used = look.cpu.saturating_sub(seen.look.cpu);
+        let is_first = seen.looked_at.is_none();
+        let passed = seen.looked_at.replace(now).map_or(TICK, |at| now - at);
+        let used = if is_first { Duration::ZERO } else { used };
+        seen.cpu_percent = 100.0 * used.as_secs_f64() / passed.as_secs_f64().max(0.001);
+        seen.look = look;
+        seen.figures.looked(look, used);
+        let is_over = !common.bounds_cpu()
+            && seen.ready_at.is_some()
+            && seen.cpu_percent > 2.0 * f64::from(limits.cpu_percent);
+        match (is_over, seen.over_cpu) {
+            (false, _) => {
+                seen.over_cpu = None;
+                false
+            }
+            (true, None) => {
+                seen.over_cpu = Some(now);
+                false
+            }
+            (true, Some(since)) => now - since >= LONG,
+        }
+    };
+    let over_memory = !common.bounds_memory() && look.memory > u64::from(limits.memory_mb) * 1024 * 1024;
+    let breach = match (over_memory, over_cpu) {
+        (true, _) => Exit::OutOfMemory,
+        (false, true) => Exit::OutOfCpu,
+        (false, false) => return,
+    };
+    instance.write(common, Level::Error, &format!("the plugin is over its limit: {breach}"), Map::new());
+    // It is gone already when nobody takes it.
+    let _ = instance.wishes.send(Wish::Kill(breach)).await;
+}
+
+fn take(family: &Family) -> (Look, std::collections::BTreeSet<kin::Process>) {
+    let Some(first) = family.first else { return Default::default() };
+    let mut seen = kin::tree(first);
+    // Who left the tree is still counted.
+    let lost = family.known.iter().filter(|known| !seen.iter().any(|one| one.process == **known));
+    let lost: Vec<_> =
+        lost.filter_map(|known| kin::see(known.id).filter(|one| one.process == *known)).collect();
+    seen.extend(lost);
+    let ticks: u64 = seen.iter().map(|one| one.cpu).sum();
+    let pages: u64 = seen.iter().map(|one| one.pages).sum();
+    let look = Look {
+        memory: family
+            .group
+            .as_ref()
+            .and_then(super::cgroups::Group::resident)
+            .unwrap_or_else(|| pages * rustix::param::page_size() as u64),
+        cpu: Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second().max(1)),
+        handles: kin::handles(first.id),
+        processes: u32::try_from(seen.len()).unwrap_or(u32::MAX),
+    };
+    (look, seen.into_iter().map(|one| one.process).collect())
+}
