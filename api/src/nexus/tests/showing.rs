@@ -137,7 +137,10 @@ async fn the_details_show_the_rest() {
     assert_eq!((&plugin["dependents"], &plugin["email"]), (&json!(["needy"]), &json!("team@nexus.dev")));
     assert_eq!((&plugin["tags"], &plugin["load_order"]), (&json!(["events", "numbers"]), &json!(1)));
     assert_eq!(plugin["manifest"]["dependencies"], json!({"packages": {"numpy": ">=2"}, "plugins": {}}));
-    assert_eq!(plugin["api_endpoints"][1], json!({"path": "/api/v1/b", "methods": ["GET"], "description": "B"}));
+    assert_eq!(
+        plugin["api_endpoints"][1],
+        json!({"path": "/api/v1/b", "methods": ["GET"], "description": "B"})
+    );
     assert_eq!(plugin["events"]["subscribes"], json!([{"type": "user.login", "description": "L"}]));
     assert_eq!(plugin["configuration"]["schema"]["api_key"]["secret"], true);
     assert_eq!(plugin["configuration"]["current"], json!({"batch_size": 50, "flush_interval": 30}));
@@ -220,7 +223,10 @@ async fn health_is_what_host_and_plugin_have_checked() {
     host.door.fakes().yard.crash();
     let gone = host.get("/analytics-plugin/health").await;
     let gone = &data(&gone)["health"];
-    assert_eq!((&gone["status"], &gone["last_check"], &gone["checks"]), (&json!("unknown"), &Value::Null, &json!([])));
+    assert_eq!(
+        (&gone["status"], &gone["last_check"], &gone["checks"]),
+        (&json!("unknown"), &Value::Null, &json!([]))
+    );
 }
 
 #[tokio::test(start_paused = true)]
