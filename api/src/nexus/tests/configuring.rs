@@ -13,14 +13,20 @@ async fn a_configuration_is_shown_with_its_defaults_and_without_its_secrets() {
     let shown = json!({"batch_size": 200, "flush_interval": 30, "api_key": "***hidden***"});
     assert_eq!(told["configuration"], shown);
     assert_eq!(told["updated_fields"], json!(["api_key", "batch_size", "flush_interval"]));
-    assert_eq!((&told["restart_required"], &told["updated_at"]), (&json!(false), &json!("2024-01-01T00:00:00Z")));
+    assert_eq!(
+        (&told["restart_required"], &told["updated_at"]),
+        (&json!(false), &json!("2024-01-01T00:00:00Z"))
+    );
     let read = host.get("/analytics-plugin/config").await;
     assert_eq!(data(&read)["configuration"], shown);
     assert_eq!(data(&read)["schema"]["batch_size"]["max"], 1000);
     assert_eq!(data(&read)["last_updated"], "2024-01-01T00:00:00Z");
     let without = host.get("/analytics-plugin/config?include_schema=false").await;
     assert!(data(&without).get("schema").is_none());
-    assert_eq!(refused(&host.get("/analytics-plugin/config?include_schema=x").await), (400, "VALIDATION_ERROR"));
+    assert_eq!(
+        refused(&host.get("/analytics-plugin/config?include_schema=x").await),
+        (400, "VALIDATION_ERROR")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -34,7 +40,10 @@ async fn a_mask_that_comes_back_keeps_the_secret_and_only_an_admin_reads_it() {
     let secrets = host.get("/analytics-plugin/config?include_secrets=true").await;
     assert_eq!(secrets.header("cache-control"), "no-store");
     let opened = &data(&secrets)["configuration"];
-    assert_eq!((&opened["api_key"], &opened["batch_size"], &opened["seed"]), (&json!("hunter22"), &json!(60), &json!("s")));
+    assert_eq!(
+        (&opened["api_key"], &opened["batch_size"], &opened["seed"]),
+        (&json!("hunter22"), &json!(60), &json!("s"))
+    );
     let nosy = host.as_user(Method::GET, "/analytics-plugin/config?include_secrets=true", &Value::Null).await;
     assert_eq!(refused(&nosy), (403, "PLUGIN_PERMISSION_DENIED"));
     let user = host.as_user(Method::GET, "/analytics-plugin/config", &Value::Null).await;
@@ -94,7 +103,10 @@ async fn permissions_are_granted_and_taken_and_the_network_starts_it_again() {
     assert_eq!((&told["security_level"], &told["restart_required"]), (&json!("low"), &json!(true)));
     assert_eq!(told["updated_at"], "2024-01-01T00:00:00Z");
     let revoked = host.put("/analytics-plugin/permissions", &json!({"revoke": ["database:read"]})).await;
-    assert_eq!((&data(&revoked)["permissions"]["granted"], &data(&revoked)["restart_required"]), (&json!(["http:external"]), &json!(false)));
+    assert_eq!(
+        (&data(&revoked)["permissions"]["granted"], &data(&revoked)["restart_required"]),
+        (&json!(["http:external"]), &json!(false))
+    );
 }
 
 #[tokio::test(start_paused = true)]

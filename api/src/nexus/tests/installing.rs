@@ -2,7 +2,11 @@ use application::ports::hosting::{Exit, StartFault};
 use serde_json::json;
 
 use super::host::{Host, analytics, data, refused, zip};
-use crate::fakes::{ADMIN, form::{BOUNDARY, form}, shelf::packed};
+use crate::fakes::{
+    ADMIN,
+    form::{BOUNDARY, form},
+    shelf::packed,
+};
 
 #[tokio::test(start_paused = true)]
 async fn what_is_installed_from_an_address_is_told_as_the_document_shows_it() {
@@ -10,8 +14,14 @@ async fn what_is_installed_from_an_address_is_told_as_the_document_shows_it() {
     let config = json!({"enabled": true, "batch_size": 100, "flush_interval": 60});
     let installed = host.install_with(&analytics("1.2.0"), json!({"config": config})).await;
     let (installation, plugin) = (&data(&installed)["installation"], &data(&installed)["plugin"]);
-    assert_eq!((&installation["plugin_id"], &installation["status"]), (&json!("analytics-plugin"), &json!("completed")));
-    assert_eq!((&installation["version"], &installation["installed_at"]), (&json!("1.2.0"), &json!("2024-01-01T00:00:00Z")));
+    assert_eq!(
+        (&installation["plugin_id"], &installation["status"]),
+        (&json!("analytics-plugin"), &json!("completed"))
+    );
+    assert_eq!(
+        (&installation["version"], &installation["installed_at"]),
+        (&json!("1.2.0"), &json!("2024-01-01T00:00:00Z"))
+    );
     assert!(installation["duration_seconds"].is_number());
     let shown = json!({
         "id": "analytics-plugin",
@@ -29,7 +39,10 @@ async fn what_is_installed_from_an_address_is_told_as_the_document_shows_it() {
 async fn a_plugin_is_installed_once_unless_it_is_forced_and_off_when_that_is_said() {
     let host = Host::new();
     let off = host.install_with(&zip("echo", "1.0.0"), json!({"auto_enable": false})).await;
-    assert_eq!((&data(&off)["plugin"]["status"], &data(&off)["plugin"]["enabled"]), (&json!("inactive"), &json!(false)));
+    assert_eq!(
+        (&data(&off)["plugin"]["status"], &data(&off)["plugin"]["enabled"]),
+        (&json!("inactive"), &json!(false))
+    );
     assert!(host.door.fakes().yard.versions().is_empty());
     let again = host.install(&zip("Echo", "1.1.0")).await;
     assert_eq!(refused(&again), (409, "PLUGIN_ALREADY_INSTALLED"));
@@ -106,7 +119,10 @@ async fn every_failure_has_its_code_its_status_and_leaves_nothing() {
     assert!(answer.body["error"]["details"].get("reason").is_none(), "a fault of ours");
     let broken = host.install(&zip("broken", "6.6.6")).await;
     let details = &broken.body["error"]["details"];
-    assert_eq!((&details["exit_code"], &details["stderr"], &details["step"]), (&json!(3), &json!("boom"), &json!("start")));
+    assert_eq!(
+        (&details["exit_code"], &details["stderr"], &details["step"]),
+        (&json!(3), &json!("boom"), &json!("start"))
+    );
     let unknown = json!({"source": "repository", "plugin_name": "nowhere"});
     assert_eq!(refused(&host.post("/install", &unknown).await), (404, "PLUGIN_NOT_FOUND"));
     assert_eq!(data(&host.get("").await)["summary"]["total"], 0);
@@ -127,6 +143,7 @@ async fn what_makes_no_sense_is_the_fault_of_the_request() {
         json!({"source": "url", "download_url": format!("https://example.org/{}", "a".repeat(2048))}),
         json!({"source": "file", "file_path": " "}),
         json!({"source": "file", "file_path": "/etc/passwd"}),
+        json!({"source": "file", "file_path": "../elsewhere.zip"}),
         json!({"source": "repository", "plugin_name": "a", "config": []}),
         json!({"source": "repository", "plugin_name": "a", "config": {"a": "\0"}}),
         json!({"source": "repository", "plugin_name": "a", "permissions": "all"}),

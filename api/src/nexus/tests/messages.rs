@@ -32,7 +32,10 @@ async fn a_message_is_answered_and_speaks_for_whoever_asks() {
     assert_eq!(told["response"], json!({"status": "success", "data": {"query": "user_activity"}}));
     assert!(told["response_time_ms"].is_number());
     let call = host.door.fakes().yard.lock().calls.remove(0);
-    assert_eq!((call.caller.as_deref(), call.source_plugin.as_deref()), (Some("user:bootstrap"), Some("user-management")));
+    assert_eq!(
+        (call.caller.as_deref(), call.source_plugin.as_deref()),
+        (Some("user:bootstrap"), Some("user-management"))
+    );
     assert_eq!((call.message_type.as_str(), call.deadline), ("data_request", Duration::from_secs(10)));
 }
 
@@ -115,7 +118,10 @@ async fn a_broadcast_reaches_whom_it_is_for_and_nobody_waits_for_another() {
     let all = host.as_user(Method::POST, "/broadcast", &json!({"message_type": "system_announcement"})).await;
     let told = data(&all);
     assert_eq!(told["delivered_to"], json!(["analytics-plugin", "user-management"]));
-    assert_eq!((&told["delivered_count"], &told["excluded"], &told["failed"]), (&json!(2), &json!([]), &json!([])));
+    assert_eq!(
+        (&told["delivered_count"], &told["excluded"], &told["failed"]),
+        (&json!(2), &json!([]), &json!([]))
+    );
     let calls: Vec<_> = host.door.fakes().yard.lock().calls.drain(..).collect();
     assert!(calls.iter().all(|call| call.source_plugin.is_none() && call.message_id == calls[0].message_id));
     let some = json!({
