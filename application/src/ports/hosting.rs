@@ -139,15 +139,13 @@ pub struct Stop {
     pub drain: Duration,
     /// False: it is not asked but killed.
     pub graceful: bool,
-    /// The host itself ends, and the plugin is to run again.
-    pub by_host: bool,
 }
 
 impl Stop {
-    pub const AT_ONCE: Self = Self { drain: Duration::ZERO, graceful: false, by_host: false };
+    pub const AT_ONCE: Self = Self { drain: Duration::ZERO, graceful: false };
 
     pub fn after(drain: Duration) -> Self {
-        Self { drain, graceful: true, by_host: false }
+        Self { drain, graceful: true }
     }
 }
 
@@ -373,7 +371,7 @@ pub trait PluginHost: Send + Sync {
     /// anything is started.
     async fn sweep(&self) -> usize;
 
-    /// Stops everything in parallel, for good, in 12 seconds at most.
+    /// Stops everything in parallel, in 12 seconds at most, and starts nothing any more: the host itself ends.
     async fn drain(&self);
 
     /// The instances that are not stopped, each with the time of its last start.

@@ -36,7 +36,7 @@ pub struct Paths {
     pub data: PathBuf,
 }
 
-/// Hears how far a long step is: a sentence, and how much of how many.
+/// Hears how far a long step is: a sentence, and how much of how many; 0: nobody knows of how many.
 pub type OnProgress<'a> = &'a (dyn Fn(&str, u64, u64) + Send + Sync);
 
 #[async_trait]
@@ -93,6 +93,7 @@ pub trait Workplace: Send + Sync {
     /// Removes every release; with `data` the data, too. Copies stay.
     async fn remove(&self, installation: InstallationId, data: bool) -> Result<(), Failure>;
 
-    /// Removes what none of these has and nobody has touched for a day.
+    /// Removes versions that are none of these, environments that no version leads to, and what never arrived, unless
+    /// somebody has touched it within a day. Data and copies stay.
     async fn sweep(&self, known: &[Place]) -> Result<(), Failure>;
 }

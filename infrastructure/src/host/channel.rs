@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 pub mod dify;
 #[cfg(test)]
 mod fixture;
+#[cfg(feature = "langbot-runtime")]
+pub mod langbot;
 mod lines;
 pub mod native;
 mod text;

@@ -2,13 +2,19 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use application::ports::hosting::{Launch, Runtime, StartFault};
 
+mod program;
+
+use program::{command, is_dotted, python};
+
+#[cfg(feature = "langbot-runtime")]
+use super::channel::langbot::Langbot;
 use super::{
     channel::{Channel, Greeting, dify::Dify, native::Native},
     kin::MARK,
@@ -39,6 +45,8 @@ pub(super) struct Ground<'a> {
 }
 
 const NATIVE: Duration = Duration::from_secs(10);
+#[cfg(feature = "langbot-runtime")]
+const LANGBOT: Duration = Duration::from_secs(30);
 const DIFY: Duration = Duration::from_mins(2);
 /// Three of them fit into the time that a new version has to prove itself.
 const DIFY_BEAT: Duration = Duration::from_secs(3);
@@ -61,7 +69,10 @@ impl Plan {
         match launch.runtime {
             Runtime::Native => native(launch, ground),
             Runtime::Dify => dify(launch, ground),
-            Runtime::Langbot => Err(not_made("this host does not speak its protocol")),
+            #[cfg(feature = "langbot-runtime")]
+            Runtime::Langbot => langbot(launch, ground),
+            #[cfg(not(feature = "langbot-runtime"))]
+            Runtime::Langbot => Err(not_made("this build of the host does not speak LangBot's protocol")),
         }
     }
 }
@@ -118,6 +129,31 @@ fn dify(launch: &Launch, ground: &Ground<'_>) -> Result<Plan, StartFault> {
     })
 }
 
+/// Its SDK is the program, and finds the plugin where it is started. It proves that it was started by us with a word
+/// that nobody else knows, which is no secret of anybody.
+#[cfg(feature = "langbot-runtime")]
+fn langbot(launch: &Launch, ground: &Ground<'_>) -> Result<Plan, StartFault> {
+    let (program, mut readable) = python(launch, ground)?;
+    readable.extend(shown(launch)?);
+    let mut variables = environment(launch, ground);
+    let fixed = [
+        ("LANGBOT_PLUGIN_REGISTRATION_CAPABILITY", ground.capability.clone()),
+        ("LANGBOT_PLUGIN_RUNTIME_PROFILE", "oss_dev".to_owned()),
+        ("LANGBOT_PLUGIN_FILE_STORAGE_DIR", launch.data.to_string_lossy().into_owned()),
+    ];
+    variables.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
+    Ok(Plan {
+        channel: Box::new(Langbot::new(greeting(launch, ground))),
+        program,
+        arguments: ["-m", "langbot_plugin.cli.__init__", "run", "-s", "--prod"].map(str::to_owned).to_vec(),
+        environment: variables,
+        readable,
+        writable: writable(launch, ground)?,
+        ready_within: launch.ready_within.unwrap_or(LANGBOT).min(LONGEST),
+        beat: None,
+    })
+}
+
 fn greeting(launch: &Launch, ground: &Ground<'_>) -> Greeting {
     Greeting {
         name: launch.name.clone(),
@@ -132,83 +168,8 @@ fn greeting(launch: &Launch, ground: &Ground<'_>) -> Greeting {
     }
 }
 
-/// Runs a class of a module; the module's own directory is where it starts.
-const RUN_CLASS: &str = "import importlib, sys; sys.path.insert(0, ''); \
-    getattr(importlib.import_module(sys.argv[1]), sys.argv[2])().run()";
-
-/// Program, arguments, and what it is made of.
-fn command(launch: &Launch, ground: &Ground<'_>) -> Result<(PathBuf, Vec<String>, Vec<Shown>), StartFault> {
-    let entry = launch.entry_point.as_str();
-    if !launch.language.eq_ignore_ascii_case("python") {
-        return Ok((within(&launch.code, entry)?, Vec::new(), Vec::new()));
-    }
-    let (python, readable) = python(launch, ground)?;
-    let arguments = match entry.split_once(':') {
-        Some((module, class)) if is_dotted(module) && is_dotted(class) => {
-            ["-c", RUN_CLASS, module, class].map(str::to_owned).to_vec()
-        }
-        Some(_) => return Err(not_made("its entry point is no module:Class")),
-        None if is_dotted(entry) && !launch.code.join(entry).is_file() => {
-            vec!["-m".to_owned(), entry.to_owned()]
-        }
-        None => vec![within(&launch.code, entry)?.to_string_lossy().into_owned()],
-    };
-    Ok((python, arguments, readable))
-}
-
 fn not_made(why: &str) -> StartFault {
     StartFault::NotMade(why.to_owned())
-}
-
-/// A file of the package, by its name in there.
-fn within(code: &Path, name: &str) -> Result<PathBuf, StartFault> {
-    let path = Path::new(name);
-    let plain = path
-        .components()
-        .all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
-    let found = code.join(path);
-    if !plain || name.is_empty() || !found.is_file() {
-        return Err(not_made("its entry point is no file of the package"));
-    }
-    Ok(found)
-}
-
-pub(super) fn is_dotted(name: &str) -> bool {
-    let is_word = |part: &str| {
-        part.chars().next().is_some_and(|first| first.is_alphabetic() || first == '_')
-            && part.chars().all(|c| c.is_alphanumeric() || c == '_')
-    };
-    name.len() <= 256 && name.split('.').all(is_word)
-}
-
-/// The interpreter of its environment, else the host's.
-fn python(launch: &Launch, ground: &Ground<'_>) -> Result<(PathBuf, Vec<Shown>), StartFault> {
-    let own = launch.environment.as_ref().map(|environment| environment.join("bin/python"));
-    let python = own.or_else(|| ground.python.map(Path::to_owned));
-    let python = python.ok_or_else(|| not_made("there is no Python on this host"))?;
-    let shown = interpreter(&python);
-    Ok((python, shown))
-}
-
-/// All places that the links of an interpreter lead through; the system's own are shown anyway.
-fn interpreter(python: &Path) -> Vec<Shown> {
-    const MOST_LINKS: usize = 8;
-    let mut places = vec![python.to_owned()];
-    while let Some(next) = places.last().and_then(|last| Some(last.parent()?.join(fs::read_link(last).ok()?)))
-    {
-        if places.len() > MOST_LINKS {
-            break;
-        }
-        places.push(next);
-    }
-    places.extend(python.canonicalize());
-    let prefixes = places.iter().filter_map(|place| place.parent()?.parent());
-    let foreign = prefixes.filter(|prefix| !prefix.starts_with("/usr") && *prefix != Path::new("/"));
-    let parts = foreign.flat_map(|prefix| ["bin", "include", "lib"].map(|part| prefix.join(part)));
-    let mut shown: Vec<PathBuf> = parts.filter(|part| part.is_dir()).collect();
-    shown.sort();
-    shown.dedup();
-    shown.iter().filter_map(|path| as_it_is(path).ok()).collect()
 }
 
 /// Under its own name, whatever links stand in for it out here.
@@ -253,38 +214,4 @@ pub(super) fn environment(launch: &Launch, ground: &Ground<'_>) -> BTreeMap<Stri
     ];
     variables.extend(fixed.map(|(name, value)| (name.to_owned(), value)));
     variables
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_entry_point_is_of_the_package() {
-        let code = tempfile::tempdir().unwrap();
-        fs::write(code.path().join("main.py"), "").unwrap();
-        assert!(within(code.path(), "main.py").is_ok());
-        assert!(within(code.path(), "./main.py").is_ok());
-        for wrong in ["", "..", "../main.py", "/bin/sh", "other.py", "."] {
-            assert!(within(code.path(), wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn the_links_of_an_interpreter_are_followed_to_their_end() {
-        let ground = tempfile::tempdir().unwrap();
-        let at = |name: &str| ground.path().join(name);
-        for part in ["base-1/bin", "base-1/lib", "env/bin"] {
-            fs::create_dir_all(at(part)).unwrap();
-        }
-        fs::write(at("base-1/bin/python3"), "").unwrap();
-        std::os::unix::fs::symlink("base-1", at("base")).unwrap();
-        std::os::unix::fs::symlink(at("base/bin/python3"), at("env/bin/python")).unwrap();
-        let shown = interpreter(&at("env/bin/python"));
-        let inside: Vec<_> = shown.iter().map(|one| one.inside.clone()).collect();
-        assert!(inside.contains(&at("base/lib")) && inside.contains(&at("base-1/lib")), "{inside:?}");
-        assert!(shown.iter().any(
-            |one| one.inside == at("base/lib") && one.outside == at("base-1/lib").canonicalize().unwrap()
-        ));
-    }
 }

@@ -32,11 +32,11 @@ pub(super) async fn sample(common: Arc<Common>) {
             _ = ticks.tick() => {}
         }
         tick += 1;
-        for (number, instance) in (0_u64..).zip(common.all()) {
-            // Not all in the same moment.
-            let turn = tick + number;
-            let bounded = common.bounds_memory();
-            if !bounded || turn.is_multiple_of(SELDOM) {
+        for instance in common.all() {
+            // Not all in the same moment, and each in its own again and again.
+            let turn = tick + instance.id.0.as_u64_pair().1 % SAMPLE;
+            let is_new = instance.seen().looked_at.is_none();
+            if is_new || !common.bounds_memory() || turn.is_multiple_of(SELDOM) {
                 look(&common, &instance).await;
             }
             if turn.is_multiple_of(SAMPLE) {

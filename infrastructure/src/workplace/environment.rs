@@ -73,8 +73,8 @@ impl Making<'_> {
         fs::write(job.path().join(WANTED), content.lines.join("\n") + "\n")?;
         // Scripts that find their interpreter wherever the environment will stand.
         let script = format!(
-            "{UV} venv --relocatable --python \"$1\" /job/env && shift && exec {UV} pip install --no-index \
-             --find-links {WHEELS} --python /job/env/bin/python -r /job/{WANTED} \"$@\""
+            "{UV} venv --quiet --relocatable --python \"$1\" /job/env && shift && exec {UV} pip install \
+             --quiet --no-index --find-links {WHEELS} --python /job/env/bin/python -r /job/{WANTED} \"$@\""
         );
         let python = self.python.path.to_string_lossy();
         let mut arguments = vec![python.as_ref()];
@@ -108,8 +108,12 @@ impl Making<'_> {
             }
         }
         let made = Made(job);
-        let environment = made.path();
-        let taken = tokio::task::spawn_blocking(move || take_over(&environment)).await;
+        let (environment, python) = (made.path(), self.python.path.clone());
+        let taken = tokio::task::spawn_blocking(move || {
+            take_over(&environment)?;
+            check_interpreter(&environment, &python)
+        })
+        .await;
         taken.map_err(|_stopped| NoEnvironment::Failed(Failure::internal()))??;
         Ok(made)
     }
@@ -129,6 +133,16 @@ fn faulty(fault: Fault) -> Failure {
             Failure::permanent(Reason::Internal, text)
         }
     }
+}
+
+/// What starts the plugin is the Python that it was made with, and no file of a wheel.
+fn check_interpreter(environment: &Path, python: &Path) -> Result<(), NoEnvironment> {
+    let own = environment.join("bin/python");
+    if own.is_symlink() && own.canonicalize()? == python.canonicalize()? {
+        return Ok(());
+    }
+    let text = "A package that the plugin needs puts itself in the place of Python";
+    Err(NoEnvironment::Failed(Failure::permanent(Reason::PackageUnsafePath, text)))
 }
 
 /// Everything is ours and can be read by everybody. Nobody is at work in there any more.
@@ -153,4 +167,57 @@ fn take_over(environment: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn only_the_python_that_it_was_made_with_starts_a_plugin() {
+        let ground = tempfile::tempdir().unwrap();
+        let at = |name: &str| ground.path().join(name);
+        fs::create_dir_all(at("env/bin")).unwrap();
+        for name in ["python3.12", "other"] {
+            fs::write(at(name), b"").unwrap();
+        }
+        symlink("python3.12", at("python")).unwrap();
+        let is_taken = || check_interpreter(&at("env"), &at("python")).is_ok();
+        let put = |to: &str| {
+            let _ = fs::remove_file(at("env/bin/python"));
+            symlink(at(to), at("env/bin/python")).unwrap();
+        };
+        put("python3.12");
+        assert!(is_taken());
+        for wrong in ["other", "nowhere"] {
+            put(wrong);
+            assert!(!is_taken(), "{wrong}");
+        }
+        fs::remove_file(at("env/bin/python")).unwrap();
+        assert!(!is_taken(), "none");
+        fs::write(at("env/bin/python"), b"").unwrap();
+        assert!(!is_taken(), "a file of its own");
+    }
+
+    #[test]
+    fn what_was_made_belongs_to_us_and_can_be_read_by_everybody() {
+        let ground = tempfile::tempdir().unwrap();
+        let at = |name: &str| ground.path().join(name);
+        fs::create_dir_all(at("env/lib")).unwrap();
+        fs::write(at("env/lib/a.py"), b"").unwrap();
+        fs::write(at("env/run"), b"").unwrap();
+        fs::write(at("outside"), b"").unwrap();
+        symlink(at("outside"), at("env/link")).unwrap();
+        let set = |name: &str, mode| fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).unwrap();
+        set("env/lib/a.py", 0o600);
+        set("env/run", 0o4777);
+        set("outside", 0o600);
+        set("env", 0o700);
+        take_over(&at("env")).unwrap();
+        let modes = ["env", "env/lib", "env/lib/a.py", "env/run", "outside"]
+            .map(|name| fs::metadata(at(name)).unwrap().permissions().mode() & 0o7777);
+        assert_eq!(modes, [0o755, 0o755, 0o644, 0o755, 0o600]);
+    }
 }

@@ -11,7 +11,7 @@ use std::{
 use application::{
     failure::{Failure, Reason},
     ports::{
-        packaging::{Plan, Selection},
+        packaging::{Plan, Requirement, Selection},
         workplace::{OnProgress, Place},
     },
     repackaging,
@@ -116,16 +116,16 @@ impl Furnishing<'_> {
 
     async fn with_own(&self, plan: &Plan, packed: &Packed, wheels: &Path) -> Result<(), NoEnvironment> {
         let lines = match plan {
-            Plan::Open(wanted) => wanted.lines.iter().map(|line| line.text.clone()).collect(),
+            Plan::Open(wanted) => wanted.lines.iter().map(hashed).collect(),
             Plan::Selected(selection) => pins(selection),
         };
         let (names, directory) = (packed.names.clone(), wheels.to_owned());
-        let hashed = blocking(move || {
+        let digests = blocking(move || {
             let of = |name: String| Ok((file_sha256(&directory.join(&name))?, name));
             names.into_iter().map(of).collect::<Result<Vec<_>, Failure>>()
         });
-        let hashed = hashed.await.map_err(NoEnvironment::Failed)?;
-        let key = self.key(&lines, &hashed);
+        let digests = digests.await.map_err(NoEnvironment::Failed)?;
+        let key = self.key(&lines, &digests);
         if !self.is_made(&key) {
             self.make(&key, &Content { lines: &lines, is_whole: false, wheels }).await?;
         }
@@ -179,7 +179,7 @@ impl Furnishing<'_> {
     ) -> Result<(), NoEnvironment> {
         let staged = Staged::new(&self.workplace.layout, "wheels", 0o755)?;
         let text = format!("Fetching {} packages", selection.wheels.len());
-        let on_bytes = |done: u64, all: Option<u64>| (self.on_progress)(&text, done, all.unwrap_or(done));
+        let on_bytes = |done: u64, all: Option<u64>| (self.on_progress)(&text, done, all.unwrap_or(0));
         let cache = &self.workplace.parts.wheels;
         let fetched = cache.fetch(&selection.wheels, staged.path(), &on_bytes, self.cancel).await;
         fetched.map_err(NoEnvironment::Failed)?;
@@ -230,6 +230,11 @@ impl Furnishing<'_> {
         });
         Digest::of_bytes(Sha256::digest(content.to_string()).into())
     }
+}
+
+/// With the hashes of which the file must have one.
+fn hashed(line: &Requirement) -> String {
+    line.sha256.iter().fold(line.text.clone(), |text, sha256| format!("{text} --hash=sha256:{sha256}"))
 }
 
 fn pins(selection: &Selection) -> Vec<String> {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 
 mod dify;
+mod langbot;
 mod logs;
 mod native;
 mod sandbox;

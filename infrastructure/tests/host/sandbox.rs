@@ -67,7 +67,7 @@ async fn without_walls_the_report_says_so_and_who_needs_one_does_not_start() {
     assert_eq!(fault, StartFault::NoSandbox { missing: vec!["filesystem", "network", "privileges"] });
     let instance = yard.start("hog", json!({})).await;
     assert!(!yard.host.snapshot(instance).unwrap().sandboxed);
-    let secret = yard.root.path().join("secret");
+    let secret = yard.root.join("secret");
     fs::write(&secret, "s").unwrap();
     assert_eq!(yard.answer(instance, "read", json!({"path": secret})).await, json!({"ok": 1}));
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -84,7 +84,7 @@ async fn it_reads_its_own_writes_its_data_and_reaches_nobody() {
     let Some((yard, _)) = yard().await else { return };
     let instance = hog(&yard, Limits::default(), false).await;
     let other = yard.launch("echo", json!({}));
-    let secret = yard.root.path().join("secret");
+    let secret = yard.root.join("secret");
     fs::write(&secret, "s").unwrap();
     fs::write(other.data.join("theirs"), "s").unwrap();
     let theirs = [other.data.join("theirs"), other.code.join("main.py")];
@@ -192,8 +192,8 @@ async fn nothing_of_a_stopped_plugin_is_left_but_its_data() {
     let instance = hog(&yard, Limits::default(), false).await;
     yard.answer(instance, "write", json!({"path": "kept"})).await;
     yard.stop(instance).await;
-    assert_eq!(fs::read_dir(yard.root.path().join("host/instances")).unwrap().count(), 0);
-    let data = yard.root.path().join("installations").join(instance.to_string()).join("data/kept");
+    assert_eq!(fs::read_dir(yard.root.join("host/instances")).unwrap().count(), 0);
+    let data = yard.root.join("installations").join(instance.to_string()).join("data/kept");
     assert!(data.exists());
     yard.host.drain().await;
 }

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use application::ports::hosting::{CallFault, Exit, Happening, PluginHost as _, StartFault, State, Stop};
+use application::ports::hosting::{
+    CallFault, Exit, Happening, InstanceId, PluginHost as _, StartFault, State, Stop,
+};
 use serde_json::json;
 
 use crate::support::{NOBODY, Yard, sleepers, until};
@@ -142,4 +144,51 @@ async fn a_host_that_ends_takes_all_with_it_and_starts_nothing_more() {
     }
     let launch = yard.launch("echo", json!({}));
     assert_eq!(yard.started(launch).await, Err(StartFault::Stopped));
+}
+
+/// Where a host that is to be killed has its directory; only in the process that is it.
+const VICTIM: &str = "HOST_TEST_VICTIM";
+
+/// A host of its own process, until somebody ends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_victim_runs_a_plugin_that_leaves_somebody_behind() {
+    let victim = std::env::vars_os().find(|(name, _)| name == VICTIM);
+    let Some((_, root)) = victim else { return };
+    let yard = Yard::at(std::path::Path::new(&root), true);
+    yard.host.examine().await;
+    let instance = yard.start("hog", json!({})).await;
+    let mark = root.to_string_lossy().rsplit('-').next().unwrap().to_owned();
+    yard.answer(instance, "escape", json!({"seconds": mark, "clean": true})).await;
+    std::fs::write(std::path::Path::new(&root).join("instance"), instance.to_string()).unwrap();
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_is_killed_leaves_nothing_that_its_next_run_does_not_find() {
+    let mark = format!("8{:06}", std::process::id());
+    let root = tempfile::Builder::new().prefix("host-").suffix(&format!("-{mark}")).tempdir().unwrap();
+    let mut victim = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["supervising::a_victim_runs_a_plugin_that_leaves_somebody_behind", "--exact", "--quiet"])
+        .env(VICTIM, root.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let told = root.path().join("instance");
+    until(|| told.exists() && sleepers(&mark) == 1).await;
+    let instance = InstanceId(std::fs::read_to_string(told).unwrap().parse().unwrap());
+    let of_plugin = |id: &u32| {
+        std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default().contains("main.py")
+    };
+    let plugins = || Yard::processes(instance).iter().filter(|id| of_plugin(id)).count();
+    assert_eq!(plugins(), 1);
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    until(|| plugins() == 0).await;
+    let next = Yard::at(root.path(), true);
+    let swept = next.host.sweep().await;
+    assert_eq!(sleepers(&mark), 0);
+    if rustix::process::geteuid().is_root() {
+        assert_eq!(swept, 1, "who had got away");
+    }
+    assert_eq!(std::fs::read_dir(root.path().join("host/instances")).unwrap().count(), 0);
 }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -115,7 +115,8 @@ pub(crate) struct Yard {
     pub(crate) host: Host,
     pub(crate) heard: Arc<Heard>,
     pub(crate) asked: Arc<Asked>,
-    pub(crate) root: TempDir,
+    pub(crate) root: PathBuf,
+    kept: Option<TempDir>,
 }
 
 impl Yard {
@@ -126,37 +127,36 @@ impl Yard {
 
     pub(crate) fn with(sandbox: bool) -> Self {
         let root = tempfile::Builder::new().prefix("host-").tempdir().unwrap();
-        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        Self::again(root, sandbox)
+        let mut yard = Self::at(root.path(), sandbox);
+        yard.kept = Some(root);
+        yard
     }
 
-    /// The same directory, another run.
-    pub(crate) fn again(root: TempDir, sandbox: bool) -> Self {
+    /// In a directory that may have been another run's.
+    pub(crate) fn at(root: &Path, sandbox: bool) -> Self {
+        fs::set_permissions(root, fs::Permissions::from_mode(0o755)).unwrap();
         let (heard, asked) = (Arc::new(Heard::default()), Arc::new(Asked::default()));
         let settings = Settings {
-            state: root.path().join("host"),
+            state: root.join("host"),
             executable: std::env::current_exe().unwrap(),
             python: Some("/usr/bin/python3".into()),
             sandbox,
         };
         let host =
             Host::launched_by(settings, &LAUNCHER, Arc::new(System), heard.clone(), asked.clone()).unwrap();
-        Self { host, heard, asked, root }
+        Self { host, heard, asked, root: root.to_owned(), kept: None }
     }
 
     /// A sample as it would be installed.
     pub(crate) fn launch(&self, sample: &str, configuration: Value) -> Launch {
         let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/plugins");
         let instance = InstanceId(Uuid::new_v4());
-        let base = self.root.path().join("installations").join(instance.to_string());
+        let base = self.root.join("installations").join(instance.to_string());
         let (code, data) = (base.join("code"), base.join("data"));
         fs::create_dir_all(&code).unwrap();
         fs::create_dir_all(&data).unwrap();
         fs::copy(samples.join("helper.py"), code.join("helper.py")).unwrap();
-        for entry in fs::read_dir(samples.join(sample)).unwrap() {
-            let entry = entry.unwrap();
-            fs::copy(entry.path(), code.join(entry.file_name())).unwrap();
-        }
+        copy(&samples.join(sample), &code);
         let Value::Object(configuration) = configuration else { panic!("a configuration is an object") };
         Launch {
             instance,
@@ -274,4 +274,17 @@ pub(crate) fn sleepers(mark: &str) -> usize {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let lines = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
     lines.filter(|line| *line == format!("sleep\0{mark}\0").as_bytes()).count()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let into = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &into);
+        } else {
+            fs::copy(entry.path(), into).unwrap();
+        }
+    }
 }

@@ -3,15 +3,16 @@
 use std::{fs, future::Future, os::unix::fs::MetadataExt as _, pin::Pin, time::Instant};
 
 use application::{failure::Reason, ports::workplace::Workplace as _};
-use domain::{installation::Runtime, plugin::PackageFormat};
+use domain::{installation::Runtime, plugin::PackageFormat, values::Digest};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::ground::{Ground, Ready, Shelf, is_public, native, release, wheel};
+use crate::ground::{Ground, Ready, Shelf, is_public, native, release, wheel, wheel_with};
 
 type Test = fn(&Ready) -> Pin<Box<dyn Future<Output = ()> + '_>>;
 
-pub(crate) const ALL: [(&str, Test); 8] = [
+pub(crate) const ALL: [(&str, Test); 10] = [
     ("wheels_of_the_package_make_an_environment_that_equal_ones_share", |ready| Box::pin(shared(ready))),
     ("what_needs_nothing_has_no_environment", |ready| Box::pin(none(ready))),
     ("a_dify_package_goes_by_the_requirements_that_it_was_packed_with", |ready| Box::pin(packed(ready))),
@@ -19,6 +20,8 @@ pub(crate) const ALL: [(&str, Test); 8] = [
     ("what_a_package_does_not_bring_is_chosen_and_fetched_once", |ready| Box::pin(fetched(ready))),
     ("a_plugin_of_langbot_gets_the_sdk", |ready| Box::pin(langbot(ready))),
     ("another_python_is_refused_and_both_are_named", |ready| Box::pin(another_python(ready))),
+    ("hashes_of_the_requirements_hold_for_wheels_of_the_package", |ready| Box::pin(hashes(ready))),
+    ("no_wheel_takes_the_place_of_python", |ready| Box::pin(impostor(ready))),
     ("whoever_cancels_leaves_nothing", |ready| Box::pin(cancelled(ready))),
 ];
 
@@ -145,6 +148,33 @@ async fn another_python(ready: &Ready) {
     assert_eq!((failure.reason, failure.transient), (Reason::NoSolution, false));
     let told = &failure.message;
     assert!(told.contains("Python 3.39") && told.contains("this server has Python 3."), "{told}");
+}
+
+async fn hashes(ready: &Ready) {
+    let ground = Ground::new(ready, None);
+    let release = release(Runtime::Dify, PackageFormat::Difypkg, json!({}));
+    let alpha = wheel("alpha", "2.1", &[]);
+    let own = Digest::of_bytes(Sha256::digest(&alpha).into());
+    for (sha256, fits) in [(own, true), (Digest::of_bytes([7; 32]), false)] {
+        let requirements = format!("alpha==2.1 --hash=sha256:{sha256}\n");
+        let files: [(&str, &[u8]); 2] =
+            [("requirements.txt", requirements.as_bytes()), ("wheels/alpha-2.1-py3-none-any.whl", &alpha)];
+        let place = ground.unpacked(&release, &files).await;
+        assert_eq!(ground.furnish(&place, &release).await.is_ok(), fits);
+    }
+    assert_eq!((ground.environments(), ground.incoming()), (1, 0));
+}
+
+async fn impostor(ready: &Ready) {
+    let ground = Ground::new(ready, None);
+    let release = native(&json!({"alpha": "*"}));
+    for file in ["alpha-2.1.data/scripts/python", "alpha-2.1.data/data/bin/python"] {
+        let alpha = wheel_with("alpha", "2.1", &[], Some((file, "#!/bin/sh\necho owned\n")));
+        let place = ground.unpacked(&release, &[("wheels/alpha-2.1-py3-none-any.whl", &alpha)]).await;
+        let failure = ground.furnish(&place, &release).await.unwrap_err();
+        assert!(!failure.transient && failure.message.contains("ython"), "{failure}");
+        assert_eq!((ground.environments(), ground.incoming()), (0, 0));
+    }
 }
 
 async fn cancelled(ready: &Ready) {

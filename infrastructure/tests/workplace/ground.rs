@@ -269,6 +269,15 @@ fn zipped(files: &[(&str, &[u8])]) -> Vec<u8> {
 
 /// A module of the project's name that knows its version.
 pub(crate) fn wheel(name: &str, version: &str, requires: &[&str]) -> Vec<u8> {
+    wheel_with(name, version, requires, None)
+}
+
+pub(crate) fn wheel_with(
+    name: &str,
+    version: &str,
+    requires: &[&str],
+    more: Option<(&str, &str)>,
+) -> Vec<u8> {
     let module = name.replace('-', "_");
     let info = format!("{module}-{version}.dist-info");
     let code = format!("VERSION = '{version}'\n");
@@ -280,13 +289,13 @@ pub(crate) fn wheel(name: &str, version: &str, requires: &[&str]) -> Vec<u8> {
     let (source, about, kind) =
         (format!("{module}/__init__.py"), format!("{info}/METADATA"), format!("{info}/WHEEL"));
     let list = format!("{info}/RECORD");
-    let record = format!("{source},,\n{about},,\n{kind},,\n{list},,\n");
-    zipped(&[
-        (&source, code.as_bytes()),
-        (&about, metadata.as_bytes()),
-        (&kind, tags.as_bytes()),
-        (&list, record.as_bytes()),
-    ])
+    let mut files = vec![(&*source, &*code), (&*about, &*metadata), (&*kind, tags)];
+    files.extend(more);
+    let mut record: String = files.iter().flat_map(|(name, _)| [name, ",,\n"]).collect();
+    record += &[&*list, ",,\n"].concat();
+    files.push((&*list, &*record));
+    let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+    zipped(&files)
 }
 
 /// Reads a file of a release as another user would: by the bits for everybody.

@@ -126,17 +126,7 @@ impl Dify {
                 Ok(()) => Vec::new(),
                 Err(why) => self.fail(number, PLUGIN_ERROR, why.to_owned(), Value::Null),
             },
-            "error" => {
-                let said = &data["data"];
-                let message = said["message"].as_str().unwrap_or("no reason given");
-                let kind = said["error_type"].as_str().unwrap_or("error");
-                self.fail(
-                    number,
-                    PLUGIN_ERROR,
-                    plain(&format!("{kind}: {message}"), 4096),
-                    said["args"].clone(),
-                )
-            }
+            "error" => self.failed(number, &data["data"]),
             "end" => self.ended(number),
             "invoke" => self.invoked(number, session, &data["data"]),
             _ => vec![stray(message)],
@@ -152,6 +142,19 @@ impl Dify {
             data: Value::Null,
         });
         vec![Effect::Answered(number, answer)]
+    }
+
+    /// Where it happened in the plugin is for its log; it names places of this machine.
+    fn failed(&mut self, number: Number, said: &Value) -> Vec<Effect> {
+        let message = said["message"].as_str().unwrap_or("no reason given");
+        let kind = said["error_type"].as_str().unwrap_or("error");
+        let mut details = said["args"].clone();
+        let place = details.as_object_mut().and_then(|details| details.remove("traceback"));
+        let place = place.as_ref().and_then(Value::as_str).map(str::to_owned);
+        let mut effects =
+            self.fail(number, PLUGIN_ERROR, plain(&format!("{kind}: {message}"), 4096), details);
+        effects.extend(place.map(|place| Effect::Log(Level::Error, place, Map::new())));
+        effects
     }
 
     fn fail(&mut self, number: Number, code: i64, message: String, data: Value) -> Vec<Effect> {

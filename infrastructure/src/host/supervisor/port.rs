@@ -173,7 +173,7 @@ impl PluginHost for Host {
 
     async fn drain(&self) {
         self.common.ending.cancel();
-        let how = Stop { by_host: true, ..Stop::after(DRAIN_CALLS) };
+        let how = Stop::after(DRAIN_CALLS);
         let stops =
             self.common.all().into_iter().map(|instance| async move { self.stop(instance.id, how).await });
         let all = futures::future::join_all(stops);

@@ -62,9 +62,13 @@ fn an_end_alone_is_a_failure_and_an_error_is_one_before_its_end() {
     let heard = says(&mut channel, 7, "end", json!({}));
     assert!(matches!(&heard[..], [Effect::Answered(7, Err(error))] if error.code == -32601), "{heard:?}");
     asked(&mut channel, 8);
-    let error = json!({"error_type": "ValueError", "message": "bad", "args": {"a": 1}});
+    let error =
+        json!({"error_type": "ValueError", "message": "bad", "args": {"a": 1, "traceback": "File x"}});
     let heard = says(&mut channel, 8, "error", error);
-    assert!(matches!(&heard[..], [Effect::Answered(8, Err(error))] if error.message == "ValueError: bad"));
+    let error =
+        PluginError { code: PLUGIN_ERROR, message: "ValueError: bad".to_owned(), data: json!({"a": 1}) };
+    let place = Effect::Log(Level::Error, "File x".to_owned(), Map::new());
+    assert_eq!(heard, [Effect::Answered(8, Err(error)), place]);
     assert_eq!(says(&mut channel, 8, "end", json!({})), [], "it belongs to the error");
     assert_eq!(says(&mut channel, 8, "end", json!({})), [Effect::Late]);
 }
