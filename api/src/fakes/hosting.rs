@@ -52,7 +52,7 @@ impl Fakes {
             clock: self.registry.clone(),
             ids: self.clone(),
             router: Arc::new(Router::default()),
-            level: HostLevel { nexus: API_LEVEL, pythons: [12].into(), platform: "linux" },
+            level: HostLevel { nexus: API_LEVEL, platform: "linux" },
             limits: ResourceLimits::default(),
             patience: std::time::Duration::ZERO,
             require_sandbox: false,

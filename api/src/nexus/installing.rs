@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use application::repackaging::LARGEST_PACKAGE;
+use application::{queries::catalogue::Which, repackaging::LARGEST_PACKAGE};
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -54,7 +54,7 @@ pub(super) async fn install(
     } else {
         of_json(request.into_body()).await?
     };
-    check_address(&desk, &wish.install.source)?;
+    check(&desk, &wish.install.source).await?;
     let canonical = json!({"install": wish.install, "config": wish.configuration});
     let order = Order {
         work: Work::Install(wish.install),
@@ -66,16 +66,37 @@ pub(super) async fn install(
     told(&desk, desk.place(order, asker).await?).await
 }
 
-/// One that names what nobody may fetch is refused before anything is begun.
+/// What cannot be fetched is refused before anything is begun.
+async fn check(desk: &Desk, source: &Source) -> Result<(), Refusal> {
+    let Source::Catalogue { name, dialect, .. } = source else { return check_address(desk, source) };
+    let which = match &name.author {
+        Some(author) => {
+            Which::Pair { publisher: author.as_str().to_owned(), name: name.name.as_str().to_owned() }
+        }
+        None => Which::Word { dialect: *dialect, name: name.name.as_str().to_owned() },
+    };
+    let found = desk.operating.catalogue.plugin(&which).await?;
+    if found.is_some_and(|view| view.is_visible(*dialect)) {
+        return Ok(());
+    }
+    Err(Refusal::not_found(format!("{name} is in no enabled repository")).coded("PLUGIN_NOT_FOUND"))
+}
+
+/// An address that nobody may fetch from, or a file that is no package by its name.
 pub(super) fn check_address(desk: &Desk, source: &Source) -> Result<(), Refusal> {
     match source {
         Source::Url { url } => {
             let checked = desk.operating.downloads.check(url);
             checked.map_err(|failure| Refusal::meaningless(failure.message))
         }
-        Source::Catalogue { .. } | Source::Upload { .. } | Source::Folder { .. } | Source::Github { .. } => {
-            Ok(())
+        Source::Folder { file } => {
+            let kind = file.rsplit_once('.').map_or_else(String::new, |(_, kind)| kind.to_ascii_lowercase());
+            if ["zip", "difypkg", "lbpkg"].contains(&kind.as_str()) {
+                return Ok(());
+            }
+            Err(Refusal::meaningless("file_path has to name a .zip, a .difypkg or a .lbpkg"))
         }
+        Source::Catalogue { .. } | Source::Upload { .. } | Source::Github { .. } => Ok(()),
     }
 }
 

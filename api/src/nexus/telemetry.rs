@@ -238,7 +238,7 @@ mod tests {
             range("start_time=2024-03-01T12:30:00Z&end_time=2025-01-01T00:00:00Z"),
             told("12:30", "12:35", 5)
         );
-        assert_eq!(range("start_time=2024-03-01T12:30:00 01:00&resolution=1h"), told("11:00", "13:00", 2));
+        assert_eq!(range("start_time=2024-03-01T12:30:00+01:00&resolution=1h"), told("11:00", "13:00", 2));
     }
 
     #[test]

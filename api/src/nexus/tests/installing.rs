@@ -143,6 +143,7 @@ async fn what_makes_no_sense_is_the_fault_of_the_request() {
         json!({"source": "url", "download_url": format!("https://example.org/{}", "a".repeat(2048))}),
         json!({"source": "file", "file_path": " "}),
         json!({"source": "file", "file_path": "/etc/passwd"}),
+        json!({"source": "file", "file_path": "../elsewhere.zip"}),
         json!({"source": "repository", "plugin_name": "a", "config": []}),
         json!({"source": "repository", "plugin_name": "a", "config": {"a": "\0"}}),
         json!({"source": "repository", "plugin_name": "a", "permissions": "all"}),

@@ -6,7 +6,7 @@ use application::{
 };
 use axum::http::Method;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::plugin::PackageFormat;
+use domain::{plugin::PackageFormat, values::InstallationId};
 use serde_json::{Map, Value, json};
 
 use super::host::{Host, data, refused, zip};
@@ -104,12 +104,15 @@ async fn the_list_shows_all_that_the_document_shows() {
 async fn filters_combine_and_the_summary_counts_what_they_find() {
     let host = Host::with_analytics().await;
     assert_eq!(host.install_with(&zip("echo", "1.0.0"), json!({"auto_enable": false})).await.status, 200);
+    // Enabled, and nothing of it runs.
+    host.door.shelf().install("lost", InstallationId(uuid::Uuid::from_u128(7)), &[]);
     for (query, total, disabled) in [
-        ("", 2, 1),
+        ("", 3, 1),
         ("?status=active", 1, 0),
         ("?status=inactive", 1, 1),
-        ("?status=error", 0, 0),
-        ("?include_disabled=false", 1, 0),
+        ("?status=error", 1, 0),
+        ("?status=loading", 0, 0),
+        ("?include_disabled=false", 2, 0),
         ("?category=Monitoring", 1, 0),
         ("?category=none", 0, 0),
         ("?search=COUNTS", 1, 0),
@@ -128,6 +131,7 @@ async fn the_details_show_the_rest() {
     let host = Host::with_analytics().await;
     let mut needy = zip("needy", "1.0.0");
     needy.dependencies.insert("analytics-plugin".to_owned(), "^1".to_owned());
+    host.door.passes(Duration::from_secs(1));
     assert_eq!(host.install(&needy).await.status, 200);
     busy(&host);
     host.door.fakes().yard.lock().seen = Some(seen());
@@ -247,7 +251,7 @@ async fn figures_come_in_whole_buckets_with_nothing_between() {
     assert_eq!(data(&metrics)["metrics"], expected);
     let usual = host.get("/analytics-plugin/metrics").await;
     let memory = data(&usual)["metrics"]["memory_usage_mb"].as_array().unwrap().clone();
-    assert_eq!((memory.len(), &memory[0]["value"], &memory[59]["value"]), (61, &Value::Null, &json!(45.0)));
+    assert_eq!((memory.len(), &memory[0]["value"], &memory[59]["value"]), (60, &Value::Null, &json!(45.0)));
     let coarse = host.get("/analytics-plugin/metrics?resolution=5m&metrics[]=requests_per_minute").await;
     assert_eq!(data(&coarse)["metrics"].as_object().map(Map::len), Some(1));
     for odd in ["resolution=2m", "metrics=luck", "start_time=x", "start_time=2020-01-01T00:00:00Z"] {
