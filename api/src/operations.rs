@@ -32,6 +32,17 @@ use crate::{
 
 pub(crate) const LONGEST_ANSWER: Duration = Duration::from_secs(30);
 
+/// What an operation may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// JSON, and half a minute.
+    Usual,
+    /// JSON, and longer; it ends by itself.
+    Slow,
+    /// Bytes in either direction, or a socket, for as long as that takes.
+    Patient,
+}
+
 /// One method of one path.
 pub(crate) struct Operation {
     pub(crate) method: Method,
@@ -42,10 +53,7 @@ pub(crate) struct Operation {
     pub(crate) charges: Vec<Charge>,
     /// Served by this version; the others answer 501, and the description leaves them out.
     pub(crate) built: bool,
-    /// May take longer than half a minute, and takes more than JSON: bytes in either direction, sockets.
-    patient: bool,
-    /// May take longer than half a minute, and ends by itself.
-    slow: bool,
+    pace: Pace,
     pub(crate) cache: Option<Cache>,
     validated: bool,
     route: MethodRouter<Services>,
@@ -98,8 +106,7 @@ impl Operation {
             action,
             charges: vec![Charge::Usual],
             built: true,
-            patient: false,
-            slow: false,
+            pace: Pace::Usual,
             cache: None,
             validated: false,
             route,
@@ -128,11 +135,11 @@ impl Operation {
     }
 
     pub(crate) fn patient(self) -> Self {
-        Self { patient: true, ..self }
+        Self { pace: Pace::Patient, ..self }
     }
 
     pub(crate) fn slow(self) -> Self {
-        Self { slow: true, ..self }
+        Self { pace: Pace::Slow, ..self }
     }
 
     /// Its 200 is made of read models alone and the same for everybody: it gets validators, and a client that has it
@@ -164,10 +171,10 @@ impl Operation {
             let conditional = Conditional { validators: services.validators.clone(), cache };
             route = route.layer(middleware::from_fn_with_state(conditional, conditional::answer));
         }
-        if !self.patient {
+        if self.pace != Pace::Patient {
             route = route.layer(middleware::from_fn(json_body));
         }
-        if !self.patient && !self.slow {
+        if self.pace == Pace::Usual {
             route = route.layer(middleware::from_fn(in_time));
         }
         route = route
