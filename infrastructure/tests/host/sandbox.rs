@@ -101,6 +101,11 @@ async fn it_reads_its_own_writes_its_data_and_reaches_nobody() {
     assert!(is_refused(&yard.answer(instance, "setuid", json!({})).await));
     let unshare = json!({"command": ["/usr/bin/unshare", "-U", "true"]});
     assert!(is_refused(&yard.answer(instance, "exec", unshare).await));
+    for (kind, flags, errno) in [(0, 0x1000_0000, 1), (0, 0x4000_0000, 1), (1, 0x1000_0000, 38), (1, 0, 38)] {
+        let cloned = yard.answer(instance, "clone", json!({"kind": kind, "flags": flags})).await;
+        assert_eq!(cloned["errno"], errno, "{kind} {flags:x}: {cloned}");
+    }
+    assert_eq!(yard.answer(instance, "clone", json!({"kind": 0, "flags": 0})).await, json!({"ok": null}));
     let who = yard.answer(instance, "who", json!({})).await;
     if rustix::process::geteuid().is_root() {
         assert!(who["ok"]["uid"].as_u64().unwrap() > 1000, "{who}");
