@@ -245,7 +245,11 @@ impl Common {
             caps,
             parent: std::process::id(),
         };
-        let family = Family { first: None, group, user, mark: ground.mark, ..Family::default() };
+        let place = (walls == Walls::Namespaces).then(|| private.clone());
+        let homes =
+            [&private, &launch.data, &launch.code].into_iter().filter_map(|home| home.canonicalize().ok());
+        let homes = homes.collect();
+        let family = Family { group, user, mark: ground.mark, place, homes, ..Family::default() };
         Ok(Prepared { order, plan, family })
     }
 
@@ -256,8 +260,9 @@ impl Common {
             .into_iter()
             .any(|other| other.id != launch.instance && other.launch().installation == launch.installation);
         if others {
-            // Another instance is the same user.
+            // Another instance is the same user, and at work in the same places but for the first.
             family.user = None;
+            family.homes.truncate(1);
         }
         let private = self.private(launch.instance);
         let cleared = tokio::task::spawn_blocking(move || {
@@ -276,7 +281,9 @@ impl Common {
 impl Common {
     /// By groups, by users and by marks: whatever an earlier run of this host has started.
     fn sweep(&self) -> usize {
-        let everybody = Family { mark: format!("{}/*", self.name), ..Family::default() };
+        let place = Some(self.state.join("instances"));
+        let homes = place.iter().cloned().collect();
+        let everybody = Family { mark: format!("{}/*", self.name), place, homes, ..Family::default() };
         let mut ended = kin::end(&everybody);
         for group in self.groups.iter().flat_map(Groups::left) {
             ended += kin::end(&Family {

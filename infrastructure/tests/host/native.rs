@@ -149,7 +149,8 @@ async fn what_it_wants_is_asked_for_and_what_it_reports_is_only_told() {
     let methods: Vec<String> = yard.asked.0.lock().unwrap().iter().map(|ask| ask.method.clone()).collect();
     assert_eq!(methods, ["event/emit", "storage/put", "host/shutdown"]);
     let custom = vec![("total_requests".to_owned(), 1e9), ("unique_users".to_owned(), 1e6)];
-    assert!(yard.heard.all(instance).contains(&Happening::Reported(Reported { custom })));
+    let reported = Happening::Reported(Reported { custom });
+    until(|| yard.heard.all(instance).contains(&reported)).await;
     assert_eq!(yard.host.snapshot(instance).unwrap().counters.requests, 1, "the host's own count");
     yard.stop(instance).await;
 }
