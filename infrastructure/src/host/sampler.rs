@@ -1,11 +1,12 @@
 //! Looks at what runs: how much memory, processor and descriptors. One task for all, by numbers that are known; what
 //! the kernel does not bound is bounded from here.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Weak, time::Duration};
 
 use application::ports::hosting::{Exit, Happening, Level, State};
 use serde_json::Map;
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     cgroups::Group,
@@ -23,15 +24,17 @@ const SAMPLE: u64 = 60;
 /// How long a plugin may use more than twice its share where only we can stop it.
 const LONG: Duration = Duration::from_secs(30);
 
-pub(super) async fn sample(common: Arc<Common>) {
+/// Ends with the host.
+pub(super) async fn sample(host: Weak<Common>, ending: CancellationToken) {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut tick = 0_u64;
     loop {
         tokio::select! {
-            () = common.ending.cancelled() => return,
+            () = ending.cancelled() => return,
             _ = ticks.tick() => {}
         }
+        let Some(common) = host.upgrade() else { return };
         tick += 1;
         for instance in common.all() {
             // Not all in the same moment, and each in its own again and again.

@@ -142,7 +142,7 @@ impl Host {
             walls: Mutex::new((Walls::None, SandboxReport::UNTESTED)),
             allowed: settings.sandbox,
         });
-        common.tasks.spawn(sampler::sample(common.clone()));
+        common.tasks.spawn(sampler::sample(Arc::downgrade(&common), common.ending.clone()));
         Ok(Self { common })
     }
 
@@ -154,6 +154,14 @@ impl Host {
     fn running(&self, id: InstanceId) -> Result<Arc<Instance>, CallFault> {
         let instance = self.instance(id).filter(|instance| instance.state() == State::Running);
         instance.ok_or(CallFault::NotRunning)
+    }
+}
+
+impl Drop for Common {
+    fn drop(&mut self) {
+        if let Some(groups) = &self.groups {
+            groups.remove();
+        }
     }
 }
 

@@ -108,7 +108,10 @@ pub(super) async fn live(attendance: &mut Attendance) -> End {
     let launch = attendance.instance.launch().clone();
     let prepared = match attendance.common.prepare(&launch) {
         Ok(prepared) => prepared,
-        Err(fault) => return End::NotStarted(fault),
+        Err(fault) => {
+            attendance.common.clear(&launch, Family::default()).await;
+            return End::NotStarted(fault);
+        }
     };
     let limits = launch.limits;
     let begun = Instant::now();
