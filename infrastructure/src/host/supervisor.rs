@@ -59,7 +59,7 @@ pub struct Host {
 /// What all instances share.
 pub(super) struct Common {
     name: String,
-    state: PathBuf,
+    pub(super) state: PathBuf,
     python: Option<PathBuf>,
     pub(super) clock: Arc<dyn Clock>,
     happenings: Arc<dyn Happenings>,
