@@ -1,12 +1,23 @@
-//! `LangBot`'s plugin API, at its own mount and at the documented paths. This version runs no plugins: what it says of
-//! them is that none is there, and what it cannot do it refuses as not built, to whom it would be allowed.
+//! `LangBot`'s plugin API, at its own mount and at the documented paths: the installed plugins of its format, whatever
+//! dialect they came through, and the tasks that change them.
 
 mod error;
+mod files;
+mod github;
+mod installing;
+mod named;
+mod orders;
 mod plugins;
 mod session;
+mod shown;
 mod system;
+mod tasks;
 
-use application::{identity, policy::Action};
+use application::{
+    identity,
+    policy::Action,
+    queries::{installations, operations as work},
+};
 use axum::http::Method;
 use domain::values::Dialect;
 use serde_json::{Value, json};
@@ -14,7 +25,7 @@ use serde_json::{Value, json};
 use crate::{
     credential::Accepts,
     limits::{Charge, ResetForm},
-    operations::{Operation, get, later, post, put},
+    operations::{Operation, delete, get, later, post, put},
     voice::{Heard, JSON, Voice, no_stamp},
 };
 
@@ -28,7 +39,7 @@ pub(crate) static VOICE: Voice = Voice {
     accept: enveloped,
     stamp: no_stamp,
     reset: ResetForm::UnixSeconds,
-    read_models: &[identity::KEYS, identity::ACCOUNTS],
+    read_models: &[identity::KEYS, identity::ACCOUNTS, installations::READ_MODEL, work::READ_MODEL],
 };
 
 /// Clients take `data` apart without asking what it is.
@@ -46,8 +57,8 @@ pub(crate) fn operations() -> Vec<Operation> {
         get("/api/v1/system/context", read, system::context),
         get("/api/v1/system/capabilities", read, system::capabilities),
         get("/api/v1/system/status/plugin-system", read, system::plugin_system),
-        get("/api/v1/system/tasks", read, system::tasks),
-        get("/api/v1/system/tasks/{id}", read, system::no_task),
+        get("/api/v1/system/tasks", read, tasks::list),
+        get("/api/v1/system/tasks/{id}", read, tasks::one),
     ];
     operations.extend(of_plugins("/api/v1/plugins"));
     operations
@@ -59,23 +70,22 @@ fn of_plugins(base: &str) -> Vec<Operation> {
     let (read, change, open) = (Action::ReadHost, Action::ChangeHost, Action::ReadInstance);
     vec![
         get(base, read, plugins::list),
-        get(plugin(""), read, plugins::none_there).for_later(),
-        // A task that fails is what clients expect of a plugin that is not there.
-        later(Method::DELETE, plugin(""), change),
-        post(plugin("/upgrade"), change, plugins::none_there).for_later(),
-        get(plugin("/config"), read, plugins::none_there).for_later(),
-        put(plugin("/config"), change, plugins::none_there).for_later(),
-        get(plugin("/logs"), Action::ReadHostLogs, plugins::none_there).for_later(),
-        get(plugin("/readme"), read, plugins::none_there).for_later(),
-        get(plugin("/icon"), open, plugins::none_there).for_later(),
-        get(plugin("/assets/{*path}"), open, plugins::none_there).for_later(),
-        get(plugin("/authenticated-icon"), read, plugins::none_there).for_later(),
-        get(plugin("/authenticated-assets/{*path}"), read, plugins::none_there).for_later(),
-        post(plugin("/page-api"), Action::MessagePlugin, plugins::none_there).for_later(),
-        later(Method::POST, at("install/local"), change).patient(),
-        later(Method::POST, at("install/local/preview"), change).patient(),
-        later(Method::POST, at("install/github"), change),
-        later(Method::POST, at("install/marketplace"), change),
+        get(plugin(""), read, plugins::one),
+        delete(plugin(""), change, installing::remove),
+        post(plugin("/upgrade"), change, installing::upgrade),
+        get(plugin("/config"), read, plugins::config),
+        put(plugin("/config"), change, plugins::configure).slow(),
+        get(plugin("/logs"), Action::ReadHostLogs, plugins::logs),
+        get(plugin("/readme"), read, files::readme),
+        get(plugin("/icon"), open, files::icon),
+        get(plugin("/assets/{*path}"), open, files::asset),
+        get(plugin("/authenticated-icon"), read, files::icon),
+        get(plugin("/authenticated-assets/{*path}"), read, files::asset),
+        later(Method::POST, plugin("/page-api"), Action::MessagePlugin),
+        post(at("install/local"), change, installing::local).patient(),
+        post(at("install/local/preview"), change, installing::preview).patient(),
+        post(at("install/github"), change, installing::from_github),
+        post(at("install/marketplace"), change, installing::from_marketplace),
         later(Method::POST, at("github/releases"), change),
         later(Method::POST, at("github/release-assets"), change),
         later(Method::POST, at("config-files"), change),

@@ -118,11 +118,6 @@ impl Operation {
         self.path.replace("{*", "{")
     }
 
-    /// Answers the truth of today, which is not yet what it is for: the description leaves it out.
-    pub(crate) fn for_later(self) -> Self {
-        Self { built: false, ..self }
-    }
-
     /// Counts against another limit than the dialect's usual one.
     pub(crate) fn charged(self, charge: Charge) -> Self {
         Self { charges: vec![charge], ..self }

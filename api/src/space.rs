@@ -11,6 +11,8 @@ mod likes;
 mod plugins;
 mod publishing;
 
+pub(crate) use assets::{given, tag_of};
+
 use application::{
     identity::{ACCOUNTS, KEYS},
     policy::Action::{IssueKey, LogIn, PublishPackage, ReadCatalogue, Review},

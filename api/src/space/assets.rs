@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 use application::{
-    ports::packages::PackedFile,
-    publishing::Publishing,
-    queries::catalogue::{CatalogueQueries, ReleaseView},
+    ports::packages::PackedFile, publishing::Publishing, queries::catalogue::CatalogueQueries,
 };
 use axum::{
     body::Body,
@@ -46,11 +44,12 @@ pub(super) async fn asset(
     let release = view.latest().filter(|release| release.artifact.format == PackageFormat::Lbpkg);
     let release = release.ok_or_else(no_asset)?;
     let name = format!("assets/{}", pair.rest);
-    let tag = tag_of(release, &name);
+    let tag = tag_of(&release.artifact.sha256, &name);
     let mut response = if file_response::is_held(&headers, &tag) {
         not_modified(&method, &headers, &tag)
     } else {
-        let file = publishing.asset(&release.artifact, &name, &directory).await?.ok_or_else(no_asset)?;
+        let file =
+            publishing.asset(&release.artifact.sha256, &name, &directory).await?.ok_or_else(no_asset)?;
         given(&method, &headers, &tag, &name, file)?
     };
     response.headers_mut().insert(CACHE_CONTROL, FOR_A_WHILE);
@@ -58,10 +57,9 @@ pub(super) async fn asset(
 }
 
 /// The package and the name in it say which bytes these are.
-fn tag_of(release: &ReleaseView, name: &str) -> Digest {
-    let package = release.artifact.sha256.as_str();
+pub(crate) fn tag_of(package: &Digest, name: &str) -> Digest {
     Digest::of_bytes(
-        Sha256::new().chain_update(package).chain_update([0]).chain_update(name).finalize().into(),
+        Sha256::new().chain_update(package.as_str()).chain_update([0]).chain_update(name).finalize().into(),
     )
 }
 
@@ -73,7 +71,7 @@ fn not_modified(method: &Method, headers: &HeaderMap, tag: &Digest) -> Response 
     response
 }
 
-fn given(
+pub(crate) fn given(
     method: &Method,
     headers: &HeaderMap,
     tag: &Digest,

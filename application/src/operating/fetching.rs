@@ -19,6 +19,9 @@ use crate::{
     repackaging::LARGEST_PACKAGE,
 };
 
+/// Of a release of a forge.
+const LARGEST_RELEASED: u64 = 10 * 1024 * 1024;
+
 /// A file on its way; gone when its step is.
 pub(super) struct Arriving(pub(super) PathBuf);
 
@@ -61,12 +64,17 @@ impl Run<'_> {
                 let path = Arriving(self.operating.hosting.workplace.import(file).await?);
                 (self.keep(&path).await?, Origin::Folder { file: file.clone() })
             }
-            Source::Url { url } => (self.download(url).await?, Origin::Url { url: url.clone() }),
+            Source::Url { url } => {
+                (self.download(url, LARGEST_PACKAGE).await?, Origin::Url { url: url.clone() })
+            }
             Source::Github { owner, repository, tag, asset } => {
                 let url = format!("https://github.com/{owner}/{repository}/releases/download/{tag}/{asset}");
                 let (owner, repository) = (owner.clone(), repository.clone());
                 let (tag, asset) = (tag.clone(), asset.clone());
-                (self.download(&url).await?, Origin::Github { owner, repository, tag, asset })
+                (
+                    self.download(&url, LARGEST_RELEASED).await?,
+                    Origin::Github { owner, repository, tag, asset },
+                )
             }
         };
         Ok(Found::Fetched { digest: received.sha256, size: received.size, origin })
@@ -137,10 +145,10 @@ impl Run<'_> {
         Ok(came.received)
     }
 
-    async fn download(&self, url: &str) -> Result<Received, Halt> {
+    async fn download(&self, url: &str, largest: u64) -> Result<Received, Halt> {
         let file = Arriving(self.operating.hosting.workplace.incoming().await?);
         let downloads = &self.operating.downloads;
-        let received = downloads.download(url, &file, LARGEST_PACKAGE, &|_, _| {}, &self.cancel).await?;
+        let received = downloads.download(url, &file, largest, &|_, _| {}, &self.cancel).await?;
         self.operating.blobs.put(&file, &received.sha256).await?;
         Ok(received)
     }

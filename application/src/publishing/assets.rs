@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use domain::plugin::Artifact;
+use domain::values::Digest;
 
 use super::Publishing;
 use crate::{error::Error, ports::packages::PackedFile};
@@ -26,7 +26,7 @@ impl Publishing {
     /// `directory`.
     pub async fn asset(
         &self,
-        artifact: &Artifact,
+        package: &Digest,
         name: &str,
         directory: &Path,
     ) -> Result<Option<PackedFile>, Error> {
@@ -35,7 +35,7 @@ impl Publishing {
             Error::unavailable()
         })?;
         let copied = Copied(directory.join(format!("asset-{}", self.ids.secret())));
-        if !self.blobs.copy(&artifact.sha256, &copied.0).await? {
+        if !self.blobs.copy(package, &copied.0).await? {
             return Ok(None);
         }
         Ok(self.reader.file(&copied.0, name, LARGEST_ASSET).await?)

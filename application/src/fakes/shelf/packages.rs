@@ -62,9 +62,12 @@ impl PackageReader for Shelf {
         Ok(Package { artifact: Artifact { sha256, size: bytes.len() as u64, ..package.artifact }, ..package })
     }
 
-    /// Of prepared packages only the icon.
+    /// Of prepared packages the readme and the icon.
     async fn file(&self, package: &Path, name: &str, largest: u64) -> Result<Option<PackedFile>, Failure> {
         let package = self.read(package, &[PackageFormat::Lbpkg]).await?;
+        if let Some(readme) = package.readme.filter(|_| name == "README.md") {
+            return Ok(Some(PackedFile { image: None, bytes: readme.into() }));
+        }
         let icon = package.icon.filter(|icon| name == "assets/icon" && icon.bytes.len() as u64 <= largest);
         Ok(icon.map(|icon| PackedFile { image: Some(icon.media_type), bytes: icon.bytes }))
     }
