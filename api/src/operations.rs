@@ -42,13 +42,21 @@ pub(crate) struct Operation {
     pub(crate) charges: Vec<Charge>,
     /// Served by this version; the others answer 501, and the description leaves them out.
     pub(crate) built: bool,
-    /// May take longer than half a minute, and takes more than JSON: bytes in either direction, sockets.
-    patient: bool,
-    /// May take longer than half a minute, and ends by itself.
-    slow: bool,
+    pace: Pace,
     pub(crate) cache: Option<Cache>,
     validated: bool,
     route: MethodRouter<Services>,
+}
+
+/// What it may take: time, and bodies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// Half a minute, and JSON.
+    Usual,
+    /// Longer, because it ends by itself, and JSON.
+    Slow,
+    /// Longer, and more than JSON: bytes in either direction, sockets.
+    Patient,
 }
 
 /// A GET answers HEAD too.
@@ -98,8 +106,7 @@ impl Operation {
             action,
             charges: vec![Charge::Usual],
             built: true,
-            patient: false,
-            slow: false,
+            pace: Pace::Usual,
             cache: None,
             validated: false,
             route,
@@ -128,11 +135,11 @@ impl Operation {
     }
 
     pub(crate) fn patient(self) -> Self {
-        Self { patient: true, ..self }
+        Self { pace: Pace::Patient, ..self }
     }
 
     pub(crate) fn slow(self) -> Self {
-        Self { slow: true, ..self }
+        Self { pace: Pace::Slow, ..self }
     }
 
     /// Its 200 is made of read models alone and the same for everybody: it gets validators, and a client that has it
@@ -164,12 +171,11 @@ impl Operation {
             let conditional = Conditional { validators: services.validators.clone(), cache };
             route = route.layer(middleware::from_fn_with_state(conditional, conditional::answer));
         }
-        if !self.patient {
-            route = route.layer(middleware::from_fn(json_body));
-        }
-        if !self.patient && !self.slow {
-            route = route.layer(middleware::from_fn(in_time));
-        }
+        route = match self.pace {
+            Pace::Usual => route.layer(middleware::from_fn(json_body)).layer(middleware::from_fn(in_time)),
+            Pace::Slow => route.layer(middleware::from_fn(json_body)),
+            Pace::Patient => route,
+        };
         route = route
             .layer(middleware::from_fn_with_state(self.action, security::keep))
             .layer(middleware::from_fn_with_state(services.clone(), read_after))

@@ -1,6 +1,6 @@
 //! What a manifest says of its plugin, in the spellings that are found: everything in it is the author's word.
 
-use domain::installation::InstalledRelease;
+use domain::{installation::InstalledRelease, values::PublisherName};
 use serde_json::{Value, json};
 
 const MOST: usize = 1_000;
@@ -40,7 +40,7 @@ impl<'a> Manifest<'a> {
     }
 
     pub(super) fn author(&self) -> Option<&'a str> {
-        let named = self.release.name.author.as_ref().map(|author| author.as_str());
+        let named = self.release.name.author.as_ref().map(PublisherName::as_str);
         self.text(&["author"]).or_else(|| self.whole()["author"]["name"].as_str()).or(named)
     }
 
