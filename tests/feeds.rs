@@ -73,6 +73,7 @@ async fn whoever_follows_a_plugin_hears_that_it_was_removed() {
     let publish = async |name: &str| {
         let path = "/space/api/v1/marketplace/plugins/publish";
         yard.send(yard.bearing(Method::POST, path, &token.secret).multipart(form(name))).await.expect(200);
+        yard.settle().await;
         let all = items(&yard, "/feed.json").await;
         let released =
             all.iter().find(|item| item["title"] == format!("The {name} plugin 1.0.0 was released"));

@@ -12,6 +12,7 @@ fn main() -> io::Result<()> {
     let root = PathBuf::from(std::env::args_os().nth(1).ok_or(io::ErrorKind::InvalidInput)?);
     let all = [
         ("archive", archives()),
+        ("channels", channels()),
         ("labels", labels()),
         ("lock", locks()),
         ("manifest", manifests()),
@@ -41,6 +42,34 @@ fn archives() -> Vec<Vec<u8>> {
         Archive::of(vec![Entry { stored: true, ..Entry::plain("d/", "") }, Entry::new("d/a", "x")]).bytes(),
         Wheel::pure("alpha", "1.0.0").bytes(),
     ]
+}
+
+/// What plugins say from beginning to end, after the byte that tells which protocol it is of.
+fn channels() -> Vec<Vec<u8>> {
+    let native = r#"{"jsonrpc":"2.0","id":1,"result":{"protocol_version":1,"plugin":{"id":"echo","version":"1.0.0"},"capabilities":{"health":true,"message_types":["echo"]}}}
+{"jsonrpc":"2.0","id":2,"result":{"status":"success","data":{"x":1}}}
+{"jsonrpc":"2.0","id":"a","method":"event/emit","params":{}}
+"#;
+    let dify = r#"{"version":"1.0.0","type":"plugin","author":"a","name":"echo"}
+
+{"event":"heartbeat","session_id":null,"data":{}}
+{"event":"session","session_id":"s7","data":{"type":"invoke","data":{"type":"llm","backwards_request_id":"b","request":{}}}}
+{"event":"session","session_id":"s7","data":{"type":"stream","data":{"type":"text","message":{"text":"42"}}}}
+{"event":"session","session_id":"s7","data":{"type":"end","data":{}}}
+"#;
+    let capability = "c".repeat(32);
+    let langbot = format!(
+        r#"hello
+{{"seq_id":9,"action":"register_plugin","data":{{"registration_capability":"{capability}","plugin_container":{{"manifest":{{"metadata":{{"name":"echo","version":"1.0.0"}}}},"components":[]}}}}}}
+{{"seq_id":2,"code":0,"message":"success","data":{{"alive":true}},"chunk_status":"continue"}}
+{{"seq_id":3,"code":0,"message":"success","data":{{}},"chunk_status":"continue"}}
+{{"type":"chunk_start","total_size":23}}
+{{"type":"chunk_data","data":"{{\"seq_id\":1,\"code\":0}} ","offset":0}}
+{{"type":"chunk_end"}}
+"#
+    );
+    let said = [(9, native), (10, dify), (11, langbot.as_str())];
+    said.map(|(kind, text)| [&[kind][..], text.as_bytes()].concat()).to_vec()
 }
 
 fn labels() -> Vec<Vec<u8>> {

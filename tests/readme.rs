@@ -42,7 +42,7 @@ async fn the_commands_are_true() {
         assert!(out.contains(told), "{told} in {out}");
     }
     for told in
-        ["Nothing changed", "\"solarized-dark-ui\"", "\"plugin_123\"", "\"Initial release\"", "\"0.1.7\""]
+        ["Nothing changed", "\"said\":\"hi\"", "\"solarized-dark-ui\"", "\"plugin_123\"", "\"Initial release\"", "\"0.1.7\""]
     {
         assert!(out.contains(told), "{told} in {out}");
     }

@@ -37,6 +37,7 @@ mod hostile_wheels;
 mod http_files;
 mod idempotency;
 mod inkdrop;
+mod installed;
 mod limits;
 mod log;
 mod marketplace;

@@ -32,6 +32,17 @@ use crate::{
 
 pub(crate) const LONGEST_ANSWER: Duration = Duration::from_secs(30);
 
+/// What an operation may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// JSON, and half a minute.
+    Usual,
+    /// JSON, and longer; it ends by itself.
+    Slow,
+    /// Bytes in either direction, or a socket, for as long as that takes.
+    Patient,
+}
+
 /// One method of one path.
 pub(crate) struct Operation {
     pub(crate) method: Method,
@@ -46,17 +57,6 @@ pub(crate) struct Operation {
     pub(crate) cache: Option<Cache>,
     validated: bool,
     route: MethodRouter<Services>,
-}
-
-/// What it may take: time, and bodies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    /// Half a minute, and JSON.
-    Usual,
-    /// Longer, because it ends by itself, and JSON.
-    Slow,
-    /// Longer, and more than JSON: bytes in either direction, sockets.
-    Patient,
 }
 
 /// A GET answers HEAD too.
@@ -171,11 +171,12 @@ impl Operation {
             let conditional = Conditional { validators: services.validators.clone(), cache };
             route = route.layer(middleware::from_fn_with_state(conditional, conditional::answer));
         }
-        route = match self.pace {
-            Pace::Usual => route.layer(middleware::from_fn(json_body)).layer(middleware::from_fn(in_time)),
-            Pace::Slow => route.layer(middleware::from_fn(json_body)),
-            Pace::Patient => route,
-        };
+        if self.pace != Pace::Patient {
+            route = route.layer(middleware::from_fn(json_body));
+        }
+        if self.pace == Pace::Usual {
+            route = route.layer(middleware::from_fn(in_time));
+        }
         route = route
             .layer(middleware::from_fn_with_state(self.action, security::keep))
             .layer(middleware::from_fn_with_state(services.clone(), read_after))

@@ -158,12 +158,10 @@ fn word<'a>(params: &'a Value, name: &str) -> Result<&'a str, Denied> {
     word.ok_or_else(|| Denied::Invalid(format!("{name} has to be 1 to {LONGEST_WORD} characters")))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature that map_err takes")]
 fn denied(error: Error) -> Denied {
     Denied::Unavailable(error.message)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature that map_err takes")]
 fn undelivered(fault: Undelivered) -> Denied {
     Denied::Unavailable(match fault {
         Undelivered::Error(error) => error.message,

@@ -20,6 +20,7 @@ use crate::{
     queries::{
         catalogue::{self, CatalogueQueries},
         installations::{self, InstallationQueries},
+        operations,
         tasks::{TaskQueries, TaskStatus, TaskView},
     },
     tasks::READ_MODEL,
@@ -206,7 +207,7 @@ impl Removing {
             return Ok(true);
         }
         // Asked once more after it was seen to know: it may have learnt just between.
-        for read_model in [catalogue::READ_MODEL, installations::READ_MODEL] {
+        for read_model in [catalogue::READ_MODEL, installations::READ_MODEL, operations::READ_MODEL] {
             if !self.freshness.has_all_before(read_model, age).await {
                 return Ok(true);
             }

@@ -35,9 +35,9 @@ pub(super) async fn change(
     let mut set = |name| fields.words(name, MOST, LONGEST).into_iter().collect::<BTreeSet<String>>();
     let (grant, revoke) = (set("grant"), set("revoke"));
     fields.one_of("security_level", &LEVELS);
-    let word = fields.text("security_level");
+    let said = fields.text("security_level");
     fields.well_formed()?;
-    let level = word.and_then(|word| SecurityLevel::ALL.into_iter().find(|level| level.as_str() == word));
+    let level = said.and_then(|said| SecurityLevel::ALL.into_iter().find(|level| level.as_str() == said));
     if let Some(both) = grant.intersection(&revoke).next() {
         return Err(Refusal::meaningless(format!("{both} cannot be granted and revoked at once")));
     }

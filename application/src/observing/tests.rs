@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     error::Error,
     fakes::Registry,
-    ports::hosting::{Exit, Level, LogLine, Sample},
+    ports::hosting::{Exit, Level, LogLine},
     shelf::Shelf,
 };
 
@@ -60,7 +60,7 @@ async fn what_happens_to_the_current_process_is_written_down_and_what_it_says_is
     observer.happened(current, at, logged(1));
     observer.happened(beside, at, logged(2));
     observer.happened(stranger, at, logged(3));
-    observer.happened(current, at, Happening::Measured(Box::new(Sample::default())));
+    observer.happened(current, at, Happening::Measured(Box::default()));
     let healthy = Happening::Health { from: Seen::Unknown, to: Seen::Healthy, checks: Vec::new() };
     observer.happened(current, at, healthy);
     drop(observer);

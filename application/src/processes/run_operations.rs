@@ -11,13 +11,18 @@ use tracing::{info, warn};
 use crate::{
     error::Error,
     operating::{Operating, depending::load_order},
-    ports::turns::{Turn, Turns},
+    ports::{
+        turns::{Turn, Turns},
+        workplace::Place,
+    },
 };
 
 const TURN: &str = "plugin-host";
 /// Somebody else may end.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 4;
+/// Directories that nobody knows are looked for.
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
 const PAGE: u32 = 100;
 
 pub struct RunOperations {
@@ -35,6 +40,7 @@ impl RunOperations {
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let mut running: HashMap<OperationId, CancellationToken> = HashMap::new();
         let mut work = JoinSet::new();
+        let mut sweeping = tokio::time::interval(SWEEP_EVERY);
         loop {
             if let Err(error) = self.take_up(&mut running, &mut work, &places, &stop).await {
                 warn!(%error, "operations could not be looked for");
@@ -43,6 +49,7 @@ impl RunOperations {
                 () = stop.cancelled() => break,
                 () = asked.raised() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
+                _ = sweeping.tick() => self.sweep().await,
                 Some(done) = work.join_next() => {
                     if let Ok(id) = done {
                         running.remove(&id);
@@ -80,6 +87,27 @@ impl RunOperations {
                 }
             }
             Err(error) => warn!(%error, "what is installed could not be read"),
+        }
+    }
+
+    /// What neither an installation nor an operation knows.
+    async fn sweep(&self) {
+        let operating = &self.operating;
+        let known = async {
+            let live = operating.hosting.installations.live().await?;
+            let live = live.iter().filter_map(|view| Some(Place::of(view.id, &view.live.as_ref()?.release)));
+            let under_way = operating.queries.unfinished(PAGE).await?;
+            let under_way = under_way
+                .iter()
+                .filter_map(|view| Some(Place::of(view.found.installation?, view.found.release.as_ref()?)));
+            Ok::<Vec<Place>, Error>(live.chain(under_way).collect())
+        };
+        let swept = match known.await {
+            Ok(known) => operating.hosting.workplace.sweep(&known).await.map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = swept {
+            warn!(%error, "directories that nobody knows were not looked for");
         }
     }
 

@@ -26,7 +26,7 @@ pub trait InstallationQueries: Send + Sync {
     /// What is installed, by name and scope.
     async fn live(&self) -> Result<Vec<InstallationView>, Error>;
 
-    /// Whether an installation or a backup is made of these bytes.
+    /// Whether an installation, a backup or an operation under way is made of these bytes.
     async fn uses(&self, digest: &Digest) -> Result<bool, Error>;
 }
 

@@ -55,10 +55,7 @@ impl Groups {
             self.parents.iter().map(|parent| Controlled { path: parent.path.join(name), ..parent.clone() });
         let group = Group { parts: parts.collect() };
         for part in &group.parts {
-            match fs::create_dir(&part.path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
-            }
+            fs::create_dir_all(&part.path)?;
         }
         let memory = u64::from(limits.memory_mb) * 1024 * 1024;
         for (control, old, new, value) in [

@@ -8,7 +8,7 @@ use std::{
         linux::net::SocketAddrExt as _,
         unix::{fs::PermissionsExt as _, net::UnixListener},
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -77,7 +77,7 @@ impl Common {
     }
 
     async fn try_out(&self, walls: Walls) -> io::Result<SandboxReport> {
-        let bait = Bait::laid()?;
+        let bait = Bait::laid(&self.state)?;
         let control = bait.attempts.made();
         bait.heard()?;
         let id = InstanceId(Uuid::from_bytes(random().map_err(io::Error::other)?));
@@ -166,8 +166,15 @@ impl Common {
 
 impl Bait {
     /// Everybody on the machine may have it; only walls stand in the way.
-    fn laid() -> io::Result<Self> {
-        let ground = tempfile::Builder::new().prefix("plugyard-").tempdir()?;
+    fn laid(state: &Path) -> io::Result<Self> {
+        // What a killed run has left goes with the next one.
+        let place = state.join("canary");
+        fs::create_dir_all(&place)?;
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o711))?;
+        for left in fs::read_dir(&place)?.flatten() {
+            let _in_use = fs::remove_dir_all(left.path());
+        }
+        let ground = tempfile::tempdir_in(&place)?;
         fs::set_permissions(ground.path(), fs::Permissions::from_mode(0o777))?;
         let (secret, elsewhere) = (ground.path().join("secret"), ground.path().join("elsewhere"));
         fs::write(&secret, b"secret")?;

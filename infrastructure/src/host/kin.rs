@@ -1,8 +1,13 @@
-//! All processes of one instance, however they tried to get away: by control group, by user, by a mark in their
-//! environment, by group and session, and as descendants of those. Nothing is ended by a number alone: a process is
+//! All processes of one instance, however they tried to get away: by control group, by user, by what is mounted for
+//! them, by a mark in their environment, by where they are at work, by group and session, and as descendants of those. Nothing is ended by a number alone: a process is
 //! its number and its start.
 
-use std::{collections::BTreeSet, fs, os::unix::fs::MetadataExt as _, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -77,6 +82,10 @@ pub(super) struct Family {
     pub(super) user: Option<u32>,
     /// The value of [`MARK`]; several are one's own when it ends with a star.
     pub(super) mark: String,
+    /// What only they have mounted, at this place or below it. No plugin can change what is mounted for it.
+    pub(super) place: Option<PathBuf>,
+    /// Directories in which no other plugin is at work.
+    pub(super) homes: Vec<PathBuf>,
     /// Seen before as descendants.
     pub(super) known: BTreeSet<Process>,
 }
@@ -115,6 +124,8 @@ impl Family {
             || self.known.contains(&seen.process)
             || self.user.is_some_and(|user| owner(seen.process.id) == Some(user))
             || is_marked(seen.process.id, &self.mark)
+            || is_at_work(seen.process.id, &self.homes)
+            || self.place.as_ref().is_some_and(|place| has_mounted(seen.process.id, place))
     }
 }
 
@@ -131,6 +142,27 @@ fn is_marked(id: u32, mark: &str) -> bool {
         Some(start) => found.starts_with(start),
         None => found == mark,
     })
+}
+
+/// Whoever else has gone there, such as the operator in a shell, has not been held in like a plugin.
+fn is_at_work(id: u32, homes: &[PathBuf]) -> bool {
+    let Ok(cwd) = fs::read_link(format!("/proc/{id}/cwd")) else { return false };
+    homes.iter().any(|home| cwd.starts_with(home)) && is_held_in(id)
+}
+
+fn is_held_in(id: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+    let has = |field: &str, value: &str| {
+        status.lines().any(|line| line.strip_prefix(field).is_some_and(|found| found.trim() == value))
+    };
+    has("NoNewPrivs:", "1") && has("Seccomp:", "2")
+}
+
+fn has_mounted(id: u32, place: &Path) -> bool {
+    const POINT: usize = 4;
+    let mounts = fs::read_to_string(format!("/proc/{id}/mountinfo")).unwrap_or_default();
+    let mut points = mounts.lines().filter_map(|mount| mount.split(' ').nth(POINT));
+    points.any(|point| Path::new(point).starts_with(place))
 }
 
 fn numbers(directory: &Path) -> impl Iterator<Item = u32> {
@@ -153,6 +185,13 @@ pub(super) fn tree(first: Process) -> Vec<Seen> {
         }
     }
     found
+}
+
+/// Bytes that are its own, and its share of what it has in common with others; slow to find out.
+pub(super) fn share(id: u32) -> Option<u64> {
+    let said = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok()?;
+    let kib = said.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    Some(kib.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
 /// What it has open.

@@ -1,16 +1,18 @@
 //! Looks at what runs: how much memory, processor and descriptors. One task for all, by numbers that are known; what
 //! the kernel does not bound is bounded from here.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Weak, time::Duration};
 
 use application::ports::hosting::{Exit, Happening, Level, State};
 use serde_json::Map;
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
 
 use super::{
+    cgroups::Group,
     figures::Look,
     instance::{Instance, Wish},
-    kin::{self, Family},
+    kin::{self, Family, Process, Seen},
     supervisor::Common,
 };
 
@@ -22,15 +24,17 @@ const SAMPLE: u64 = 60;
 /// How long a plugin may use more than twice its share where only we can stop it.
 const LONG: Duration = Duration::from_secs(30);
 
-pub(super) async fn sample(common: Arc<Common>) {
+/// Ends with the host.
+pub(super) async fn sample(host: Weak<Common>, ending: CancellationToken) {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut tick = 0_u64;
     loop {
         tokio::select! {
-            () = common.ending.cancelled() => return,
+            () = ending.cancelled() => return,
             _ = ticks.tick() => {}
         }
+        let Some(common) = host.upgrade() else { return };
         tick += 1;
         for instance in common.all() {
             // Not all in the same moment, and each in its own again and again.
@@ -51,9 +55,10 @@ pub(super) async fn sample(common: Arc<Common>) {
 
 async fn look(common: &Common, instance: &Instance) {
     let Some(family) = instance.seen().family.clone() else { return };
-    let (look, known) = take(&family);
-    let now = Instant::now();
     let limits = instance.launch().limits;
+    let most = u64::from(limits.memory_mb) * 1024 * 1024;
+    let (look, known) = take(&family, most);
+    let now = Instant::now();
     let over_cpu = {
         let mut seen = instance.seen();
         if let Some(family) = &mut seen.family {
@@ -81,7 +86,7 @@ async fn look(common: &Common, instance: &Instance) {
             (true, Some(since)) => now - since >= LONG,
         }
     };
-    let over_memory = !common.bounds_memory() && look.memory > u64::from(limits.memory_mb) * 1024 * 1024;
+    let over_memory = !common.bounds_memory() && look.memory > most;
     let breach = match (over_memory, over_cpu) {
         (true, _) => Exit::OutOfMemory,
         (false, true) => Exit::OutOfCpu,
@@ -92,8 +97,9 @@ async fn look(common: &Common, instance: &Instance) {
     let _ = instance.wishes.send(Wish::Kill(breach)).await;
 }
 
-fn take(family: &Family) -> (Look, std::collections::BTreeSet<kin::Process>) {
-    let Some(first) = family.first else { return Default::default() };
+/// `most`: up to there it is enough to know that it is no more.
+fn take(family: &Family, most: u64) -> (Look, BTreeSet<Process>) {
+    let Some(first) = family.first else { return (Look::default(), BTreeSet::new()) };
     let mut seen = kin::tree(first);
     // Who left the tree is still counted.
     let lost = family.known.iter().filter(|known| !seen.iter().any(|one| one.process == **known));
@@ -101,16 +107,21 @@ fn take(family: &Family) -> (Look, std::collections::BTreeSet<kin::Process>) {
         lost.filter_map(|known| kin::see(known.id).filter(|one| one.process == *known)).collect();
     seen.extend(lost);
     let ticks: u64 = seen.iter().map(|one| one.cpu).sum();
-    let pages: u64 = seen.iter().map(|one| one.pages).sum();
     let look = Look {
-        memory: family
-            .group
-            .as_ref()
-            .and_then(super::cgroups::Group::resident)
-            .unwrap_or_else(|| pages * rustix::param::page_size() as u64),
+        memory: family.group.as_ref().and_then(Group::resident).unwrap_or_else(|| memory(&seen, most)),
         cpu: Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second().max(1)),
         handles: kin::handles(first.id),
         processes: u32::try_from(seen.len()).unwrap_or(u32::MAX),
     };
     (look, seen.into_iter().map(|one| one.process).collect())
+}
+
+/// What processes have in common is counted once for each of them, which is put right only where it matters.
+fn memory(seen: &[Seen], most: u64) -> u64 {
+    let bytes = |one: &Seen| one.pages * rustix::param::page_size() as u64;
+    let sum: u64 = seen.iter().map(bytes).sum();
+    if sum <= most || seen.len() < 2 {
+        return sum;
+    }
+    seen.iter().map(|one| kin::share(one.process.id).unwrap_or_else(|| bytes(one))).sum()
 }

@@ -59,7 +59,7 @@ pub struct Host {
 /// What all instances share.
 pub(super) struct Common {
     name: String,
-    state: PathBuf,
+    pub(super) state: PathBuf,
     python: Option<PathBuf>,
     pub(super) clock: Arc<dyn Clock>,
     happenings: Arc<dyn Happenings>,
@@ -142,7 +142,7 @@ impl Host {
             walls: Mutex::new((Walls::None, SandboxReport::UNTESTED)),
             allowed: settings.sandbox,
         });
-        common.tasks.spawn(sampler::sample(common.clone()));
+        common.tasks.spawn(sampler::sample(Arc::downgrade(&common), common.ending.clone()));
         Ok(Self { common })
     }
 
@@ -154,6 +154,14 @@ impl Host {
     fn running(&self, id: InstanceId) -> Result<Arc<Instance>, CallFault> {
         let instance = self.instance(id).filter(|instance| instance.state() == State::Running);
         instance.ok_or(CallFault::NotRunning)
+    }
+}
+
+impl Drop for Common {
+    fn drop(&mut self) {
+        if let Some(groups) = &self.groups {
+            groups.remove();
+        }
     }
 }
 
@@ -245,7 +253,11 @@ impl Common {
             caps,
             parent: std::process::id(),
         };
-        let family = Family { first: None, group, user, mark: ground.mark, ..Family::default() };
+        let place = (walls == Walls::Namespaces).then(|| private.clone());
+        let homes =
+            [&private, &launch.data, &launch.code].into_iter().filter_map(|home| home.canonicalize().ok());
+        let homes = homes.collect();
+        let family = Family { group, user, mark: ground.mark, place, homes, ..Family::default() };
         Ok(Prepared { order, plan, family })
     }
 
@@ -256,8 +268,9 @@ impl Common {
             .into_iter()
             .any(|other| other.id != launch.instance && other.launch().installation == launch.installation);
         if others {
-            // Another instance is the same user.
+            // Another instance is the same user, and at work in the same places but for the first.
             family.user = None;
+            family.homes.truncate(1);
         }
         let private = self.private(launch.instance);
         let cleared = tokio::task::spawn_blocking(move || {
@@ -276,7 +289,9 @@ impl Common {
 impl Common {
     /// By groups, by users and by marks: whatever an earlier run of this host has started.
     fn sweep(&self) -> usize {
-        let everybody = Family { mark: format!("{}/*", self.name), ..Family::default() };
+        let place = Some(self.state.join("instances"));
+        let homes = place.iter().cloned().collect();
+        let everybody = Family { mark: format!("{}/*", self.name), place, homes, ..Family::default() };
         let mut ended = kin::end(&everybody);
         for group in self.groups.iter().flat_map(Groups::left) {
             ended += kin::end(&Family {

@@ -149,7 +149,8 @@ async fn what_it_wants_is_asked_for_and_what_it_reports_is_only_told() {
     let methods: Vec<String> = yard.asked.0.lock().unwrap().iter().map(|ask| ask.method.clone()).collect();
     assert_eq!(methods, ["event/emit", "storage/put", "host/shutdown"]);
     let custom = vec![("total_requests".to_owned(), 1e9), ("unique_users".to_owned(), 1e6)];
-    assert!(yard.heard.all(instance).contains(&Happening::Reported(Reported { custom })));
+    let reported = Happening::Reported(Reported { custom });
+    until(|| yard.heard.all(instance).contains(&reported)).await;
     assert_eq!(yard.host.snapshot(instance).unwrap().counters.requests, 1, "the host's own count");
     yard.stop(instance).await;
 }
@@ -194,4 +195,31 @@ async fn a_round_trip_takes_little_more_than_the_plugin() {
     took.sort();
     assert!(took[250] < Duration::from_millis(20), "{:?}", took[250]);
     yard.stop(instance).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plugin_of_the_guide_runs_as_it_is_written() {
+    let guide = include_str!("../../../tests/plugins/README.md");
+    let code = guide.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert!(code.lines().count() <= 20);
+    let yard = Yard::open();
+    let mut launch = yard.launch("echo", json!({}));
+    std::fs::write(launch.code.join("main.py"), code).unwrap();
+    "hello".clone_into(&mut launch.name);
+    let instance = launch.instance;
+    yard.started(launch).await.unwrap();
+    assert_eq!(yard.answer(instance, "greet", json!({"name": "Ada"})).await["text"], "Hello, Ada!");
+    yard.stop(instance).await;
+    assert_eq!(Yard::processes(instance), NOBODY);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_plugin_leaves_nothing_behind() {
+    let yard = Yard::open();
+    for entry_point in ["missing.py", "../main.py", "a:b:c", ""] {
+        let mut launch = yard.launch("echo", json!({}));
+        entry_point.clone_into(&mut launch.entry_point);
+        assert!(matches!(yard.started(launch).await, Err(StartFault::NotMade(_))), "{entry_point}");
+    }
+    assert_eq!(std::fs::read_dir(yard.root.join("host/instances")).unwrap().count(), 0);
 }

@@ -101,6 +101,11 @@ async fn it_reads_its_own_writes_its_data_and_reaches_nobody() {
     assert!(is_refused(&yard.answer(instance, "setuid", json!({})).await));
     let unshare = json!({"command": ["/usr/bin/unshare", "-U", "true"]});
     assert!(is_refused(&yard.answer(instance, "exec", unshare).await));
+    for (kind, flags, errno) in [(0, 0x1000_0000, 1), (0, 0x4000_0000, 1), (1, 0x1000_0000, 38), (1, 0, 38)] {
+        let cloned = yard.answer(instance, "clone", json!({"kind": kind, "flags": flags})).await;
+        assert_eq!(cloned["errno"], errno, "{kind} {flags:x}: {cloned}");
+    }
+    assert_eq!(yard.answer(instance, "clone", json!({"kind": 0, "flags": 0})).await, json!({"ok": null}));
     let who = yard.answer(instance, "who", json!({})).await;
     if rustix::process::geteuid().is_root() {
         assert!(who["ok"]["uid"].as_u64().unwrap() > 1000, "{who}");
@@ -143,7 +148,8 @@ async fn who_takes_too_much_memory_is_ended_and_started_again_and_nobody_else_no
     let limits = Limits { memory_mb: 64, ..Limits::default() };
     let instance = hog(&yard, limits, false).await;
     let begun = Instant::now();
-    let _ = yard.say(instance, "allocate", json!({"mb": 512})).await;
+    // Less than what the reserve of addresses would refuse.
+    let _ = yard.say(instance, "allocate", json!({"mb": 300})).await;
     until(|| yard.host.snapshot(instance).unwrap().restarts == 1).await;
     assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
     if report.memory == Control::Enforced {
@@ -196,4 +202,26 @@ async fn nothing_of_a_stopped_plugin_is_left_but_its_data() {
     let data = yard.root.join("installations").join(instance.to_string()).join("data/kept");
     assert!(data.exists());
     yard.host.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_instances_of_an_installation_one_ends_and_the_other_goes_on() {
+    let Some((yard, _)) = yard().await else { return };
+    let old = yard.launch("hog", json!({}));
+    let mut new = old.clone();
+    new.instance = InstanceId(uuid::Uuid::new_v4());
+    let (first, second) = (old.instance, new.instance);
+    yard.started(old).await.unwrap();
+    yard.started(new).await.unwrap();
+    let mark = format!("9{:06}", std::process::id());
+    yard.answer(second, "escape", json!({"seconds": mark, "clean": false})).await;
+    until(|| sleepers(&mark) == 1).await;
+    yard.stop(first).await;
+    assert_eq!(
+        yard.answer(second, "who", json!({})).await["ok"]["pid"],
+        yard.host.snapshot(second).unwrap().process.unwrap()
+    );
+    assert_eq!(sleepers(&mark), 1);
+    yard.stop(second).await;
+    assert_eq!(sleepers(&mark), 0);
 }

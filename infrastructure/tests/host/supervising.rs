@@ -158,7 +158,9 @@ async fn a_victim_runs_a_plugin_that_leaves_somebody_behind() {
     yard.host.examine().await;
     let instance = yard.start("hog", json!({})).await;
     let mark = root.to_string_lossy().rsplit('-').next().unwrap().to_owned();
-    yard.answer(instance, "escape", json!({"seconds": mark, "clean": true})).await;
+    // Without users or mounts of their own nothing but the mark tells it from others.
+    let clean = rustix::process::geteuid().is_root();
+    yard.answer(instance, "escape", json!({"seconds": mark, "clean": clean})).await;
     std::fs::write(std::path::Path::new(&root).join("instance"), instance.to_string()).unwrap();
     std::future::pending::<()>().await;
 }
@@ -187,8 +189,6 @@ async fn a_host_that_is_killed_leaves_nothing_that_its_next_run_does_not_find() 
     let next = Yard::at(root.path(), true);
     let swept = next.host.sweep().await;
     assert_eq!(sleepers(&mark), 0);
-    if rustix::process::geteuid().is_root() {
-        assert_eq!(swept, 1, "who had got away");
-    }
+    assert_eq!(swept, 1, "who had got away");
     assert_eq!(std::fs::read_dir(root.path().join("host/instances")).unwrap().count(), 0);
 }

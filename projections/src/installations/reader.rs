@@ -43,10 +43,9 @@ impl InstallationQueries for PgInstallations {
     }
 
     async fn uses(&self, digest: &Digest) -> Result<bool, Error> {
-        sqlx::query_scalar("select exists(select from read.installations where digests @> array[$1])")
-            .bind(digest.to_string())
-            .fetch_one(&self.pool)
-            .await
-            .map_err(unavailable)
+        let query = "select exists(select from read.installations where digests @> array[$1])
+            or exists(select from read.operations where not ended
+                      and $1 in (view #>> '{found,fetched,digest}', view #>> '{work,source,digest}'))";
+        sqlx::query_scalar(query).bind(digest.to_string()).fetch_one(&self.pool).await.map_err(unavailable)
     }
 }

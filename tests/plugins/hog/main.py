@@ -1,7 +1,9 @@
 """Wants everything, and returns what the system said: the sandbox is tried from inside."""
 
+import ctypes
 import os
 import socket
+import struct
 import subprocess
 import time
 
@@ -112,6 +114,20 @@ def send_signal(data):
 @attempt("setuid")
 def become_root(_data):
     os.setuid(0)
+
+
+@attempt("clone")
+def clone(data):
+    """A child in a new namespace, by the bare system call; both of its kinds."""
+    number = {"x86_64": (56, 435), "aarch64": (220, 435)}[os.uname().machine][data["kind"]]
+    libc = ctypes.CDLL(None, use_errno=True)
+    arguments = (struct.pack("8Q", data["flags"], 0, 0, 0, 17, 0, 0, 0), 64) if data["kind"] else (data["flags"] | 17, 0, 0, 0, 0)
+    child = libc.syscall(number, *arguments)
+    if child == 0:
+        os._exit(0)
+    if child < 0:
+        raise OSError(ctypes.get_errno(), "refused")
+    os.waitpid(child, 0)
 
 
 @attempt("exec")

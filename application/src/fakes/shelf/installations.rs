@@ -107,7 +107,10 @@ impl InstallationQueries for Shelf {
             let live = view.live.iter().map(|live| &live.release.digest);
             live.chain(view.backups.values().map(|backup| &backup.release.digest)).any(|one| one == digest)
         };
-        Ok(self.installations().values().any(is_it))
+        let is_wanted = |view: &OperationView| {
+            !view.has_ended() && view.found.fetched.as_ref().is_some_and(|fetched| fetched.digest == *digest)
+        };
+        Ok(self.installations().values().any(is_it) || self.operations().values().any(is_wanted))
     }
 }
 

@@ -1,7 +1,10 @@
 //! One life of a plugin: a process, its channel and everything that is waited for, from the order to the end of the
 //! last process of its family. One loop, in which nothing ever waits for the plugin alone.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use application::ports::hosting::{Denied, Exit, Health, Limits, StartFault, State};
 use serde_json::{Map, Value};
@@ -66,6 +69,10 @@ struct Life<'a> {
     patience: Duration,
     ready: Option<Instant>,
     flush: Option<Instant>,
+    /// Figures that are still to be told.
+    reported: BTreeMap<String, f64>,
+    /// What was last said of its health, and when.
+    told: (Health, Instant),
     leaving: Option<Leaving>,
     /// Why it is being ended, where that is not its own doing.
     reason: Option<Exit>,
@@ -101,7 +108,10 @@ pub(super) async fn live(attendance: &mut Attendance) -> End {
     let launch = attendance.instance.launch().clone();
     let prepared = match attendance.common.prepare(&launch) {
         Ok(prepared) => prepared,
-        Err(fault) => return End::NotStarted(fault),
+        Err(fault) => {
+            attendance.common.clear(&launch, Family::default()).await;
+            return End::NotStarted(fault);
+        }
     };
     let limits = launch.limits;
     let begun = Instant::now();
@@ -185,6 +195,8 @@ impl<'a> Life<'a> {
             patience: prepared.plan.ready_within,
             ready: None,
             flush: None,
+            reported: BTreeMap::new(),
+            told: (Health::Unknown, begun),
             leaving: None,
             reason: None,
             fault: None,
@@ -262,6 +274,7 @@ impl Life<'_> {
                 self.flush = None;
             }
             self.attendance.instance.hand_out(&self.attendance.common);
+            self.report();
         }
         if self.doom.is_some_and(|doom| doom <= now) {
             self.doom = None;

@@ -30,12 +30,16 @@ pub(super) fn command(
             ["-c", RUN_CLASS, module, class].map(str::to_owned).to_vec()
         }
         Some(_) => return Err(not_made("its entry point is no module:Class")),
-        None if is_dotted(entry) && !launch.code.join(entry).is_file() => {
+        None if is_dotted(entry) && !is_file_name(launch, entry) => {
             vec!["-m".to_owned(), entry.to_owned()]
         }
         None => vec![within(&launch.code, entry)?.to_string_lossy().into_owned()],
     };
     Ok((python, arguments, readable))
+}
+
+fn is_file_name(launch: &Launch, entry: &str) -> bool {
+    Path::new(entry).extension().is_some_and(|end| end == "py") || launch.code.join(entry).is_file()
 }
 
 /// A file of the package, by its name in there.

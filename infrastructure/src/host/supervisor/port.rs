@@ -50,7 +50,11 @@ impl PluginHost for Host {
             attend(common.clone(), instance, wishes, started).await;
             common.instances().remove(&id);
         });
-        waiter.await.unwrap_or(Err(StartFault::Stopped))
+        let outcome = waiter.await.unwrap_or(Err(StartFault::Stopped));
+        if outcome.is_err() {
+            self.common.instances().remove(&id);
+        }
+        outcome
     }
 
     async fn stop(&self, id: InstanceId, how: Stop) {

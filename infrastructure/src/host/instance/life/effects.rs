@@ -97,10 +97,7 @@ impl Life<'_> {
             Effect::Heartbeat => self.alive(None),
             Effect::Log(level, text, metadata) => self.write(level, &text, metadata),
             Effect::Asked(number, ask) => self.asked(number, ask),
-            Effect::Reported(custom) => {
-                let reported = Happening::Reported(Reported { custom });
-                self.attendance.common.tell(self.attendance.instance.id, reported);
-            }
+            Effect::Reported(custom) => self.reports(custom),
             Effect::Late => self.attendance.instance.seen().counters.late += 1,
             Effect::Broken(why) => {
                 self.write(Level::Error, &format!("the plugin broke its protocol: {why}"), Map::new());
@@ -194,19 +191,41 @@ impl Life<'_> {
             return;
         }
         let instance = &self.attendance.instance;
-        let (from, to, checks) = {
+        let (health, checks) = {
             let mut seen = instance.seen();
             let (look, fails): (Look, bool) = (seen.look, seen.figures.fails_often());
             let (health, mut checks) = self.watch.verdict(look, &self.limits, fails);
             for check in &mut checks {
                 check.message = seen.journal.redactor().clean(std::mem::take(&mut check.message));
             }
-            let from = std::mem::replace(&mut seen.health, health);
+            seen.health = health;
             seen.checks.clone_from(&checks);
-            (from, health, checks)
+            (health, checks)
         };
-        if from != to {
-            self.attendance.common.tell(instance.id, Happening::Health { from, to, checks });
+        // Somebody who changes all the time is told of now and then.
+        let (from, at) = self.told;
+        if from != health && (from == Health::Unknown || at.elapsed() >= Journal::PATIENCE) {
+            self.told = (health, Instant::now());
+            self.attendance.common.tell(instance.id, Happening::Health { from, to: health, checks });
+        }
+    }
+
+    /// Gathered for a second: a plugin may report as often as it likes.
+    fn reports(&mut self, custom: Vec<(String, f64)>) {
+        const MOST: usize = 64;
+        for (name, value) in custom {
+            if self.reported.len() < MOST || self.reported.contains_key(&name) {
+                self.reported.insert(name, value);
+            }
+        }
+        self.flush.get_or_insert_with(|| Instant::now() + Journal::PATIENCE);
+    }
+
+    pub(super) fn report(&mut self) {
+        if !self.reported.is_empty() {
+            let custom = std::mem::take(&mut self.reported).into_iter().collect();
+            let reported = Happening::Reported(Reported { custom });
+            self.attendance.common.tell(self.attendance.instance.id, reported);
         }
     }
 }
