@@ -41,9 +41,14 @@ async fn the_commands_are_true() {
     for told in ["is revoked", "\"access_token\"", "\"ticket\"", "is erased", "\"ip_hash\""] {
         assert!(out.contains(told), "{told} in {out}");
     }
-    for told in
-        ["Nothing changed", "\"solarized-dark-ui\"", "\"plugin_123\"", "\"Initial release\"", "\"0.1.7\""]
-    {
+    for told in [
+        "Nothing changed",
+        "\"said\":\"hi\"",
+        "\"solarized-dark-ui\"",
+        "\"plugin_123\"",
+        "\"Initial release\"",
+        "\"0.1.7\"",
+    ] {
         assert!(out.contains(told), "{told} in {out}");
     }
 }

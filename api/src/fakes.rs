@@ -1,6 +1,7 @@
 //! Ports that keep everything in memory, for the tests of the handlers.
 
 mod cataloguing;
+pub(crate) mod documented;
 pub(crate) mod door;
 pub(crate) mod form;
 mod gate;

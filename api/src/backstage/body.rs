@@ -215,4 +215,4 @@ fn dependencies(ranges: &BTreeMap<String, String>) -> Vec<Dependency<'_>> {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

@@ -32,8 +32,8 @@ pub(super) async fn change(
 ) -> Result<Said, Refusal> {
     let (shown, body) = slug.find_before(&hosting, body).await?;
     let mut fields = Fields::of_json(body).await?;
-    let mut named = |name| fields.words(name, MOST, LONGEST).into_iter().collect::<BTreeSet<String>>();
-    let (grant, revoke) = (named("grant"), named("revoke"));
+    let mut set = |name| fields.words(name, MOST, LONGEST).into_iter().collect::<BTreeSet<String>>();
+    let (grant, revoke) = (set("grant"), set("revoke"));
     fields.one_of("security_level", &LEVELS);
     let said = fields.text("security_level");
     fields.well_formed()?;
@@ -43,8 +43,8 @@ pub(super) async fn change(
     }
     let (service, id) = (hosting.clone(), shown.view.id);
     let by = asker.caller("/api/v1/plugins/{plugin_id}/permissions", &Value::Null).metadata;
-    let permitting = async move { Ok(service.permit(id, grant, revoke, level, &by).await) };
-    let permitted = work.finish(permitting).await??;
+    let changing = async move { Ok(service.permit(id, grant, revoke, level, &by).await) };
+    let permitted = work.finish(changing).await??;
     let mut body = told(&hosting.shown(id).await?, &hosting.sandbox());
     body["updated_at"] = moment(permitted.at).into();
     // It was: what the sandbox of a process holds cannot be loosened.

@@ -1,7 +1,5 @@
 //! What the document shows of one plugin comes back from a plugin with those values.
 
-mod document;
-
 use application::queries::{
     catalogue::Counted,
     downloads::{DayView, DownloadsView},
@@ -14,9 +12,6 @@ use domain::{
 };
 use serde_json::{Value, json, to_value};
 
-pub(in crate::backstage) use self::document::catalog_backend;
-use self::document::{card, imported, publisher, release, review, time};
-
 use super::{
     details::{Details, Links, Parts, versions},
     review::Review,
@@ -24,6 +19,7 @@ use super::{
     *,
 };
 use crate::{
+    fakes::documented::{card, catalog_backend, imported, publisher, release, review, time},
     links::{self, PublicUrl},
     mount::Mount,
 };

@@ -10,10 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::door;
-use crate::{
-    backstage::body::tests::catalog_backend,
-    fakes::{Shelf, caller, door::Door},
-};
+use crate::fakes::{Shelf, caller, documented::catalog_backend, door::Door};
 
 pub(super) const PLUGINS: &str = "/api/marketplace/v1/plugins";
 

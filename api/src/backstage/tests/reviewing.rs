@@ -8,7 +8,7 @@ use super::{
     browsing::{PLUGINS, show},
     door,
 };
-use crate::{backstage::body::tests::catalog_backend, fakes::door::Door};
+use crate::fakes::{documented::catalog_backend, door::Door};
 
 const REVIEWS: &str = "/api/marketplace/v1/plugins/plugin_123/reviews";
 

@@ -21,20 +21,20 @@ use domain::{
 };
 use serde_json::json;
 use uuid::Uuid;
-pub(in crate::backstage) fn time(text: &str) -> DateTime<Utc> {
+pub(crate) fn time(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-pub(in crate::backstage) fn texts(words: &[&str]) -> Vec<String> {
+fn texts(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-pub(in crate::backstage) fn ranges(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+fn ranges(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, range)| ((*name).to_owned(), (*range).to_owned())).collect()
 }
 
 /// As the seed of the demonstration loads it.
-pub(in crate::backstage) fn catalog_backend() -> PluginView {
+pub(crate) fn catalog_backend() -> PluginView {
     PluginView {
         id: PluginId(Uuid::from_u128(123)),
         number: 123,
@@ -63,11 +63,11 @@ pub(in crate::backstage) fn catalog_backend() -> PluginView {
     }
 }
 
-pub(in crate::backstage) fn verification() -> Verification {
+fn verification() -> Verification {
     Verification { method: "domain".to_owned(), evidence: "dns".to_owned(), at: time("2024-01-01T00:00:00Z") }
 }
 
-pub(in crate::backstage) fn description() -> Description {
+fn description() -> Description {
     let text = |text: &str| Some(text.to_owned());
     Description {
         display_name: "Catalog Backend".to_owned(),
@@ -100,7 +100,7 @@ pub(in crate::backstage) fn description() -> Description {
     }
 }
 
-pub(in crate::backstage) fn release(version: &str) -> ReleaseView {
+pub(crate) fn release(version: &str) -> ReleaseView {
     ReleaseView {
         version: version.parse().unwrap(),
         published_at: time("2024-08-01T00:00:00Z"),
@@ -124,7 +124,7 @@ pub(in crate::backstage) fn release(version: &str) -> ReleaseView {
     }
 }
 
-pub(in crate::backstage) fn imported() -> ImportedStatistics {
+pub(crate) fn imported() -> ImportedStatistics {
     ImportedStatistics {
         downloads: 50_000,
         monthly: Some(5_000),
@@ -139,7 +139,7 @@ pub(in crate::backstage) fn imported() -> ImportedStatistics {
     }
 }
 
-pub(in crate::backstage) fn publisher(verified: bool) -> PublisherView {
+pub(crate) fn publisher(verified: bool) -> PublisherView {
     PublisherView {
         name: "Spotify".to_owned(),
         number: 456,
@@ -153,7 +153,7 @@ pub(in crate::backstage) fn publisher(verified: bool) -> PublisherView {
 }
 
 /// The card of the same plugin.
-pub(in crate::backstage) fn card() -> Card {
+pub(crate) fn card() -> Card {
     let PluginView { id, number, publisher, name, kind, origin, description, created_at, updated_at, .. } =
         catalog_backend();
     let release = release("1.2.3");
@@ -193,7 +193,7 @@ pub(in crate::backstage) fn card() -> Card {
     }
 }
 
-pub(in crate::backstage) fn review() -> Shown {
+pub(crate) fn review() -> Shown {
     let review = ReviewView {
         id: ReviewId(Uuid::from_u128(789)),
         number: 789,
