@@ -138,8 +138,8 @@ async fn what_is_documented_and_not_built_says_so_to_whom_it_would_be_allowed() 
     let everywhere = DIALECTS.map(Dialect::name);
     let user = yard.key_for("somebody", &everywhere, "user").await.secret;
     for (dialect, method, path) in [
-        (Dialect::Langbot, Method::POST, "/langbot/api/v1/plugins/install/github"),
-        (Dialect::Langbot, Method::POST, "/langbot/api/v1/plugins/install/local"),
+        (Dialect::Langbot, Method::POST, "/langbot/api/v1/plugins/github/releases"),
+        (Dialect::Langbot, Method::POST, "/langbot/api/v1/plugins/config-files"),
     ] {
         let anonymous = yard.send(yard.request(method.clone(), path)).await;
         assert_eq!(dialect.refusal(&anonymous).status, 401, "{path}");
