@@ -12,10 +12,11 @@ use futures::{StreamExt as _, stream};
 use plugyard_tests::{
     Answer, Plan, Plugin, Yard,
     marketplace::Market,
+    packages,
     schema::{misfit, resolved},
     yard::ADMIN,
 };
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, multipart};
 use serde_json::{Value, json};
 use url::form_urlencoded::byte_serialize;
 
@@ -115,8 +116,12 @@ async fn whatever_is_sent_is_answered_as_described() {
     let market = Market::start();
     market.list(&Plugin::new("listed"), "tool");
     // Nothing is to be worked on, and nobody's address asked.
-    let plan = Plan::default().set("PLUGYARD_ROLE", "api").set("PLUGYARD_MARKETPLACE_URL", &market.base());
-    let yard = plan.start().await;
+    let plan = Plan::default().set("PLUGYARD_MARKETPLACE_URL", &market.base());
+    let mut yard = plan.start().await;
+    furnish(&yard).await;
+    yard.set("PLUGYARD_ROLE", "api");
+    yard.terminate();
+    yard.restart().await;
     let user = key_of_a_user(&yard).await;
     let document = published(&yard).await;
     let mut cases = Vec::new();
@@ -149,6 +154,17 @@ async fn whatever_is_sent_is_answered_as_described() {
     let reached = best.values().filter(|status| **status < 300).count();
     assert!(reached * 2 > best.len(), "few operations were ever asked for rightly: {best:?}");
     yard.get("/healthz").await.expect(200);
+}
+
+/// The demonstration catalogue, and a plugin that is installed.
+async fn furnish(yard: &Yard) {
+    yard.command(&["seed"]).await;
+    let package = packages::zip("listed", "0.0.1").set("/dependencies", Value::Null);
+    let part = multipart::Part::bytes(package.bytes()).file_name(package.file_name());
+    let form =
+        multipart::Form::new().part("file", part).text("source", "upload").text("auto_enable", "false");
+    let request = yard.bearing(Method::POST, "/v1/plugins/install", ADMIN);
+    yard.send(request.multipart(form)).await.expect(200);
 }
 
 async fn key_of_a_user(yard: &Yard) -> String {

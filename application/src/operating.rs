@@ -35,12 +35,14 @@ use crate::{
     },
     queries::{
         catalogue::CatalogueQueries,
-        operations::{OperationQueries, OperationView, READ_MODEL},
+        operations::{OperationQueries, OperationView, READ_MODEL, Stage},
     },
     signal::Signal,
 };
 
 pub const NO_OPERATION: &str = "No such operation";
+/// By then somebody has taken it up, or there is nobody to do so now.
+const UNTAKEN: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
 pub struct Operating {
@@ -136,11 +138,12 @@ impl Operating {
         self.queries.operation(id).await?.ok_or_else(|| Error::not_found(NO_OPERATION))
     }
 
-    /// Until it has ended, or for as long; it goes on either way.
+    /// Until it has ended, or for as long; it goes on either way. Nobody waits for what nobody takes up.
     pub async fn ended(&self, id: OperationId, at_most: Duration) -> Result<OperationView, Error> {
         let mut moved = self.moved.waiter();
         let limit = tokio::time::sleep(at_most);
         tokio::pin!(limit);
+        let untaken = tokio::time::Instant::now() + UNTAKEN;
         loop {
             let view = self.view(id).await?;
             if view.has_ended() {
@@ -148,6 +151,7 @@ impl Operating {
             }
             tokio::select! {
                 () = &mut limit => return Ok(view),
+                () = tokio::time::sleep_until(untaken), if view.stage == Stage::Waiting => return self.view(id).await,
                 () = moved.raised() => {}
             }
         }

@@ -80,6 +80,11 @@ fn text(dice: &mut Dice, schema: &Value, name: &str) -> String {
         ("author", _) => (*dice.one(&["yard", "nobody"])).to_owned(),
         ("name", _) => (*dice.one(&["listed", "unlisted"])).to_owned(),
         ("version", _) => (*dice.one(&["0.0.1", "9.9.9"])).to_owned(),
+        // What is in the catalogue, and installed.
+        ("plugin_id" | "target_plugin", _) => (*dice.one(&["listed", "unlisted"])).to_owned(),
+        ("pluginId", _) => (*dice.one(&["plugin_123", "plugin_9"])).to_owned(),
+        ("package_name", _) => (*dice.one(&["solarized-dark-ui", "unlisted"])).to_owned(),
+        ("version_name", _) => (*dice.one(&["1.0.0", "9.9.9"])).to_owned(),
         ("glibc", _) => "2.28".to_owned(),
         ("macos", _) => "13.0".to_owned(),
         ("python", _) => "3.12".to_owned(),

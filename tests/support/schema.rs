@@ -38,9 +38,10 @@ pub fn misfit(document: &Value, schema: &Value, value: &Value) -> Option<String>
             }
             "items" => value.as_array().into_iter().flatten().find_map(|item| misfit(document, rule, item)),
             "allOf" => rule.as_array().unwrap().iter().find_map(|part| misfit(document, part, value)),
-            "oneOf" => {
+            "oneOf" | "anyOf" => {
                 let fits = |part: &&Value| misfit(document, part, value).is_none();
-                wrong(rule.as_array().unwrap().iter().filter(fits).count() == 1)
+                let fitting = rule.as_array().unwrap().iter().filter(fits).count();
+                wrong(fitting == 1 || (fitting > 1 && keyword == "anyOf"))
             }
             "not" => wrong(misfit(document, rule, value).is_some()),
             "minimum" => wrong(value.as_f64().is_none_or(|number| number >= rule.as_f64().unwrap())),

@@ -51,7 +51,7 @@ impl Fakes {
             freshness,
             clock: self.registry.clone(),
             ids: self.clone(),
-            router: Arc::new(Router::default()),
+            router: Arc::new(Router::opened()),
             level: HostLevel { nexus: API_LEVEL, platform: "linux" },
             limits: ResourceLimits::default(),
             patience: std::time::Duration::ZERO,

@@ -19,7 +19,7 @@ use crate::{
 async fn ground(granted: &[&str]) -> (Brokering, InstanceId, Arc<Yard>) {
     let registry = Registry::at(chrono::DateTime::UNIX_EPOCH);
     let (shelf, yard) = (Shelf::new(registry.clone()), Yard::new());
-    let router = Arc::new(Router::default());
+    let router = Arc::new(Router::opened());
     let broker = Brokering::new(yard.clone());
     let mut instances = Vec::new();
     for (number, name) in [(1, "asker"), (2, "other")] {

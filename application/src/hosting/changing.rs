@@ -74,6 +74,7 @@ impl Hosting {
     pub async fn enable(&self, id: InstallationId, by: &Metadata) -> Result<Changed, Refused> {
         let (view, live) = self.live(id).await?;
         must_be_free(&view)?;
+        self.must_be_here()?;
         let at = self.clock.now();
         if self.router.current(id).is_none() {
             self.bring_up_needed(&view).await?;
@@ -94,7 +95,10 @@ impl Hosting {
         how: Stop,
         by: &Metadata,
     ) -> Result<Changed, Refused> {
-        let (view, _) = self.live(id).await?;
+        let (view, live) = self.live(id).await?;
+        if live.is_enabled {
+            self.must_be_here()?;
+        }
         self.must_not_be_used(&view).await?;
         let at = self.clock.now();
         let command = InstallationCommand::Disable { reason, at };
@@ -111,6 +115,7 @@ impl Hosting {
         by: &Metadata,
     ) -> Result<Changed, Refused> {
         let (_, live) = self.live(id).await?;
+        self.must_be_here()?;
         let at = self.clock.now();
         let command = InstallationCommand::Restart { reason, at };
         self.command(id, command, by.clone()).await.map_err(Error::from)?;
@@ -208,6 +213,14 @@ impl Hosting {
         }
         self.again(&Plan::of(id, &live), Stop::after(self.patience)).await?;
         Ok(Permitted { restarted: true, at })
+    }
+
+    /// Processes are started and ended by the node that has them.
+    fn must_be_here(&self) -> Result<(), Error> {
+        if self.router.is_open() {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Unavailable, "Plugins run on another node; ask that one"))
     }
 
     async fn must_not_be_used(&self, view: &InstallationView) -> Result<(), Refused> {

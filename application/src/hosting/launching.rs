@@ -31,6 +31,9 @@ const LONGEST_READY: u64 = 60;
 impl Hosting {
     /// Starts a process beside whatever runs, and returns when it is ready and well.
     pub(crate) async fn begin(&self, instance: InstanceId, plan: &Plan) -> Result<(), StartFault> {
+        if !self.router.is_open() {
+            return Err(StartFault::NotMade("plugins run on another node".to_owned()));
+        }
         let launch =
             self.launch(instance, plan).await.map_err(|failure| StartFault::NotMade(failure.message))?;
         self.router.announce(plan.installation, instance);

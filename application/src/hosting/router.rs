@@ -15,11 +15,29 @@ pub struct Router(Mutex<Routes>);
 
 #[derive(Debug, Default)]
 struct Routes {
+    /// This node hosts plugins.
+    is_open: bool,
     current: HashMap<InstallationId, InstanceId>,
     owners: HashMap<InstanceId, InstallationId>,
 }
 
 impl Router {
+    /// Of a node that hosts plugins.
+    pub fn opened() -> Self {
+        let router = Self::default();
+        router.open();
+        router
+    }
+
+    /// From now on processes may be started here.
+    pub(crate) fn open(&self) {
+        self.routes().is_open = true;
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.routes().is_open
+    }
+
     pub fn current(&self, installation: InstallationId) -> Option<InstanceId> {
         self.routes().current.get(&installation).copied()
     }

@@ -55,7 +55,7 @@ impl Ground {
             freshness: registry.clone(),
             clock: registry.clone(),
             ids: registry.clone(),
-            router: Arc::new(Router::default()),
+            router: Arc::new(Router::opened()),
             level: HostLevel { nexus: Version::new(1, 0, 0), platform: "linux" },
             limits: ResourceLimits::default(),
             patience: Duration::ZERO,

@@ -15,12 +15,14 @@ use crate::{
         turns::{Turn, Turns},
         workplace::Place,
     },
+    signal::Waiter,
 };
 
 const TURN: &str = "plugin-host";
 /// Somebody else may end.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 4;
+const SETTLING: Duration = Duration::from_millis(200);
 /// Directories that nobody knows are looked for.
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
 const PAGE: u32 = 100;
@@ -37,6 +39,7 @@ impl RunOperations {
         let Some(_turn) = self.turn(&stop).await else { return };
         self.begin().await;
         let mut asked = self.operating.asked.waiter();
+        let mut moved = self.operating.moved.waiter();
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let mut running: HashMap<OperationId, CancellationToken> = HashMap::new();
         let mut work = JoinSet::new();
@@ -48,6 +51,8 @@ impl RunOperations {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = asked.raised() => {}
+                // Asked for on another node.
+                () = settled(&mut moved) => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 _ = sweeping.tick() => self.sweep().await,
                 Some(done) = work.join_next() => {
@@ -75,6 +80,7 @@ impl RunOperations {
 
     async fn begin(&self) {
         let hosting = &self.operating.hosting;
+        hosting.router.open();
         let ended = hosting.host.sweep().await;
         if ended > 0 {
             info!(ended, "processes that an earlier run had left behind");
@@ -137,4 +143,10 @@ impl RunOperations {
         }
         Ok(())
     }
+}
+
+/// A change, and what comes right after it.
+async fn settled(moved: &mut Waiter) {
+    moved.raised().await;
+    tokio::time::sleep(SETTLING).await;
 }

@@ -12,7 +12,7 @@ async fn cut_short(ground: &Ground, id: OperationId, after: usize) -> OperationV
     ground.operating.run(id, "first", CancellationToken::new()).await;
     ground.yard.crash();
     let operating = Operating {
-        hosting: Hosting { router: Arc::new(Router::default()), ..ground.operating.hosting.clone() },
+        hosting: Hosting { router: Arc::new(Router::opened()), ..ground.operating.hosting.clone() },
         ..ground.operating.clone()
     };
     ground.shelf.lock().room = None;
