@@ -76,12 +76,11 @@ pub(super) fn fitting(dice: &mut Dice, document: &Value, schema: &Value, name: &
 fn text(dice: &mut Dice, schema: &Value, name: &str) -> String {
     let most = schema["maxLength"].as_u64().map_or(24, |most| usize::try_from(most).unwrap());
     match (name, schema["format"].as_str()) {
-        // What the marketplace of the test lists.
+        // What the marketplace of the test lists, and is installed.
         ("author", _) => (*dice.one(&["yard", "nobody"])).to_owned(),
-        ("name", _) => (*dice.one(&["listed", "unlisted"])).to_owned(),
+        ("name" | "plugin_id" | "target_plugin", _) => (*dice.one(&["listed", "unlisted"])).to_owned(),
         ("version", _) => (*dice.one(&["0.0.1", "9.9.9"])).to_owned(),
-        // What is in the catalogue, and installed.
-        ("plugin_id" | "target_plugin", _) => (*dice.one(&["listed", "unlisted"])).to_owned(),
+        // What is in the catalogue.
         ("pluginId", _) => (*dice.one(&["plugin_123", "plugin_9"])).to_owned(),
         ("package_name", _) => (*dice.one(&["solarized-dark-ui", "unlisted"])).to_owned(),
         ("version_name", _) => (*dice.one(&["1.0.0", "9.9.9"])).to_owned(),

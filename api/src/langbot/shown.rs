@@ -10,6 +10,7 @@ use application::{
 use domain::{
     installation::{InstalledRelease, Origin},
     operation::Source,
+    values::PublisherName,
 };
 use serde_json::{Map, Value, json};
 
@@ -74,7 +75,7 @@ fn install_info(release: &InstalledRelease) -> Value {
 }
 
 fn author(release: &InstalledRelease) -> &str {
-    release.name.author.as_ref().map(|author| author.as_str()).unwrap_or_default()
+    release.name.author.as_ref().map(PublisherName::as_str).unwrap_or_default()
 }
 
 /// As the package holds it, with every member that clients take apart without asking.
