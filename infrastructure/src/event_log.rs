@@ -84,7 +84,7 @@ impl<A: Aggregate<Services = ()> + Clone> LogCommands<A> {
         {
             return Ok(Outcome::Repeated(answer));
         }
-        let (mut fresh, mut turn) = (false, None);
+        let (mut fresh, mut turn) = (false, self.turns.behind_others(id).await);
         for _ in 0..=RACES {
             let (folded, cached) = self.folded(id, fresh).await?;
             let decided = decide(folded.as_ref().clone(), command.clone()).await;

@@ -20,6 +20,18 @@ impl Turns {
         self.of(stream).lock_owned().await
     }
 
+    /// Whoever comes while others wait goes behind them: nobody overtakes a turn again and again.
+    pub(super) async fn behind_others(&self, stream: &str) -> Option<OwnedMutexGuard<()>> {
+        let fought_for = {
+            let turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.get(stream).and_then(Weak::upgrade)
+        };
+        match fought_for {
+            Some(turn) => Some(turn.lock_owned().await),
+            None => None,
+        }
+    }
+
     fn of(&self, stream: &str) -> Arc<Turn<()>> {
         let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turn) = turns.get(stream).and_then(Weak::upgrade) {
@@ -41,7 +53,9 @@ mod tests {
     #[tokio::test]
     async fn a_stream_has_one_turn_and_another_stream_its_own() {
         let turns = Turns::default();
+        assert!(turns.behind_others("a").await.is_none(), "nobody waits there");
         let held = turns.take("a").await;
+        assert!(turns.behind_others("b").await.is_none());
         let other = turns.take("b").await;
         assert!(turns.of("a").try_lock().is_err());
         drop(held);
